@@ -1,0 +1,213 @@
+// Package record is the raw record of a comparison: what happened, one line of
+// JSON for each job, process, memory sample and round, in the order in which
+// they ended, under a header that says what was asked and on which machine.
+//
+// Everything a comparison shows (tables, plots, reports) is a pure function of
+// these lines. Real and simulated runs write the same ones.
+//
+// Times are integer nanoseconds on the round's own clock, whose zero is the
+// start of work: what happened during start-up has negative times.
+package record
+
+import (
+	"time"
+
+	"forkbench/models"
+)
+
+// Version is the version of the format, in the header of each file. It changes
+// when a reader of the old format would misread the new one.
+const Version = 1
+
+// A Line is one line of a record file: *Header, *Job, *Process, *Sample or
+// *Round.
+type Line interface{ kind() string }
+
+// A Sink takes lines. Implementations are safe for concurrent use and do not
+// keep the line after Write returns.
+type Sink interface {
+	Write(Line) error
+}
+
+// A Header is the first line of a file.
+type Header struct {
+	Version     int         `json:"version"`
+	Started     time.Time   `json:"started"`
+	Spec        Spec        `json:"spec"`
+	Environment Environment `json:"environment"`
+}
+
+// A Spec is what was asked for.
+type Spec struct {
+	Models    []Model       `json:"models"`
+	Jobs      int           `json:"jobs"`
+	Workers   int           `json:"workers"`
+	Rounds    int           `json:"rounds"`
+	Seed      uint64        `json:"seed"`
+	Workload  string        `json:"workload"`
+	Runtime   string        `json:"runtime"` // "python" or "go"
+	Warm      []string      `json:"warm,omitempty"`
+	Payload   string        `json:"payload,omitempty"` // the file the payloads came from
+	Arrivals  string        `json:"arrivals"`
+	TimeoutNS time.Duration `json:"timeout_ns,omitempty"`
+	Simulated bool          `json:"simulated,omitempty"`
+}
+
+// A Model is an execution model with its knobs as set, by the names they have
+// on the command line.
+type Model struct {
+	Name  string            `json:"name"`
+	Knobs map[string]string `json:"knobs,omitempty"`
+}
+
+// An Environment is the machine and the software that the numbers depend on.
+type Environment struct {
+	OS            string `json:"os"` // GOOS/GOARCH
+	Kernel        string `json:"kernel"`
+	CPU           string `json:"cpu"`
+	Cores         int    `json:"cores"` // usable by this process
+	MemoryBytes   int64  `json:"memory_bytes"`
+	HugePages     string `json:"huge_pages"` // the THP mode
+	Go            string `json:"go"`
+	Python        string `json:"python,omitempty"` // version and interpreter
+	Redis         string `json:"redis"`            // which server, its version, and whose it is
+	ForkPrimitive string `json:"fork_primitive"`   // what "fork" was in this run
+	Cgroup        string `json:"cgroup"`           // where the CPU cross-check was made, or why not
+	Race          bool   `json:"race,omitempty"`   // built with -race: no number counts
+}
+
+// A Job is one job settled.
+type Job struct {
+	Model   string        `json:"model"`
+	Round   int           `json:"round"` // from 0
+	ID      uint64        `json:"id"`
+	Slot    int           `json:"slot"`
+	Process int           `json:"process"` // the Process.ID it ran in; 0 if none did
+	Seq     int           `json:"seq"`     // 1 for the first job of that process
+	Attempt int           `json:"attempt"`
+	Status  models.Status `json:"status"`
+	Detail  string        `json:"detail,omitempty"`
+
+	DueNS      time.Duration `json:"due_ns"`
+	DequeuedNS time.Duration `json:"dequeued_ns"` // a slot took it
+	StartedNS  time.Duration `json:"started_ns"`  // its first instruction; 0 if it never started
+	FinishedNS time.Duration `json:"finished_ns"` // it ended, or was found dead
+	SettledNS  time.Duration `json:"settled_ns"`  // its acknowledgement was confirmed
+	CPUNS      time.Duration `json:"cpu_ns"`      // used between started and finished
+}
+
+// The roles of a process.
+const (
+	RoleParent = "parent" // booted: it loaded the application
+	RoleChild  = "child"  // forked
+)
+
+// A Process is one process reaped. Its CPU is wait4's, exact, children not
+// included.
+type Process struct {
+	Model  string `json:"model"`
+	Round  int    `json:"round"`
+	ID     int    `json:"id"`     // from 1 within the round
+	Parent int    `json:"parent"` // the ID of the process that forked it; 0 if booted
+	Role   string `json:"role"`
+	Slot   int    `json:"slot"` // the slot that asked for it
+	PID    int    `json:"pid"`
+	Jobs   int    `json:"jobs"`
+	Exit   string `json:"exit"`             // "exit status 0", "signal: killed"
+	Before bool   `json:"before,omitempty"` // made during start-up
+	Refork bool   `json:"refork,omitempty"` // forked children after running jobs
+	Warmed bool   `json:"warmed,omitempty"` // Warm was called in it
+	Faults int64  `json:"minor_faults"`     // ru_minflt
+	Major  int64  `json:"major_faults"`     // ru_majflt
+	Killed bool   `json:"killed,omitempty"` // by us, after a grace or a time limit
+
+	ForkNS  time.Duration `json:"fork_ns"`  // the fork (or exec) began
+	ReadyNS time.Duration `json:"ready_ns"` // it could take a job: fork returned, or boot done
+	WarmNS  time.Duration `json:"warm_ns"`  // spent in Warm, as a duration
+	EndNS   time.Duration `json:"end_ns"`   // its last job had finished and it was told to exit
+	ReapNS  time.Duration `json:"reap_ns"`  // wait4 returned
+
+	UserNS        time.Duration `json:"user_ns"`
+	SystemNS      time.Duration `json:"system_ns"`
+	StartupUserNS time.Duration `json:"startup_user_ns,omitempty"`   // of which before the start of work
+	StartupSysNS  time.Duration `json:"startup_system_ns,omitempty"` // of which before the start of work
+}
+
+// A Sample is the memory of all processes of a round at one moment.
+type Sample struct {
+	Model     string        `json:"model"`
+	Round     int           `json:"round"`
+	AtNS      time.Duration `json:"at_ns"`
+	Processes int           `json:"processes"`
+	PSS       int64         `json:"pss_bytes"`       // summed over the tree
+	RSS       int64         `json:"rss_bytes"`       // summed over the tree: over-counts what is shared
+	ChildUSS  int64         `json:"child_uss_bytes"` // median private memory of the children read; 0 if none was
+	CPUNS     time.Duration `json:"cpu_ns"`          // used by the tree since the round began
+}
+
+// CPU is processor time used in one interval.
+type CPU struct {
+	User   time.Duration `json:"user_ns"`
+	System time.Duration `json:"system_ns"`
+}
+
+// Total is user and system time together.
+func (c CPU) Total() time.Duration { return c.User + c.System }
+
+// Sub is c minus d.
+func (c CPU) Sub(d CPU) CPU { return CPU{c.User - d.User, c.System - d.System} }
+
+// Add is c plus d.
+func (c CPU) Add(d CPU) CPU { return CPU{c.User + d.User, c.System + d.System} }
+
+// A Round is one model's turn at the jobs. It is written after the last of the
+// round's jobs and processes.
+type Round struct {
+	Model string `json:"model"`
+	Round int    `json:"round"`
+
+	Enqueued    int    `json:"enqueued"`
+	Taken       int    `json:"taken"`      // handed to a slot
+	Settled     int    `json:"settled"`    // acknowledged, as the stream itself counts them
+	Duplicated  int    `json:"duplicated"` // settled more than once
+	Lost        int    `json:"lost"`       // enqueued and neither settled nor left in the stream
+	NotRun      int    `json:"not_run"`    // left in the stream: the round was cut short
+	Strays      int    `json:"strays"`     // processes that jobs left behind, killed at the end
+	Interrupted bool   `json:"interrupted,omitempty"`
+	Error       string `json:"error,omitempty"` // why the model could not go on
+
+	StartupNS  time.Duration `json:"startup_ns"`  // first boot until every slot was ready
+	WorkNS     time.Duration `json:"work_ns"`     // until the last job was settled
+	ShutdownNS time.Duration `json:"shutdown_ns"` // until the last process was reaped
+
+	// CPU used during work: from all slots ready until all slots drained.
+	Children   CPU `json:"children"`   // processes that were forked
+	Parents    CPU `json:"parents"`    // processes that were booted: fork and reap
+	Supervisor CPU `json:"supervisor"` // this program
+	Redis      CPU `json:"redis"`
+
+	// The cross-check, over the whole life of every process of the round.
+	Wait4NS  time.Duration `json:"wait4_ns"`            // what wait4 said, summed
+	CgroupNS time.Duration `json:"cgroup_ns,omitempty"` // what their cgroup says; 0 if there is none
+
+	RedisCommands int64 `json:"redis_commands"` // during work; 0 if the server cannot tell
+
+	Noise Noise `json:"noise"`
+}
+
+// Noise is what else the machine did during a round's work.
+type Noise struct {
+	ForeignNS time.Duration `json:"foreign_ns"` // CPU of other processes, all cores
+	StealNS   time.Duration `json:"steal_ns"`   // taken by the hypervisor
+	StallNS   time.Duration `json:"stall_ns"`   // PSI cpu "some"; -1 where the kernel does not tell
+	Load1     float64       `json:"load1"`      // load average at the start
+	// Contaminated says why the round's times should not be trusted; empty if
+	// they can be.
+	Contaminated string `json:"contaminated,omitempty"`
+}
+
+func (*Header) kind() string  { return "run" }
+func (*Job) kind() string     { return "job" }
+func (*Process) kind() string { return "process" }
+func (*Sample) kind() string  { return "sample" }
+func (*Round) kind() string   { return "round" }

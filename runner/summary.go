@@ -1,0 +1,159 @@
+package runner
+
+import (
+	"time"
+
+	"forkbench/record"
+)
+
+// SummaryVersion is the version of the Summary's JSON form.
+const SummaryVersion = 1
+
+// A Summary is what a comparison found: the content of summary.json. It is a
+// pure function of the run's records.
+type Summary struct {
+	Version     int                `json:"version"`
+	Environment record.Environment `json:"environment"`
+	Spec        record.Spec        `json:"spec"`
+	Models      []ModelSummary     `json:"models"`
+	Comparisons []Comparison       `json:"comparisons"`
+	Verdict     string             `json:"verdict"`  // one sentence, with its interval
+	Warnings    []string           `json:"warnings"` // why a number should not be trusted
+	Errors      []string           `json:"errors"`   // sanity checks violated, models that could not go on
+}
+
+// A ModelSummary is one model's rounds together. Centres are medians over
+// rounds; an Interval holds the 95 % confidence interval.
+type ModelSummary struct {
+	Model  string `json:"model"`
+	Rounds int    `json:"rounds"` // rounds that count: complete, and measured
+
+	StartupS   float64   `json:"startup_s"`
+	ElapsedS   float64   `json:"elapsed_s"`  // work only
+	Throughput Interval  `json:"throughput"` // jobs settled per second of work
+	CPU        CPU       `json:"cpu_ms_per_job"`
+	UserS      float64   `json:"user_s"` // all parts, work only
+	SystemS    float64   `json:"system_s"`
+	Latency    Quantiles `json:"latency_ms"` // due to finished, all rounds pooled
+	Phases     Phases    `json:"phases_ms"`
+	Memory     Memory    `json:"memory_mb"`
+
+	FaultsPerJob   float64 `json:"faults_per_job"` // minor faults of the children
+	CommandsPerJob float64 `json:"redis_commands_per_job"`
+	Processes      int     `json:"processes"` // made in one round, median
+	// ResidualPercent is what the cgroup saw and wait4 did not, in percent of
+	// the cgroup's total; null where no cgroup could be made.
+	ResidualPercent *float64 `json:"cgroup_residual_percent"`
+	Contaminated    int      `json:"contaminated_rounds"`
+	Jobs            Jobs     `json:"jobs"` // all rounds together
+}
+
+// An Interval is a median with its 95 % confidence interval. Low and High are
+// null where there are too few rounds for one.
+type Interval struct {
+	Median float64  `json:"median"`
+	Low    *float64 `json:"low"`
+	High   *float64 `json:"high"`
+}
+
+// CPU is processor time per job, in milliseconds. Children, Supervisor and Redis
+// add up to their own medians' sum, which may differ from Median by rounding.
+type CPU struct {
+	Interval
+	Children   float64 `json:"children"` // the model's processes: the forked and the booted
+	Parents    float64 `json:"parents"`  // of which the booted ones: fork and reap
+	Supervisor float64 `json:"supervisor"`
+	Redis      float64 `json:"redis"`
+}
+
+// Quantiles of a distribution. Max is exact, the others within 0.1 %.
+type Quantiles struct {
+	P50 float64 `json:"p50"`
+	P95 float64 `json:"p95"`
+	P99 float64 `json:"p99"`
+	Max float64 `json:"max"`
+}
+
+// Phases are the medians of the parts of a job's way through its process, in
+// milliseconds of wall time.
+type Phases struct {
+	Fork float64 `json:"fork"` // from the fork's begin to the child's first job; 0 where a job needs no fork
+	// FirstJobPenalty is what the first job of a process costs over a later
+	// one: the work that each process does lazily, once. Null where no process
+	// of the run had a later job to compare with.
+	FirstJobPenalty *float64 `json:"first_job_penalty"`
+	Run             float64  `json:"run"`  // a job's body, first-job penalty not included
+	Exit            float64  `json:"exit"` // from the last job's end to the process reaped
+}
+
+// Memory of a model's processes, in megabytes (1e6 bytes).
+type Memory struct {
+	PeakPSS      float64 `json:"peak_pss"`       // of the whole tree, largest sample of any round
+	USSPerWorker float64 `json:"uss_per_worker"` // private memory of a child, median sample
+}
+
+// Jobs counts what became of the jobs. Settled counts each job once, whatever
+// its outcome; Done + Failed + Crashed + TimedOut = Settled.
+type Jobs struct {
+	Enqueued   int `json:"enqueued"`
+	Settled    int `json:"settled"`
+	Done       int `json:"done"`
+	Failed     int `json:"failed"`
+	Crashed    int `json:"crashed"`
+	TimedOut   int `json:"timed_out"`
+	NotRun     int `json:"not_run"` // left in the stream when the run was cut short
+	Lost       int `json:"lost"`
+	Duplicated int `json:"duplicated"`
+}
+
+// A Comparison holds two models' ratio in one metric: A / B, paired round by
+// round. P is the p-value of "there is no difference". Low, High and P are null
+// where there are too few rounds.
+type Comparison struct {
+	Metric string   `json:"metric"` // "throughput", "cpu_ms_per_job" or "latency_p95"
+	A      string   `json:"a"`
+	B      string   `json:"b"`
+	Ratio  float64  `json:"ratio"`
+	Low    *float64 `json:"low"`
+	High   *float64 `json:"high"`
+	P      *float64 `json:"p"`
+}
+
+// An Analysis is a Summary with what plots need besides, in bounded memory
+// however long the run was.
+type Analysis struct {
+	Summary Summary
+	Series  []Series // one for each model, in the Summary's order
+}
+
+// A Series is one model's run over time.
+type Series struct {
+	Model string
+
+	// Rounds holds throughput and memory over time, a round each.
+	Rounds []RoundSeries
+
+	// Latency is the cumulative distribution of due-to-finished times, all
+	// rounds pooled: at most 200 points, ascending.
+	Latency []CDFPoint
+
+	// The beginning of the model's first round: the first processes made and
+	// the first jobs settled, for the life-cycle chart. At most 64 of each.
+	Processes []record.Process
+	Jobs      []record.Job
+}
+
+// A RoundSeries is one round over time. Times are from the start of work.
+type RoundSeries struct {
+	Round   int
+	Measure record.Round
+	Bucket  time.Duration // width of a Settled bucket
+	Settled []int         // jobs finished in each bucket; at most 256 buckets
+	Memory  []record.Sample
+}
+
+// A CDFPoint says that a share of the jobs took at most a time.
+type CDFPoint struct {
+	Millis float64
+	Share  float64 // in (0, 1]
+}
