@@ -172,6 +172,7 @@ type Round struct {
 	Duplicated  int    `json:"duplicated"` // settled more than once
 	Lost        int    `json:"lost"`       // enqueued and neither settled nor left in the stream
 	NotRun      int    `json:"not_run"`    // left in the stream: the round was cut short
+	Dead        int    `json:"dead"`       // dead letters: entries that could not be read, or were given up
 	Strays      int    `json:"strays"`     // processes that jobs left behind, killed at the end
 	Interrupted bool   `json:"interrupted,omitempty"`
 	Error       string `json:"error,omitempty"` // why the model could not go on
@@ -192,7 +193,8 @@ type Round struct {
 
 	RedisCommands int64 `json:"redis_commands"` // during work; 0 if the server cannot tell
 
-	Noise Noise `json:"noise"`
+	Noise    Noise    `json:"noise"`
+	Warnings []string `json:"warnings,omitempty"` // what the machine noticed, in words
 }
 
 // Noise is what else the machine did during a round's work.

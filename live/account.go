@@ -1,0 +1,129 @@
+package live
+
+import (
+	"context"
+	"errors"
+	"time"
+
+	"forkbench/record"
+	"forkbench/stream"
+)
+
+// A window is what had been used at one moment: two of them enclose the work.
+type window struct {
+	at                time.Duration // CLOCK_MONOTONIC
+	children, parents time.Duration
+	supervisor        record.CPU
+	redis             stream.Stats
+}
+
+// serverPatience bounds the question after the Redis server's CPU.
+const serverPatience = 5 * time.Second
+
+func (h *Host) window() window {
+	var w window
+	if h.m.Server != nil {
+		ctx, cancel := context.WithTimeout(context.Background(), serverPatience)
+		defer cancel()
+		stats, err := h.m.Server.Stats(ctx)
+		if err != nil {
+			h.warn("the Redis server's CPU is not known: %v", err)
+		}
+		w.redis = stats
+	}
+	w.supervisor = ownCPU()
+	w.children, w.parents = h.clocks()
+	w.at = monotonic()
+	return w
+}
+
+// beginWork is called by the gate when all slots are ready.
+func (h *Host) beginWork() {
+	h.noise.Start()
+	h.begin = h.window()
+}
+
+// endWork is called by the gate when the last slot has no job any more.
+func (h *Host) endWork() { h.finish = h.window() }
+
+// summary makes the round's record after everything has ended.
+func (h *Host) summary(ctx context.Context, cause error) *record.Round {
+	r := &record.Round{
+		Model: h.r.Model, Round: h.r.Number,
+		Enqueued: h.r.Jobs, Taken: h.feed.count(), Duplicated: h.settle.duplicated,
+		Wait4NS: h.total, Warnings: h.warnings,
+	}
+	if cause != nil && !errors.Is(cause, errInterrupted) {
+		r.Error = cause.Error()
+	}
+	select {
+	case <-h.r.Stop: // nil blocks for ever, which default is for
+		r.Interrupted = true
+	default:
+		r.Interrupted = ctx.Err() != nil
+	}
+	h.countJobs(ctx, r)
+	r.CgroupNS = h.cgroup.usage()
+
+	if !h.gate.isOpen() {
+		r.StartupNS = h.gone - h.born
+		return r
+	}
+	zero := h.gate.zero
+	r.StartupNS = zero - h.born
+	end := h.settle.last
+	if end == 0 {
+		end = h.gone // not one job was settled
+	}
+	r.WorkNS = end - zero
+	r.ShutdownNS = max(h.gone-end, 0)
+
+	b, f := h.begin, h.finish
+	if f.at == 0 {
+		f = b // cancelled before any slot came out of Jobs
+	}
+	r.Children = split(f.children-b.children, h.reaped.children, record.CPU{})
+	r.Parents = split(f.parents-b.parents, h.reaped.parents, h.startup)
+	r.Supervisor = f.supervisor.Sub(b.supervisor)
+	r.Redis = f.redis.CPU.Sub(b.redis.CPU)
+	r.RedisCommands = f.redis.Commands - b.redis.Commands
+	own := f.children - b.children + f.parents - b.parents + r.Supervisor.Total() + r.Redis.Total()
+	r.Noise = h.noise.Stop(own)
+	return r
+}
+
+// split divides an exact total between user and system in the proportion that
+// wait4 gives for the processes' whole lives less their start-up. For children
+// that live for less than a tick that proportion is right only summed over many.
+func split(total time.Duration, all, startup record.CPU) record.CPU {
+	all = all.Sub(startup)
+	all.User, all.System = max(all.User, 0), max(all.System, 0)
+	if all.Total() == 0 {
+		return record.CPU{User: total}
+	}
+	system := time.Duration(float64(total) * float64(all.System) / float64(all.Total()))
+	return record.CPU{User: total - system, System: system}
+}
+
+// countJobs says what became of every job that was enqueued, as the stream
+// itself has it.
+func (h *Host) countJobs(ctx context.Context, r *record.Round) {
+	r.Settled = h.settle.settled
+	r.NotRun = r.Enqueued - r.Taken + h.settle.abandoned
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), serverPatience)
+	defer cancel()
+	counts, err := h.r.Group.Count(ctx)
+	switch {
+	case errors.Is(err, stream.ErrLost):
+		// The outcomes are gone with the jobs; what was acknowledged had been
+		// settled, all else is lost.
+		r.NotRun = 0
+	case err != nil:
+		h.warn("the stream could not be asked what it holds: %v", err)
+		r.Warnings = h.warnings
+	default:
+		r.Settled = counts.Settled
+		r.Dead = counts.Dead
+	}
+	r.Lost = max(r.Enqueued-r.Settled-r.NotRun-r.Dead, 0)
+}

@@ -1,0 +1,159 @@
+package live
+
+import (
+	"errors"
+	"os"
+	"slices"
+	"time"
+
+	"golang.org/x/sys/unix"
+)
+
+// A waiter is a request that waits for its reply.
+type waiter struct {
+	answers kind
+	pid     int // for reap: replies come in the order of the exits
+	reply   chan reply
+}
+
+type reply struct {
+	body []byte
+	file int // a descriptor that came with it; -1 if none did
+	err  error
+}
+
+// ask sends a request (or none, where the process has it already) and waits for
+// the reply, for at most the limit; 0 waits for ever.
+//
+// Several slots may ask one process at once, as they do of a shared template.
+// Nobody owns the reading: whoever waits may take the token and read, hands what
+// is for others to them, and gives the token back with its own reply. So a
+// process that one slot uses costs no goroutine and no hand-over.
+func (p *process) ask(w *waiter, limit time.Duration, request func([]byte) []byte) reply {
+	w.reply = make(chan reply, 1)
+	var deadline time.Time
+	if limit > 0 {
+		deadline = time.Now().Add(limit)
+	}
+	if err := p.enqueue(w, deadline, request); err != nil {
+		return reply{err: err}
+	}
+	for {
+		if r, ok := p.awaitTurn(w, deadline); ok {
+			return r
+		}
+		p.conn.setReadDeadline(deadline)
+		err := p.readOne()
+		p.token <- struct{}{}
+		if errors.Is(err, os.ErrDeadlineExceeded) {
+			return p.giveUp(w)
+		}
+	}
+}
+
+// awaitTurn returns with the reply, or with the token and false.
+func (p *process) awaitTurn(w *waiter, deadline time.Time) (reply, bool) {
+	select {
+	case r := <-w.reply:
+		return r, true
+	default:
+	}
+	select {
+	case <-p.token:
+	default:
+		var expired <-chan time.Time
+		if !deadline.IsZero() {
+			timer := time.NewTimer(time.Until(deadline))
+			defer timer.Stop()
+			expired = timer.C
+		}
+		select {
+		case r := <-w.reply:
+			return r, true
+		case <-expired:
+			return p.giveUp(w), true
+		case <-p.token:
+		}
+	}
+	// The reply may have come between the look and the token.
+	select {
+	case r := <-w.reply:
+		p.token <- struct{}{}
+		return r, true
+	default:
+		return reply{}, false
+	}
+}
+
+// giveUp withdraws a waiter whose time is over, unless its reply has just come.
+func (p *process) giveUp(w *waiter) reply {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	select {
+	case r := <-w.reply:
+		return r
+	default:
+	}
+	if i := slices.Index(p.waiting, w); i >= 0 {
+		p.waiting = slices.Delete(p.waiting, i, i+1)
+	}
+	return reply{err: os.ErrDeadlineExceeded}
+}
+
+// enqueue registers a waiter and sends its request, in the same order for all.
+func (p *process) enqueue(w *waiter, deadline time.Time, request func([]byte) []byte) error {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if p.state == closed {
+		return errDead
+	}
+	if request != nil {
+		if err := p.conn.send(deadline, request); err != nil {
+			return err
+		}
+	}
+	p.waiting = append(p.waiting, w)
+	return nil
+}
+
+// readOne reads a frame and delivers it. An error other than a passed deadline
+// goes to everybody who waits.
+func (p *process) readOne() error {
+	k, body, err := p.conn.receive()
+	if errors.Is(err, os.ErrDeadlineExceeded) {
+		return err
+	}
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if err != nil {
+		for _, w := range p.waiting {
+			w.reply <- reply{err: err}
+		}
+		p.waiting = p.waiting[:0]
+		return err
+	}
+	r := reply{body: body, file: p.conn.claimFile(k)}
+	pid := 0
+	if k == kindReaped {
+		if reaped, err := parseReaped(body); err == nil {
+			pid = reaped.pid
+		}
+	}
+	for i, w := range p.waiting {
+		if w.answers != k || w.pid != pid {
+			continue
+		}
+		if len(p.waiting) > 1 {
+			r.body = slices.Clone(body) // the next read may overwrite it
+		}
+		p.waiting = slices.Delete(p.waiting, i, i+1)
+		w.reply <- r
+		return nil
+	}
+	// Nobody waits for it any more, or the process misbehaves: then its own
+	// requests will find it late or dead.
+	if r.file >= 0 {
+		unix.Close(r.file)
+	}
+	return nil
+}

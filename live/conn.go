@@ -1,0 +1,198 @@
+package live
+
+import (
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"sync"
+	"syscall"
+	"time"
+
+	"golang.org/x/sys/unix"
+)
+
+// A conn is one end of a socket pair, with whole frames. Reads are for one
+// goroutine at a time, sends for any.
+type conn struct {
+	file *os.File
+	raw  syscall.RawConn
+
+	buf  []byte // buf[r:w] has been read from the socket and not yet parsed
+	r, w int
+
+	files   []int // descriptors received and not yet claimed
+	limit   int   // largest body accepted
+	bounded bool  // a read deadline is set
+
+	sending sync.Mutex
+	out     []byte
+}
+
+// newConn owns fd from here on.
+func newConn(fd int, name string) (*conn, error) {
+	if err := unix.SetNonblock(fd, true); err != nil {
+		unix.Close(fd)
+		return nil, fmt.Errorf("set socket non-blocking: %w", err)
+	}
+	file := os.NewFile(uintptr(fd), name)
+	raw, err := file.SyscallConn()
+	if err != nil {
+		return nil, errors.Join(err, file.Close())
+	}
+	return &conn{file: file, raw: raw, buf: make([]byte, 4096), limit: maxBody}, nil
+}
+
+// socketPair returns two connected stream sockets that are closed on exec.
+func socketPair() (ours, theirs int, err error) {
+	fds, err := unix.Socketpair(unix.AF_UNIX, unix.SOCK_STREAM|unix.SOCK_CLOEXEC, 0)
+	if err != nil {
+		return 0, 0, fmt.Errorf("make a socket pair: %w", err)
+	}
+	return fds[0], fds[1], nil
+}
+
+// send writes what compose appends: one frame or several. Only what may not fit
+// into the socket's buffer needs the deadline.
+func (c *conn) send(deadline time.Time, compose func([]byte) []byte) error {
+	c.sending.Lock()
+	defer c.sending.Unlock()
+	c.out = compose(c.out[:0])
+	if len(c.out) > 32<<10 {
+		_ = c.file.SetWriteDeadline(deadline)
+	}
+	_, err := c.file.Write(c.out)
+	if cap(c.out) > 1<<20 {
+		c.out = nil // one huge payload need not stay for ever
+	}
+	return err
+}
+
+// sendFile writes a frame with a descriptor attached to its first byte.
+func (c *conn) sendFile(frame []byte, fd int) error {
+	c.sending.Lock()
+	defer c.sending.Unlock()
+	rights := unix.UnixRights(fd)
+	var n int
+	var sent error
+	err := c.raw.Write(func(s uintptr) bool {
+		n, sent = unix.SendmsgN(int(s), frame, rights, nil, 0)
+		return sent != unix.EAGAIN
+	})
+	if err = errors.Join(err, sent); err != nil {
+		return err
+	}
+	_, err = c.file.Write(frame[n:])
+	return err
+}
+
+// receive returns the next frame. Its body is valid until the next call.
+func (c *conn) receive() (kind, []byte, error) {
+	if err := c.fill(headerSize); err != nil {
+		return 0, nil, err
+	}
+	k, size, err := parseHeader(c.buf[c.r:], c.limit)
+	if err != nil {
+		return 0, nil, err
+	}
+	if err := c.fill(headerSize + size); err != nil {
+		return 0, nil, err
+	}
+	body := c.buf[c.r+headerSize : c.r+headerSize+size]
+	c.r += headerSize + size
+	return k, body, nil
+}
+
+// fill reads until n bytes are there to be parsed.
+func (c *conn) fill(n int) error {
+	if c.r == c.w {
+		c.r, c.w = 0, 0
+	}
+	if c.r+n > len(c.buf) {
+		buf := c.buf
+		if n > len(buf) {
+			buf = make([]byte, n+n/4)
+		}
+		c.w = copy(buf, c.buf[c.r:c.w])
+		c.buf, c.r = buf, 0
+	}
+	for c.w-c.r < n {
+		got, err := c.read(c.buf[c.w:])
+		if got > 0 {
+			c.w += got
+			continue
+		}
+		if err == nil || errors.Is(err, unix.ECONNRESET) {
+			err = io.EOF
+		}
+		if err == io.EOF && c.w > c.r {
+			err = io.ErrUnexpectedEOF
+		}
+		return err
+	}
+	return nil
+}
+
+// read is one recvmsg: data, and what descriptors come with it.
+func (c *conn) read(p []byte) (n int, err error) {
+	var oob [64]byte
+	var oobn int
+	var got error
+	err = c.raw.Read(func(s uintptr) bool {
+		n, oobn, _, _, got = unix.Recvmsg(int(s), p, oob[:], unix.MSG_CMSG_CLOEXEC)
+		return got != unix.EAGAIN && got != unix.EINTR
+	})
+	if err == nil {
+		err = got
+	}
+	if err != nil || oobn == 0 {
+		return n, err
+	}
+	messages, err := unix.ParseSocketControlMessage(oob[:oobn])
+	if err != nil {
+		return n, fmt.Errorf("parse control message: %w", err)
+	}
+	for i := range messages {
+		fds, err := unix.ParseUnixRights(&messages[i])
+		if err != nil {
+			continue // not a descriptor: nobody sends such
+		}
+		c.files = append(c.files, fds...)
+	}
+	return n, nil
+}
+
+// claimFile returns the descriptor that came with the frame just received, if
+// it is of a kind that carries one; else -1.
+func (c *conn) claimFile(k kind) int {
+	if len(c.files) == 0 || k != kindForked && k != kindState {
+		return -1
+	}
+	fd := c.files[0]
+	c.files = append(c.files[:0], c.files[1:]...)
+	return fd
+}
+
+// setReadDeadline bounds the reads from now on; the zero time means no bound. A
+// read that ran out of time can be taken up again.
+func (c *conn) setReadDeadline(t time.Time) {
+	if t.IsZero() && !c.bounded {
+		return // saves the poller's lock on the way of jobs without a limit
+	}
+	c.bounded = !t.IsZero()
+	_ = c.file.SetReadDeadline(t)
+}
+
+// hangUp tells the other end that no more is coming. What it still sends can be
+// read.
+func (c *conn) hangUp() {
+	_ = c.raw.Control(func(s uintptr) { _ = unix.Shutdown(int(s), unix.SHUT_WR) })
+}
+
+func (c *conn) close() {
+	_ = c.file.Close()
+	for _, fd := range c.files {
+		unix.Close(fd)
+	}
+	c.files = nil
+}

@@ -1,0 +1,229 @@
+package live
+
+import (
+	"encoding/binary"
+	"fmt"
+	"time"
+
+	"forkbench/models"
+	"forkbench/record"
+)
+
+// The protocol between the host and its processes. docs/protocol.md describes
+// it for those who write a process in another language.
+//
+// A frame is a header (the body's length and the kind, a letter) and a body.
+// Numbers are big-endian. The host speaks in lower case, processes in capitals.
+type kind byte
+
+const (
+	kindBoot     kind = 'b' // load the application: bootOrder as JSON
+	kindWarm     kind = 'w' // do the one-time work now
+	kindFork     kind = 'f' // make a child: its life, whether a job follows, the job
+	kindRun      kind = 'r' // run a job: its id, its payload
+	kindReap     kind = 'p' // wait for a child: its pid
+	kindSnapshot kind = 's' // hand over the warm state (Go processes)
+
+	kindReady  kind = 'R' // answers boot and warm: readyReply as JSON
+	kindForked kind = 'F' // answers fork; carries the child's socket
+	kindDone   kind = 'D' // answers run
+	kindReaped kind = 'P' // answers reap
+	kindState  kind = 'S' // answers snapshot; carries a memory file
+)
+
+const (
+	headerSize = 5
+	// maxBody bounds what a process can make the host allocate. The largest
+	// honest body is a job's result or traceback, 1 MiB and a little.
+	maxBody = 4 << 20
+)
+
+// appendHeader begins a frame whose body has size bytes.
+func appendHeader(b []byte, k kind, size int) []byte {
+	b = binary.BigEndian.AppendUint32(b, uint32(size))
+	return append(b, byte(k))
+}
+
+// parseHeader is the inverse of appendHeader for a full header. It refuses
+// bodies above the limit.
+func parseHeader(b []byte, limit int) (k kind, size int, err error) {
+	n := binary.BigEndian.Uint32(b)
+	if int64(n) > int64(limit) {
+		return 0, 0, fmt.Errorf("a frame of kind %q announces %d bytes: the limit is %d", b[4], n, limit)
+	}
+	return kind(b[4]), int(n), nil
+}
+
+// bootOrder tells a new process what it is to run.
+type bootOrder struct {
+	// For Python.
+	Path         []string          `json:"path"`
+	Sources      map[string]string `json:"sources"`
+	Function     string            `json:"function"`
+	Warm         []string          `json:"warm"`
+	AllowThreads bool              `json:"allow_threads"`
+
+	// For Go: the workload's name, the process's life in jobs (0: no end), and
+	// whether descriptor 4 is a snapshot to restore.
+	Workload string `json:"workload,omitempty"`
+	Life     int    `json:"life,omitempty"`
+	Snapshot bool   `json:"snapshot,omitempty"`
+}
+
+// readyReply says how boot or warm went, and what the process has used so far.
+type readyReply struct {
+	Error     string `json:"error,omitempty"`
+	Kind      string `json:"kind,omitempty"` // the exception's type
+	Traceback string `json:"traceback,omitempty"`
+
+	Version    string `json:"version"`    // the language's
+	Executable string `json:"executable"` // the interpreter
+	UserUS     int64  `json:"user_us"`
+	SystemUS   int64  `json:"system_us"`
+}
+
+// appendRun asks a process to run a job.
+func appendRun(b []byte, id uint64, payload []byte) []byte {
+	b = appendHeader(b, kindRun, 8+len(payload))
+	b = binary.BigEndian.AppendUint64(b, id)
+	return append(b, payload...)
+}
+
+// A fusedJob is a job that a child inherits by its fork.
+type fusedJob struct {
+	id      uint64
+	payload []byte
+}
+
+// appendFork asks a process for a child that lives for so many jobs.
+func appendFork(b []byte, life int, job *fusedJob) []byte {
+	size := 5
+	if job != nil {
+		size += 8 + len(job.payload)
+	}
+	b = appendHeader(b, kindFork, size)
+	b = binary.BigEndian.AppendUint32(b, uint32(life))
+	if job == nil {
+		return append(b, 0)
+	}
+	b = append(b, 1)
+	b = binary.BigEndian.AppendUint64(b, job.id)
+	return append(b, job.payload...)
+}
+
+// appendReap asks a process to wait for its child.
+func appendReap(b []byte, pid int) []byte {
+	b = appendHeader(b, kindReap, 4)
+	return binary.BigEndian.AppendUint32(b, uint32(pid))
+}
+
+// A forkedReply answers fork. Times are CLOCK_MONOTONIC.
+type forkedReply struct {
+	pid             int // 0: there is no child, refusal says why
+	began, returned time.Duration
+	refusal         string
+}
+
+func parseForked(b []byte) (forkedReply, error) {
+	if len(b) < 20 {
+		return forkedReply{}, shortBody(kindForked, b)
+	}
+	r := forkedReply{
+		pid:      int(binary.BigEndian.Uint32(b)),
+		began:    duration(b[4:]),
+		returned: duration(b[12:]),
+		refusal:  string(b[20:]),
+	}
+	if r.pid == 0 && r.refusal == "" {
+		return forkedReply{}, fmt.Errorf("a fork reply has neither a pid nor a reason")
+	}
+	return r, nil
+}
+
+// A doneReply answers run. Times are CLOCK_MONOTONIC. The detail is the result
+// of a job that is done and the traceback of one that failed; it is valid until
+// the next frame is read.
+type doneReply struct {
+	id                uint64
+	status            models.Status
+	started, finished time.Duration
+	cpu               time.Duration
+	detail            []byte
+}
+
+func parseDone(b []byte) (doneReply, error) {
+	if len(b) < 33 {
+		return doneReply{}, shortBody(kindDone, b)
+	}
+	r := doneReply{
+		id:       binary.BigEndian.Uint64(b),
+		status:   models.Status(b[8]),
+		started:  duration(b[9:]),
+		finished: duration(b[17:]),
+		cpu:      duration(b[25:]),
+		detail:   b[33:],
+	}
+	if r.status != models.Done && r.status != models.Failed {
+		return doneReply{}, fmt.Errorf("a job reports status %d: a process can only say done (1) or failed (2)", b[8])
+	}
+	return r, nil
+}
+
+// appendDone is the inverse of parseDone, for processes of this binary.
+func appendDone(b []byte, r doneReply) []byte {
+	b = appendHeader(b, kindDone, 33+len(r.detail))
+	b = binary.BigEndian.AppendUint64(b, r.id)
+	b = append(b, byte(r.status))
+	b = binary.BigEndian.AppendUint64(b, uint64(r.started))
+	b = binary.BigEndian.AppendUint64(b, uint64(r.finished))
+	b = binary.BigEndian.AppendUint64(b, uint64(r.cpu))
+	return append(b, r.detail...)
+}
+
+// A reapedReply answers reap: what wait4 said of the child, its own reaped
+// children included.
+type reapedReply struct {
+	pid          int
+	status       int32 // as wait4 gives it; -1 if somebody else had waited for the child
+	user, system time.Duration
+	minor, major int64
+	at           time.Duration // CLOCK_MONOTONIC
+}
+
+func parseReaped(b []byte) (reapedReply, error) {
+	if len(b) != 48 {
+		return reapedReply{}, shortBody(kindReaped, b)
+	}
+	return reapedReply{
+		pid:    int(binary.BigEndian.Uint32(b)),
+		status: int32(binary.BigEndian.Uint32(b[4:])),
+		user:   duration(b[8:]) * time.Microsecond,
+		system: duration(b[16:]) * time.Microsecond,
+		minor:  int64(binary.BigEndian.Uint64(b[24:])),
+		major:  int64(binary.BigEndian.Uint64(b[32:])),
+		at:     duration(b[40:]),
+	}, nil
+}
+
+func parseJob(b []byte) (id uint64, payload []byte, err error) {
+	if len(b) < 8 {
+		return 0, nil, shortBody(kindRun, b)
+	}
+	return binary.BigEndian.Uint64(b), b[8:], nil
+}
+
+func duration(b []byte) time.Duration {
+	return time.Duration(int64(binary.BigEndian.Uint64(b)))
+}
+
+func shortBody(k kind, b []byte) error {
+	return fmt.Errorf("a frame of kind %q has a body of %d bytes, which is not one", byte(k), len(b))
+}
+
+// cpu is what the process had used when it replied.
+func (r readyReply) cpu() record.CPU {
+	return record.CPU{
+		User:   time.Duration(r.UserUS) * time.Microsecond,
+		System: time.Duration(r.SystemUS) * time.Microsecond,
+	}
+}

@@ -1,0 +1,304 @@
+package live
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"iter"
+	"slices"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"golang.org/x/sync/errgroup"
+
+	"forkbench/conditions"
+	"forkbench/models"
+	"forkbench/record"
+	"forkbench/workload"
+)
+
+// A Host is this computer for the time of one round: models.Host with real
+// processes. Machine.Run makes it.
+type Host struct {
+	m      *Machine
+	r      Round
+	born   time.Duration // CLOCK_MONOTONIC at the start: zero of Now
+	cancel context.CancelCauseFunc
+
+	feed   *feed
+	settle *settler
+	gate   *gate
+	cgroup *cgroup
+	waits  sync.WaitGroup // one for each spawned process and each output
+
+	noise         conditions.NoiseMeter
+	begin, finish window        // around the work
+	gone          time.Duration // when the last process was
+
+	mu        sync.Mutex
+	lastID    int
+	processes []*process   // open: started and not yet reaped
+	booted    map[int]bool // the pids of the processes that were spawned
+	outputs   []*output
+	reaped    spent            // by processes that are gone
+	startup   record.CPU       // of which by the booted ones before they were ready
+	total     time.Duration    // wait4, summed
+	made      []record.Process // reaped before work began: their times wait for its zero
+	warnings  []string
+}
+
+var _ models.Host = (*Host)(nil)
+
+// spent is CPU by role.
+type spent struct{ children, parents record.CPU }
+
+// Workers is the number of slots.
+func (h *Host) Workers() int { return h.m.Workers }
+
+// Now is the time since the round began.
+func (h *Host) Now() time.Duration { return monotonic() - h.born }
+
+// since converts a CLOCK_MONOTONIC stamp to the clock of Now.
+func (h *Host) since(stamp time.Duration) time.Duration { return stamp - h.born }
+
+// Sleep waits, like time.Sleep, but not beyond the context.
+func (h *Host) Sleep(ctx context.Context, d time.Duration) error {
+	timer := time.NewTimer(d)
+	defer timer.Stop()
+	select {
+	case <-ctx.Done():
+		return ctx.Err()
+	case <-timer.C:
+		return nil
+	}
+}
+
+// Boot starts a process and has it load the application.
+func (h *Host) Boot(ctx context.Context) (models.Process, error) {
+	p := h.newProcess(roleParent, h.slotOf(ctx).id, nil)
+	if err := h.m.Runtime.boot(p); err != nil {
+		return nil, err
+	}
+	return p, nil
+}
+
+// A slot is one of the branches of Parallel. Work that calls no Parallel runs
+// in a slot of its own.
+type slot struct {
+	id    int
+	top   *slot        // the branch of the outermost Parallel; itself there
+	holds atomic.Int32 // jobs taken and not settled
+	asked bool         // guarded by the gate; only of a top slot
+}
+
+type slotKey struct{}
+
+func (h *Host) slotOf(ctx context.Context) *slot {
+	if s, ok := ctx.Value(slotKey{}).(*slot); ok {
+		return s
+	}
+	return h.gate.root
+}
+
+// Parallel runs work in n slots.
+func (h *Host) Parallel(ctx context.Context, n int, work func(ctx context.Context, slot int) error) error {
+	if n < 1 {
+		return fmt.Errorf("Parallel with %d slots: needs at least 1", n)
+	}
+	outer, nested := ctx.Value(slotKey{}).(*slot)
+	if !nested {
+		h.gate.expect(n)
+	}
+	g, ctx := errgroup.WithContext(ctx)
+	for i := range n {
+		s := &slot{id: i}
+		s.top = s
+		if nested {
+			s.id, s.top = outer.id, outer.top
+		}
+		g.Go(func() error {
+			if !nested {
+				defer h.gate.done(s)
+			}
+			return work(context.WithValue(ctx, slotKey{}, s), i)
+		})
+	}
+	return g.Wait()
+}
+
+// Jobs yields jobs to the calling slot.
+func (h *Host) Jobs(ctx context.Context) iter.Seq[workload.Job] {
+	s := h.slotOf(ctx)
+	return func(yield func(workload.Job) bool) {
+		if !h.gate.enter(ctx, s.top) {
+			return
+		}
+		defer h.gate.leave()
+		for {
+			job, ok := h.feed.next(ctx, h.gate.zero)
+			if !ok {
+				return
+			}
+			s.holds.Add(1)
+			h.settle.taken(job, s)
+			if !yield(job) {
+				return
+			}
+		}
+	}
+}
+
+// Settle reports an outcome.
+func (h *Host) Settle(job workload.Job, o models.Outcome) {
+	if err := h.settle.add(job, o); err != nil {
+		h.fail(err)
+	}
+}
+
+// fail ends the round: the executor's context is cancelled with the cause. The
+// first cause counts.
+func (h *Host) fail(cause error) { h.cancel(cause) }
+
+func (h *Host) warn(format string, args ...any) {
+	text := fmt.Sprintf(format, args...)
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	if !slices.Contains(h.warnings, text) {
+		h.warnings = append(h.warnings, text)
+		h.m.log().Warn(text)
+	}
+}
+
+// newProcess makes the bookkeeping of a process; nothing of it runs yet.
+func (h *Host) newProcess(role string, slot int, maker *process) *process {
+	p := &process{host: h, role: role, slot: slot, maker: maker, token: make(chan struct{}, 1)}
+	p.token <- struct{}{}
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	h.lastID++
+	p.id = h.lastID
+	return p
+}
+
+// register notes that a process runs.
+func (h *Host) register(p *process) {
+	p.before = !h.gate.isOpen()
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	h.processes = append(h.processes, p)
+	if p.own != nil {
+		h.booted[p.pid] = true
+	}
+}
+
+// open is the processes that run, in the order of their making.
+func (h *Host) open() []*process {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	return slices.Clone(h.processes)
+}
+
+// killAll ends all processes at once: the run was cancelled.
+func (h *Host) killAll() {
+	for _, p := range h.open() {
+		p.kill()
+	}
+}
+
+// output is where a process and all that it forked print to.
+func (h *Host) output(p *process) *output {
+	for p.maker != nil {
+		p = p.maker
+	}
+	return p.prints
+}
+
+// account books a process that has been reaped and writes its record.
+func (h *Host) account(p *process, e exit) {
+	p.mu.Lock()
+	own := e.cpu.Sub(p.children)
+	minor, major := e.minor-p.faults, e.major-p.major
+	p.mu.Unlock()
+
+	r := record.Process{
+		Model: h.r.Model, Round: h.r.Number,
+		ID: p.id, Role: p.role, Slot: p.slot, PID: p.pid,
+		Jobs: int(p.ran.Load()), Exit: e.String(), Before: p.before, Refork: p.refork.Load(), Warmed: p.warm,
+		Faults: minor, Major: major, Killed: p.killed.Load(),
+		ForkNS: p.forkBegan, ReadyNS: p.ready, WarmNS: p.warming, EndNS: p.end, ReapNS: e.at,
+		UserNS: own.User, SystemNS: own.System,
+		StartupUserNS: p.startup.User, StartupSysNS: p.startup.System,
+	}
+	if p.maker != nil {
+		r.Parent = p.maker.id
+	}
+
+	h.mu.Lock()
+	if i := slices.Index(h.processes, p); i >= 0 {
+		h.processes = slices.Delete(h.processes, i, i+1)
+	}
+	if p.role == roleChild {
+		h.reaped.children = h.reaped.children.Add(own)
+	} else {
+		h.reaped.parents = h.reaped.parents.Add(own)
+		h.startup = h.startup.Add(p.startup)
+	}
+	h.total += own.Total()
+	if !h.gate.isOpen() {
+		h.made = append(h.made, r)
+		h.mu.Unlock()
+		return
+	}
+	h.mu.Unlock()
+	h.write(r)
+}
+
+// write puts a process's record on the round's clock, whose zero is the start of
+// work, and passes it on.
+func (h *Host) write(r record.Process) {
+	for _, t := range []*time.Duration{&r.ForkNS, &r.ReadyNS, &r.EndNS, &r.ReapNS} {
+		*t -= h.gate.zero
+	}
+	if err := h.r.Sink.Write(&r); err != nil {
+		h.fail(fmt.Errorf("write a record: %w", err))
+	}
+}
+
+// flushMade writes the records that waited for the start of work.
+func (h *Host) flushMade() {
+	h.mu.Lock()
+	made := h.made
+	h.made = nil
+	h.mu.Unlock()
+	for _, r := range made {
+		h.write(r)
+	}
+}
+
+// clocks is the CPU that the round's processes have used so far, the dead and
+// the living.
+func (h *Host) clocks() (children, parents time.Duration) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	children, parents = h.reaped.children.Total(), h.reaped.parents.Total()
+	for _, p := range h.processes {
+		used, err := cpuOf(p.pid)
+		switch {
+		case err != nil: // reaped a moment ago; its account is on the way
+		case p.role == roleChild:
+			children += used
+		default:
+			parents += used
+		}
+	}
+	return children, parents
+}
+
+const (
+	roleParent = record.RoleParent
+	roleChild  = record.RoleChild
+)
+
+// errInterrupted is the cause of a cancellation that is not a failure.
+var errInterrupted = errors.New("interrupted")

@@ -1,0 +1,228 @@
+// Package live is this computer as a machine for execution models: real
+// operating-system processes, a real Redis, real time, and exact accounts.
+//
+// A [Machine] runs rounds. In each it gives an executor a host whose processes
+// are made by a [Runtime]: [Python] (fork(2) of a Python template) or [Go] (this
+// binary executed again). Every process is started, ended, waited for and
+// accounted for here; what they used is what wait4 says they used.
+//
+// The protocol that host and processes speak is in docs/protocol.md.
+package live
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"go.uber.org/zap"
+	"golang.org/x/sync/errgroup"
+	"golang.org/x/sys/unix"
+
+	"forkbench/models"
+	"forkbench/record"
+	"forkbench/stream"
+	"forkbench/workload"
+)
+
+// A Machine runs rounds on this computer, one at a time. Fields are not changed
+// once it runs.
+type Machine struct {
+	Workers  int // jobs that may run at once, at least 1
+	Workload workload.Workload
+	Runtime  Runtime
+
+	Timeout     time.Duration // for a job, its fork included; 0 means none
+	BootTimeout time.Duration // for booting, warming and forking; 0 means a minute
+	Grace       time.Duration // between asking a process to exit and killing it; 0 means two seconds
+
+	Server *stream.Server // whose CPU is booked as Redis's
+	Guard  *Guard         // cleans up if this program is killed; may be nil
+	Log    *zap.Logger    // may be nil
+}
+
+// A Round is one executor's turn at a comparison's jobs.
+type Round struct {
+	Number int    // from 0
+	Model  string // as records name it
+	Jobs   int    // in the stream
+	Group  *stream.Group
+	Sink   record.Sink
+
+	// Stop asks for an early end when it is closed: no job is started any more,
+	// those that run are finished and settled. It may be nil.
+	Stop <-chan struct{}
+}
+
+func (m *Machine) log() *zap.Logger {
+	if m.Log == nil {
+		return zap.NewNop()
+	}
+	return m.Log
+}
+
+// withDefaults returns the machine with its zero limits replaced.
+func (m Machine) withDefaults() *Machine {
+	if m.BootTimeout == 0 {
+		m.BootTimeout = time.Minute
+	}
+	if m.Grace == 0 {
+		m.Grace = 2 * time.Second
+	}
+	return &m
+}
+
+// Run gives the jobs of a round to an executor and returns what happened, with
+// the records of jobs, processes and memory already written to the round's sink.
+//
+// When ctx is cancelled, every process is killed at once. The returned record is
+// complete in any case; the error says why the executor could not go on, and
+// stands in the record too. A job's failure is not an error.
+func (m *Machine) Run(ctx context.Context, e models.Executor, r Round) (*record.Round, error) {
+	h := newHost(m.withDefaults(), r)
+	if err := unix.Prctl(unix.PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0); err != nil {
+		return nil, fmt.Errorf("become the reaper of orphans: %w", err)
+	}
+	h.cgroup = m.Guard.cgroup(fmt.Sprintf("%s-%d", r.Model, r.Number))
+	defer h.cgroup.remove()
+
+	err := h.execute(ctx, e)
+	strays := h.sweep()
+	done := h.summary(ctx, err)
+	done.Strays = strays
+	return done, err
+}
+
+func newHost(m *Machine, r Round) *Host {
+	h := &Host{m: m, r: r, born: monotonic(), booted: make(map[int]bool)}
+	h.gate = newGate(h.beginWork, h.endWork)
+	h.feed = newFeed(r.Group, r.Stop)
+	h.settle = newSettler(h)
+	return h
+}
+
+// execute runs the executor with all that serves it, and ends when everything
+// that it started has ended.
+func (h *Host) execute(ctx context.Context, e models.Executor) error {
+	exec, cancel := context.WithCancelCause(ctx)
+	defer cancel(nil)
+	h.cancel = cancel
+	defer context.AfterFunc(ctx, h.killAll)()
+
+	var serving errgroup.Group
+	serving.Go(func() error {
+		if err := h.feed.fetch(exec); err != nil {
+			h.fail(err)
+		}
+		return nil
+	})
+	serving.Go(func() error {
+		h.settle.flush(ctx)
+		return nil
+	})
+	sampled := make(chan struct{})
+	serving.Go(func() error {
+		h.sample(sampled)
+		return nil
+	})
+
+	err := e.Execute(exec, h)
+	if ctx.Err() == nil && context.Cause(exec) != nil && !errors.Is(err, context.Cause(exec)) {
+		err = errors.Join(context.Cause(exec), ignoreCancelled(err))
+	}
+	if left := h.closeAll(exec); left > 0 && err == nil {
+		err = fmt.Errorf("model %s left %d processes open: close each process that was booted or forked", h.r.Model, left)
+	}
+	h.gone = monotonic()
+
+	close(sampled)
+	close(h.settle.arrived)
+	cancel(nil) // fetch may wait for a taker
+	_ = serving.Wait()
+	for _, o := range h.outputs {
+		o.close()
+	}
+	h.waits.Wait()
+	h.flushMade()
+	if err == nil && ctx.Err() == nil {
+		err = context.Cause(exec)
+		if errors.Is(err, context.Canceled) {
+			err = nil
+		}
+	}
+	if ctx.Err() != nil {
+		err = errInterrupted
+	}
+	return err
+}
+
+// ignoreCancelled drops an error that only says that the context had ended.
+func ignoreCancelled(err error) error {
+	if errors.Is(err, context.Canceled) {
+		return nil
+	}
+	return err
+}
+
+// openOutput gives a booted process somewhere to print to.
+func (h *Host) openOutput(p *process) error {
+	o, err := newOutput()
+	if err != nil {
+		return err
+	}
+	p.prints = o
+	h.mu.Lock()
+	h.outputs = append(h.outputs, o)
+	h.mu.Unlock()
+	h.waits.Go(o.drain)
+	return nil
+}
+
+// An Application is what Check found out about the code to run.
+type Application struct {
+	Version    string // of the language
+	Executable string // the interpreter's file
+}
+
+// Check boots one process and ends it again, so that a name that does not
+// exist, an import that fails or a missing interpreter is known before anything
+// else is started. Errors are a *MissingError, a *BootError, or the system's.
+func (m *Machine) Check(ctx context.Context) (Application, error) {
+	if err := m.Runtime.check(m.Workload); err != nil {
+		return Application{}, err
+	}
+	probe := &prober{}
+	r := Round{Model: "check", Sink: discard{}}
+	h := newHost(m.withDefaults(), r)
+	h.cgroup = noCgroup("a check")
+	err := h.probe(ctx, probe)
+	return probe.found, err
+}
+
+type prober struct{ found Application }
+
+func (h *Host) probe(ctx context.Context, to *prober) error {
+	exec, cancel := context.WithCancelCause(ctx)
+	defer cancel(nil)
+	h.cancel = cancel
+	defer context.AfterFunc(ctx, h.killAll)()
+	p, err := h.Boot(exec)
+	if err == nil {
+		booted := p.(*process)
+		to.found = Application{Version: booted.version, Executable: booted.executable}
+		err = p.Close(exec)
+	}
+	for _, o := range h.outputs {
+		o.close()
+	}
+	h.waits.Wait()
+	if ctx.Err() != nil {
+		err = errInterrupted
+	}
+	return err
+}
+
+// discard is a sink for what nobody will read.
+type discard struct{}
+
+func (discard) Write(record.Line) error { return nil }

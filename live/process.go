@@ -1,0 +1,305 @@
+package live
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"golang.org/x/sys/unix"
+
+	"forkbench/models"
+	"forkbench/record"
+	"forkbench/workload"
+)
+
+// A process is a live process: booted, forked, or about to be.
+//
+//	state     means                                  becomes
+//	planned   Fork was put off until the first Run   running, closed
+//	running   can take requests                      dead, closed
+//	dead      crashed, killed, or its life is over   closed
+//	closed    reaped and accounted for
+type process struct {
+	host   *Host
+	id     int // within the round, from 1
+	maker  *process
+	role   string
+	slot   int
+	life   int // jobs it may run; 0 for no end
+	before bool
+
+	pid    int
+	conn   *conn
+	own    *spawned // not nil if it is the host's own child
+	prints *output  // of a booted process; its children share it
+
+	token chan struct{} // of who may read conn; see ask
+
+	mu       sync.Mutex
+	state    processState
+	waiting  []*waiter  // requests sent and not yet answered, oldest first
+	children record.CPU // that wait4 will count as this process's too
+	faults   int64      // minor, of the reaped children likewise
+	major    int64
+
+	snapshotting sync.Mutex
+	snapshot     *os.File // its warm state (Go), for its children
+
+	ran     atomic.Int64
+	refork  atomic.Bool // it forked after it had run jobs
+	killed  atomic.Bool
+	closing atomic.Bool
+	warm    bool
+	startup record.CPU // used when it was last ready
+
+	version, executable string // of a booted process
+
+	reaping sync.Mutex
+	last    exit
+
+	// Stamps of CLOCK_MONOTONIC.
+	forkBegan, ready, end time.Duration
+	warming               time.Duration // a span
+}
+
+type processState uint8
+
+const (
+	planned processState = iota
+	running
+	dead
+	closed
+)
+
+var _ models.Process = (*process)(nil)
+
+// errDead is why a request to a process that has ended fails.
+var errDead = errors.New("the process has ended")
+
+// Warm asks the process to do the one-time work.
+func (p *process) Warm(context.Context) error {
+	began := monotonic()
+	answer, err := p.prepare(func(b []byte) []byte { return appendHeader(b, kindWarm, 0) })
+	p.warming += monotonic() - began
+	if err != nil {
+		return fmt.Errorf("warm process %d: %w", p.pid, err)
+	}
+	p.warm, p.startup = true, answer.cpu()
+	p.dropSnapshot()
+	return nil
+}
+
+// load sends the boot order, and a job right behind it if there is one, and
+// waits until the application is loaded.
+func (p *process) load(order bootOrder, job *fusedJob) (readyReply, error) {
+	body, err := json.Marshal(order)
+	if err != nil {
+		return readyReply{}, err
+	}
+	answer, err := p.prepare(func(b []byte) []byte {
+		b = append(appendHeader(b, kindBoot, len(body)), body...)
+		if job != nil {
+			b = appendRun(b, job.id, job.payload)
+		}
+		return b
+	})
+	p.ready = monotonic()
+	if err == nil {
+		p.startup = answer.cpu()
+		p.version, p.executable = answer.Version, answer.Executable
+		return answer, nil
+	}
+	e := p.reap(p.host.m.Grace)
+	var boot *BootError
+	if !errors.As(err, &boot) {
+		boot = &BootError{Kind: "Exit", Message: err.Error()}
+		if errors.Is(err, io.EOF) || errors.Is(err, unix.EPIPE) {
+			boot.Message = "the process ended while it loaded the application: " + e.String()
+		}
+	}
+	boot.Output = p.host.output(p).tail()
+	return answer, boot
+}
+
+// prepare sends boot or warm and waits for the ready reply.
+func (p *process) prepare(request func([]byte) []byte) (readyReply, error) {
+	var answer readyReply
+	r := p.ask(&waiter{answers: kindReady}, p.host.m.BootTimeout, request)
+	if r.err != nil {
+		if errors.Is(r.err, os.ErrDeadlineExceeded) {
+			return answer, fmt.Errorf("it was not ready within %v: see --boot-timeout", p.host.m.BootTimeout)
+		}
+		return answer, r.err
+	}
+	if err := json.Unmarshal(r.body, &answer); err != nil {
+		return answer, fmt.Errorf("its ready reply is not one: %w", err)
+	}
+	if answer.Error != "" {
+		return answer, &BootError{Kind: answer.Kind, Message: answer.Error, Traceback: answer.Traceback}
+	}
+	return answer, nil
+}
+
+// Fork makes a child, or plans to: see models.Process.
+func (p *process) Fork(ctx context.Context, jobs int) (models.Process, error) {
+	s := p.host.slotOf(ctx)
+	child := p.host.newProcess(record.RoleChild, s.id, p)
+	child.life = jobs
+	if s.holds.Load() > 0 {
+		return child, nil // fused with its first Run
+	}
+	if err := child.start(nil); err != nil {
+		return nil, err
+	}
+	return child, nil
+}
+
+// start makes a planned child real.
+func (p *process) start(job *fusedJob) error {
+	if p.maker.ran.Load() > 0 {
+		p.maker.refork.Store(true)
+	}
+	if err := p.host.m.Runtime.fork(p, job); err != nil {
+		p.setState(closed)
+		return fmt.Errorf("fork process %d (%s): %w", p.maker.pid, p.maker.role, err)
+	}
+	return nil
+}
+
+// Run executes one job.
+func (p *process) Run(_ context.Context, job workload.Job) models.Outcome {
+	o := models.Outcome{Process: p.id, Seq: int(p.ran.Load()) + 1}
+	fused := p.is(planned)
+	if fused {
+		if err := p.start(&fusedJob{job.ID, job.Payload}); err != nil {
+			return p.unrun(o, err)
+		}
+	}
+	if !p.is(running) {
+		return p.unrun(o, errDead)
+	}
+	ask := func(b []byte) []byte { return appendRun(b, job.ID, job.Payload) }
+	if fused {
+		ask = nil // it has the job already
+	}
+	r := p.ask(&waiter{answers: kindDone}, p.host.m.Timeout, ask)
+	p.end = monotonic()
+	if r.err != nil {
+		return p.broken(o, r.err)
+	}
+	done, err := parseDone(r.body)
+	if err == nil && done.id != job.ID {
+		err = fmt.Errorf("it answered for job %d when it was given job %d", done.id, job.ID)
+	}
+	if err != nil {
+		return p.broken(o, err)
+	}
+	p.end = done.finished
+	p.dropSnapshot()
+	o.Status, o.CPU = done.status, done.cpu
+	o.Started, o.Finished = p.host.since(done.started), p.host.since(done.finished)
+	switch {
+	case done.status == models.Failed:
+		o.Detail = string(done.detail)
+	case len(done.detail) > 0:
+		o.Result = append([]byte(nil), done.detail...)
+	}
+	if n := p.ran.Add(1); p.life > 0 && int(n) >= p.life {
+		p.setState(dead) // it exits by itself
+	}
+	return o
+}
+
+// unrun is the outcome of a job that could not be given to the process.
+func (p *process) unrun(o models.Outcome, err error) models.Outcome {
+	p.host.fail(err)
+	o.Status, o.Process, o.Seq = models.Crashed, 0, 0
+	o.Detail = "the job was not started: " + err.Error()
+	o.Finished = p.host.Now()
+	return o
+}
+
+// broken is the outcome of a job whose process did not answer as it should:
+// the time ran out, or the process is gone.
+func (p *process) broken(o models.Outcome, cause error) models.Outcome {
+	o.Finished = p.host.since(p.end)
+	if errors.Is(cause, os.ErrDeadlineExceeded) {
+		o.Status = models.TimedOut
+		o.Detail = fmt.Sprintf("exceeded the time limit of %v (--timeout) and was killed", p.host.m.Timeout)
+		p.kill()
+		p.reap(p.host.m.Grace)
+		return o
+	}
+	o.Status = models.Crashed
+	exit := p.reap(p.host.m.Grace)
+	o.Detail = "its process ended under it: " + exit.String()
+	if !errors.Is(cause, io.EOF) && !errors.Is(cause, io.ErrUnexpectedEOF) && !errors.Is(cause, unix.EPIPE) {
+		o.Detail += " (" + cause.Error() + ")"
+	}
+	if tail := p.host.output(p).tail(); tail != "" {
+		o.Detail += "\nlast output of the process tree:\n" + tail
+	}
+	return o
+}
+
+// Alive reports whether the process can take another request.
+func (p *process) Alive() bool { return p.is(planned) || p.is(running) }
+
+// Usage reads the system's accounts of the process.
+func (p *process) Usage() models.Usage {
+	u := models.Usage{Jobs: int(p.ran.Load())}
+	if p.is(running) {
+		u.Resident = residentOf(p.pid)
+	}
+	return u
+}
+
+// Close ends the process: its socket is closed, which it takes as the request
+// to exit; after the grace period it is killed.
+func (p *process) Close(ctx context.Context) error {
+	switch p.currentState() {
+	case closed:
+		return nil
+	case planned:
+		p.setState(closed)
+		return nil
+	}
+	if p.end == 0 {
+		p.end = monotonic()
+	}
+	if ctx.Err() != nil {
+		p.kill()
+	}
+	p.reap(p.host.m.Grace)
+	return nil
+}
+
+func (p *process) is(s processState) bool { return p.currentState() == s }
+
+func (p *process) currentState() processState {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return p.state
+}
+
+func (p *process) setState(s processState) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.state = s
+}
+
+// dropSnapshot forgets a warm state that is no longer the process's.
+func (p *process) dropSnapshot() {
+	p.snapshotting.Lock()
+	defer p.snapshotting.Unlock()
+	if p.snapshot != nil {
+		_ = p.snapshot.Close()
+		p.snapshot = nil
+	}
+}

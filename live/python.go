@@ -1,0 +1,128 @@
+package live
+
+import (
+	_ "embed"
+	"fmt"
+	"os/exec"
+	"strings"
+
+	"forkbench/workload"
+)
+
+//go:embed template.py
+var template string
+
+// A Runtime makes processes of one kind: [Python] or [Go].
+type Runtime interface {
+	// Name is "python" or "go".
+	Name() string
+
+	// ForkPrimitive says in a few words what Fork is, for the reader of a
+	// result.
+	ForkPrimitive() string
+
+	// check reports what is wrong with the runtime or the workload before
+	// anything is started.
+	check(w workload.Workload) error
+	// environment is what its processes get besides this program's own.
+	environment() []string
+	boot(p *process) error
+	fork(p *process, job *fusedJob) error
+}
+
+// Python runs jobs in processes forked by a Python template: fork(2) proper,
+// with copy-on-write and page tables, as Celery's and RQ's.
+type Python struct {
+	Interpreter  string   // a program name or path; "python3" if empty
+	Path         []string // directories for sys.path, before all others
+	Warm         []string // MODULE:FUNCTION to call in Process.Warm, after the workload's own
+	AllowThreads bool     // fork even if the process has several threads
+}
+
+var _ Runtime = Python{}
+
+// Name is "python".
+func (Python) Name() string { return "python" }
+
+// ForkPrimitive names os.fork.
+func (Python) ForkPrimitive() string {
+	return "fork(2) of a single-threaded Python template (os.fork): real page tables and copy-on-write"
+}
+
+func (r Python) interpreter() string {
+	if r.Interpreter == "" {
+		return "python3"
+	}
+	return r.Interpreter
+}
+
+func (r Python) check(w workload.Workload) error {
+	if _, ok := w.(workload.Python); !ok {
+		return fmt.Errorf("workload %s has no Python function: run it with the Go runtime", w.Name())
+	}
+	if _, err := exec.LookPath(r.interpreter()); err != nil {
+		return &MissingError{
+			What: r.interpreter() + " not found on PATH",
+			How:  "install it, name another with --python, or use --workload=go:record_event",
+		}
+	}
+	return nil
+}
+
+func (Python) environment() []string { return nil }
+
+func (r Python) boot(p *process) error {
+	file, err := memoryFile("forkbench-template.py", []byte(template))
+	if err != nil {
+		return err
+	}
+	defer file.Close()
+	if err := p.host.openOutput(p); err != nil {
+		return err
+	}
+	// The last argument is for who reads the process list.
+	args := []string{"-u", "/dev/fd/4", "forkbench:" + p.host.r.Model}
+	if err := p.host.spawn(p, r.interpreter(), args, file); err != nil {
+		return err
+	}
+	f := p.host.m.Workload.(workload.Python).PythonFunction()
+	order := bootOrder{
+		Path:         r.Path,
+		Sources:      f.Sources,
+		Function:     f.Module + ":" + f.Function,
+		Warm:         append(append([]string{}, f.Warm...), r.Warm...),
+		AllowThreads: r.AllowThreads,
+	}
+	if order.Path == nil {
+		order.Path = []string{}
+	}
+	_, err = p.load(order, nil)
+	return err
+}
+
+func (Python) fork(p *process, job *fusedJob) error {
+	r := p.maker.ask(&waiter{answers: kindForked}, p.host.m.BootTimeout, func(b []byte) []byte {
+		return appendFork(b, p.life, job)
+	})
+	if r.err != nil {
+		return r.err
+	}
+	forked, err := parseForked(r.body)
+	if err != nil {
+		return err
+	}
+	if forked.pid == 0 {
+		return &ForkError{Reason: strings.TrimSpace(forked.refusal)}
+	}
+	if r.file < 0 {
+		return fmt.Errorf("the child's socket did not come with the fork reply")
+	}
+	p.conn, err = newConn(r.file, "child")
+	if err != nil {
+		return err
+	}
+	p.pid, p.forkBegan, p.ready = forked.pid, forked.began, forked.returned
+	p.setState(running)
+	p.host.register(p)
+	return nil
+}

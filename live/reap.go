@@ -1,0 +1,171 @@
+package live
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"syscall"
+	"time"
+
+	"golang.org/x/sys/unix"
+
+	"forkbench/record"
+)
+
+// An exit is how a process ended and what it used, its own reaped children
+// included, as wait4 counts them.
+type exit struct {
+	known  bool // someone could wait for it
+	status syscall.WaitStatus
+	cpu    record.CPU
+	minor  int64
+	major  int64
+	at     time.Duration
+}
+
+func (e exit) String() string {
+	switch {
+	case !e.known:
+		return "how is not known, nobody could wait for it"
+	case e.status.Signaled() && e.status.Signal() == syscall.SIGKILL:
+		return "signal: killed (by somebody else; if it was the out-of-memory killer, the kernel log says so)"
+	case e.status.Signaled():
+		return "signal: " + e.status.Signal().String()
+	default:
+		return fmt.Sprintf("exit status %d", e.status.ExitStatus())
+	}
+}
+
+// kill ends the process at once. A parent takes its group along. The pid is
+// still the process's own, because nobody waits for it before reap.
+func (p *process) kill() {
+	if s := p.currentState(); s == planned || s == closed {
+		return
+	}
+	p.killed.Store(true)
+	if p.own == nil {
+		_ = unix.Kill(p.pid, unix.SIGKILL)
+		return
+	}
+	select {
+	case <-p.own.exited:
+	default:
+		_ = unix.Kill(-p.pid, unix.SIGKILL)
+	}
+}
+
+// reap ends the process if it still runs (asked first, killed after the grace),
+// waits for it and accounts for it. Only the first call does anything.
+func (p *process) reap(grace time.Duration) exit {
+	p.reaping.Lock()
+	defer p.reaping.Unlock()
+	if p.is(closed) {
+		return p.last
+	}
+	p.closing.Store(true)
+	if p.is(running) {
+		p.conn.hangUp()
+	}
+	if p.own != nil {
+		p.last = p.waitOwn(grace)
+	} else {
+		p.last = p.waitForked(grace)
+	}
+	p.setState(closed)
+	p.conn.close()
+	p.dropSnapshot()
+	p.host.account(p, p.last)
+	return p.last
+}
+
+func (p *process) waitOwn(grace time.Duration) exit {
+	timer := time.NewTimer(grace)
+	defer timer.Stop()
+	select {
+	case <-p.own.exited:
+	case <-timer.C:
+		p.kill()
+		<-p.own.exited
+	}
+	state := p.own.cmd.ProcessState
+	e := exit{known: true, at: p.own.at}
+	e.status, _ = state.Sys().(syscall.WaitStatus)
+	if ru, ok := state.SysUsage().(*syscall.Rusage); ok {
+		e.cpu = record.CPU{User: time.Duration(ru.Utime.Nano()), System: time.Duration(ru.Stime.Nano())}
+		e.minor, e.major = ru.Minflt, ru.Majflt
+	}
+	return e
+}
+
+// waitForked has the maker wait for the process.
+func (p *process) waitForked(grace time.Duration) exit {
+	w := func() *waiter { return &waiter{answers: kindReaped, pid: p.pid} }
+	r := p.maker.ask(w(), grace, func(b []byte) []byte { return appendReap(b, p.pid) })
+	if errors.Is(r.err, os.ErrDeadlineExceeded) {
+		p.kill()
+		r = p.maker.ask(w(), p.host.m.BootTimeout, nil)
+	}
+	if r.err != nil {
+		return p.waitOrphan()
+	}
+	reaped, err := parseReaped(r.body)
+	if err != nil || reaped.status == -1 {
+		p.host.warn("the application waited for child %d itself: its CPU is booked on its parent", p.pid)
+		return exit{at: monotonic()}
+	}
+	e := exit{
+		known: true, status: syscall.WaitStatus(reaped.status), at: reaped.at,
+		cpu:   record.CPU{User: reaped.user, System: reaped.system},
+		minor: reaped.minor, major: reaped.major,
+	}
+	p.maker.booked(e)
+	return e
+}
+
+// booked notes what wait4 will say of this process too, because it has waited
+// for a child that used it.
+func (p *process) booked(e exit) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.children = p.children.Add(e.cpu)
+	p.faults += e.minor
+	p.major += e.major
+}
+
+// waitOrphan waits for a child whose maker is gone. The kernel has given it to
+// the host, the nearest subreaper, as soon as the maker was dead.
+func (p *process) waitOrphan() exit {
+	p.kill()
+	if p.maker.own != nil {
+		_ = unix.Kill(-p.maker.pid, unix.SIGKILL) // it did not answer: make sure that it is dead
+		<-p.maker.own.exited
+	}
+	var status unix.WaitStatus
+	var ru unix.Rusage
+	for {
+		pid, err := unix.Wait4(p.pid, &status, 0, &ru)
+		switch {
+		case err == unix.EINTR:
+			continue
+		case err != nil || pid != p.pid:
+			return exit{at: monotonic()}
+		}
+		return exit{
+			known: true, status: syscall.WaitStatus(status), at: monotonic(),
+			cpu:   record.CPU{User: time.Duration(ru.Utime.Nano()), System: time.Duration(ru.Stime.Nano())},
+			minor: ru.Minflt, major: ru.Majflt,
+		}
+	}
+}
+
+// closeAll closes what the executor left open: nothing, unless it is wrong or
+// was cancelled. It returns how many there were.
+func (h *Host) closeAll(ctx context.Context) int {
+	left := h.open()
+	// Children first: their parents reap them.
+	for i := len(left) - 1; i >= 0; i-- {
+		_ = left[i].Close(ctx)
+	}
+	return len(left)
+}

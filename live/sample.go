@@ -1,0 +1,92 @@
+package live
+
+import (
+	"fmt"
+	"runtime"
+	"slices"
+	"time"
+
+	"forkbench/record"
+)
+
+const (
+	// sampleEvery is the shortest time between two looks at memory.
+	sampleEvery = 100 * time.Millisecond
+	// sampleShare bounds the sampling's own cost: a look that took t is followed
+	// by a pause of at least t times this, which is less than 1 % of a core.
+	sampleShare = 110
+	// sampleMost is how many children are looked at; more are counted for.
+	sampleMost = 16
+)
+
+// sample writes the tree's memory, again and again until done is closed. The
+// kernel walks the page tables for it, about 10 us for each MB, so the pause
+// follows the cost.
+func (h *Host) sample(done <-chan struct{}) {
+	runtime.LockOSThread() // so that the thread's clock is this goroutine's
+	defer runtime.UnlockOSThread()
+	timer := time.NewTimer(0)
+	defer timer.Stop()
+	for {
+		select {
+		case <-done:
+			return
+		case <-timer.C:
+		}
+		began := ownThread()
+		if s, ok := h.look(); ok {
+			if err := h.r.Sink.Write(&s); err != nil {
+				h.fail(fmt.Errorf("write a record: %w", err))
+				return
+			}
+		}
+		timer.Reset(max(sampleEvery, sampleShare*(ownThread()-began)))
+	}
+}
+
+// look sums the memory of all processes, as close together as can be. It has
+// nothing to say before work begins, or when no process could be read.
+func (h *Host) look() (record.Sample, bool) {
+	if !h.gate.isOpen() {
+		return record.Sample{}, false
+	}
+	s := record.Sample{Model: h.r.Model, Round: h.r.Number, AtNS: monotonic() - h.gate.zero}
+	children, parents := h.clocks()
+	s.CPUNS = children + parents
+
+	open := h.open()
+	var kids, read int64
+	var sum memory
+	var private []int64
+	for _, p := range open {
+		child := p.role == roleChild
+		if child {
+			kids++
+			if read == sampleMost {
+				continue
+			}
+		}
+		m, err := memoryOf(p.pid)
+		if err != nil {
+			continue // it has just exited
+		}
+		if !child {
+			s.PSS += m.pss
+			s.RSS += m.rss
+			s.Processes++
+			continue
+		}
+		read++
+		sum.pss += m.pss
+		sum.rss += m.rss
+		private = append(private, m.uss)
+	}
+	if read > 0 {
+		s.PSS += sum.pss * kids / read
+		s.RSS += sum.rss * kids / read
+		s.Processes += int(kids)
+		slices.Sort(private)
+		s.ChildUSS = private[len(private)/2]
+	}
+	return s, s.Processes > 0
+}

@@ -1,0 +1,153 @@
+package live
+
+import (
+	"context"
+	"fmt"
+	"sync"
+	"time"
+
+	"forkbench/models"
+	"forkbench/record"
+	"forkbench/stream"
+	"forkbench/workload"
+)
+
+const (
+	// settleBatch and settleLinger bound a round trip to Redis: an outcome waits
+	// for others at most so long. A trip for each job would cost more than a
+	// light job does.
+	settleBatch  = 256
+	settleLinger = 5 * time.Millisecond
+)
+
+// A settler acknowledges outcomes in batches and then writes the jobs' records.
+// Its own goroutine is flush.
+type settler struct {
+	host    *Host
+	arrived chan settlement
+
+	mu         sync.Mutex
+	held       map[uint64]holding
+	duplicated int
+	settled    int
+	abandoned  int // settled by the executor and not acknowledged any more
+	last       time.Duration
+}
+
+// A holding is a job in a slot's hands.
+type holding struct {
+	slot     *slot
+	dequeued time.Duration // CLOCK_MONOTONIC
+}
+
+type settlement struct {
+	stream.Settlement
+	record record.Job // stamps still on CLOCK_MONOTONIC, but for the due time
+}
+
+func newSettler(h *Host) *settler {
+	return &settler{host: h, arrived: make(chan settlement, 2*settleBatch), held: make(map[uint64]holding)}
+}
+
+// taken notes who has a job.
+func (s *settler) taken(job workload.Job, by *slot) {
+	now := monotonic()
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.held[job.ID] = holding{by, now}
+}
+
+// add takes an outcome from the executor.
+func (s *settler) add(job workload.Job, o models.Outcome) error {
+	s.mu.Lock()
+	holding, ok := s.held[job.ID]
+	if !ok {
+		s.duplicated++
+		s.mu.Unlock()
+		return fmt.Errorf("model %s settled job %d twice, or without taking it", s.host.r.Model, job.ID)
+	}
+	delete(s.held, job.ID)
+	s.mu.Unlock()
+	holding.slot.holds.Add(-1)
+
+	born := s.host.born
+	r := record.Job{
+		Model: s.host.r.Model, Round: s.host.r.Number,
+		ID: job.ID, Slot: holding.slot.id, Process: o.Process, Seq: o.Seq, Attempt: job.Attempt,
+		Status: o.Status, Detail: o.Detail,
+		DueNS: job.Due, DequeuedNS: holding.dequeued, FinishedNS: born + o.Finished, CPUNS: o.CPU,
+	}
+	if o.Started != 0 {
+		r.StartedNS = born + o.Started
+	}
+	s.arrived <- settlement{stream.Settlement{ID: job.ID, Status: o.Status, Detail: o.Detail, Result: o.Result}, r}
+	return nil
+}
+
+// flush settles what arrives until the channel is closed. After the context has
+// ended, or the first failure, it only counts what still comes: an outcome that
+// cannot be acknowledged did not happen.
+func (s *settler) flush(ctx context.Context) {
+	var batch []settlement
+	broken := false
+	for first := range s.arrived {
+		batch = s.collect(append(batch[:0], first))
+		if !broken && ctx.Err() == nil {
+			err := s.commit(ctx, batch)
+			if err == nil {
+				continue
+			}
+			broken = true
+			s.host.fail(err)
+		}
+		s.mu.Lock()
+		s.abandoned += len(batch)
+		s.mu.Unlock()
+	}
+}
+
+// collect adds what arrives soon after the first, unless all jobs are in.
+func (s *settler) collect(batch []settlement) []settlement {
+	linger := time.NewTimer(settleLinger)
+	defer linger.Stop()
+	for len(batch) < settleBatch && s.settled+len(batch) < s.host.r.Jobs {
+		select {
+		case next, ok := <-s.arrived:
+			if !ok {
+				return batch
+			}
+			batch = append(batch, next)
+		case <-linger.C:
+			return batch
+		}
+	}
+	return batch
+}
+
+func (s *settler) commit(ctx context.Context, batch []settlement) error {
+	outcomes := make([]stream.Settlement, len(batch))
+	for i := range batch {
+		outcomes[i] = batch[i].Settlement
+	}
+	if err := s.host.r.Group.Settle(ctx, outcomes); err != nil {
+		return fmt.Errorf("settle jobs: %w", err)
+	}
+	now, zero := monotonic(), s.host.gate.zero
+	s.mu.Lock()
+	s.settled += len(batch)
+	s.last = now
+	s.mu.Unlock()
+	for i := range batch {
+		r := &batch[i].record
+		r.DequeuedNS -= zero
+		r.FinishedNS -= zero
+		r.SettledNS = now - zero
+		if r.StartedNS != 0 {
+			r.StartedNS -= zero
+		}
+		if err := s.host.r.Sink.Write(r); err != nil {
+			return fmt.Errorf("write a record: %w", err)
+		}
+	}
+	return nil
+}

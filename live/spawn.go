@@ -1,0 +1,147 @@
+package live
+
+import (
+	"errors"
+	"fmt"
+	"os"
+	"os/exec"
+	"sync"
+	"syscall"
+	"time"
+
+	"golang.org/x/sys/unix"
+)
+
+// A spawned process is the host's own child: started by exec, waited for by a
+// goroutine that Host.wait joins.
+type spawned struct {
+	cmd    *exec.Cmd
+	exited chan struct{} // closed after the wait: then at and cmd.ProcessState are set
+	at     time.Duration
+}
+
+// spawn starts a program as process p, with its socket as descriptor 3 and the
+// extra file, if any, as 4. It does not wait for the program to answer.
+func (h *Host) spawn(p *process, path string, args []string, extra *os.File) error {
+	ours, theirs, err := socketPair()
+	if err != nil {
+		return err
+	}
+	socket := os.NewFile(uintptr(theirs), "socket of a process")
+	defer socket.Close()
+	p.conn, err = newConn(ours, "process")
+	if err != nil {
+		return err
+	}
+
+	cmd := exec.Command(path, args...)
+	cmd.Env = append(append(os.Environ(), h.mark()), h.m.Runtime.environment()...)
+	cmd.ExtraFiles = []*os.File{socket}
+	if extra != nil {
+		cmd.ExtraFiles = append(cmd.ExtraFiles, extra)
+	}
+	cmd.Stdout, cmd.Stderr = h.output(p).writer, h.output(p).writer
+	// A group of its own, so that Ctrl-C in a terminal reaches only the host.
+	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
+	h.cgroup.place(cmd.SysProcAttr)
+
+	p.forkBegan = monotonic()
+	if err := cmd.Start(); err != nil {
+		p.conn.close()
+		return fmt.Errorf("start %s: %w", path, err)
+	}
+	p.pid = cmd.Process.Pid
+	p.own = &spawned{cmd: cmd, exited: make(chan struct{})}
+	p.setState(running)
+	h.register(p)
+	h.waits.Go(func() {
+		_ = cmd.Wait() // how it ended is in ProcessState
+		p.own.at = monotonic()
+		close(p.own.exited)
+		if p.role == roleParent && p.is(running) && !p.closing.Load() {
+			h.fail(fmt.Errorf("the parent process %d ended by itself: %s%s",
+				p.pid, cmd.ProcessState, h.output(p).quoted()))
+		}
+	})
+	return nil
+}
+
+// memoryFile returns a sealed file in memory with the given content: nothing to
+// clean up, and nobody can change it under a process that maps it.
+func memoryFile(name string, content []byte) (*os.File, error) {
+	fd, err := unix.MemfdCreate(name, unix.MFD_CLOEXEC|unix.MFD_ALLOW_SEALING)
+	if err != nil {
+		return nil, fmt.Errorf("make a memory file: %w", err)
+	}
+	file := os.NewFile(uintptr(fd), name)
+	if _, err := file.Write(content); err != nil {
+		return nil, errors.Join(fmt.Errorf("fill a memory file: %w", err), file.Close())
+	}
+	seals := unix.F_SEAL_SEAL | unix.F_SEAL_SHRINK | unix.F_SEAL_GROW | unix.F_SEAL_WRITE
+	if _, err := unix.FcntlInt(file.Fd(), unix.F_ADD_SEALS, seals); err != nil {
+		return nil, errors.Join(fmt.Errorf("seal a memory file: %w", err), file.Close())
+	}
+	return file, nil
+}
+
+// tailSize is how much of what processes print is kept, to explain a death.
+const tailSize = 4 << 10
+
+// An output drains what a booted process and all that it forked print, and
+// keeps the end of it. A job may print a gigabyte: it costs time, not memory.
+type output struct {
+	writer *os.File
+
+	reader *os.File
+	mu     sync.Mutex
+	kept   []byte
+}
+
+func newOutput() (*output, error) {
+	r, w, err := os.Pipe()
+	if err != nil {
+		return nil, fmt.Errorf("make a pipe: %w", err)
+	}
+	return &output{writer: w, reader: r}, nil
+}
+
+// drain reads until close is called, or until the last process that holds the
+// other end has exited.
+func (o *output) drain() {
+	buf := make([]byte, 32<<10)
+	for {
+		n, err := o.reader.Read(buf)
+		if n > 0 {
+			o.mu.Lock()
+			o.kept = append(o.kept, buf[:n]...)
+			if over := len(o.kept) - tailSize; over > 0 {
+				o.kept = append(o.kept[:0], o.kept[over:]...)
+			}
+			o.mu.Unlock()
+		}
+		if err != nil {
+			return
+		}
+	}
+}
+
+// close ends drain. What a process prints after that is lost, and that process
+// gets SIGPIPE: it is a stray.
+func (o *output) close() {
+	_ = o.writer.Close()
+	_ = o.reader.Close()
+}
+
+func (o *output) tail() string {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	return string(o.kept)
+}
+
+// quoted is the tail as the end of an error's text, or nothing.
+func (o *output) quoted() string {
+	if t := o.tail(); t != "" {
+		return "; its last output:\n" + t
+	}
+	return ""
+}

@@ -1,0 +1,463 @@
+"""The process that runs Python jobs, and the template that its children are forked from.
+
+The host starts it with a Unix stream socket as file descriptor 3 and speaks the protocol of
+docs/protocol.md over it. A forked child gets a socket of its own and speaks the same protocol:
+any process can run jobs, and any process can fork.
+
+Standard library only, Python 3.9 and newer, one file. It stays single-threaded, so that what a
+child inherits is whole. What can be done before a fork is not done after it: each page that a
+child touches is a copy.
+"""
+
+from __future__ import annotations
+
+import array
+import gc
+import importlib
+import importlib.machinery
+import json
+import os
+import select
+import signal
+import socket
+import struct
+import sys
+import time
+import traceback
+from collections.abc import Callable, Sequence
+from importlib.abc import Loader, MetaPathFinder
+from types import ModuleType
+from typing import Any, NoReturn, Optional, Union
+
+HEADER = struct.Struct(">IB")  # length of the body, kind
+FORK = struct.Struct(">IB")  # the child's life in jobs, whether a job follows
+JOB = struct.Struct(">Q")  # job id; the payload follows
+PID = struct.Struct(">I")
+FORKED = struct.Struct(">Iqq")  # pid, fork began, fork returned
+DONE = struct.Struct(">QBqqq")  # job id, status, started, finished, CPU; result or traceback follow
+REAPED = struct.Struct(">Iiqqqqq")  # pid, wait status, user us, system us, faults (2), when
+
+STATUS_DONE, STATUS_FAILED = 1, 2
+MAX_RESULT = 1 << 20
+MAX_TRACEBACK = 64 << 10
+
+# What a job is called with (positional and keyword arguments), or why its payload is none.
+Call = Union[tuple[Sequence[Any], dict[str, Any]], Exception]
+
+
+class HostGone(Exception):
+    """The host closed its end: exit."""
+
+
+class NotFound(LookupError):
+    """A function's name leads nowhere: whoever gave the name is to mend it."""
+
+
+class SourceImporter(MetaPathFinder, Loader):
+    """Imports modules that the host sent as text, which are installed nowhere."""
+
+    def __init__(self, sources: dict[str, str]) -> None:
+        self.sources = sources
+
+    def find_spec(
+        self, name: str, path: object = None, target: object = None
+    ) -> Optional[importlib.machinery.ModuleSpec]:
+        if name not in self.sources:
+            return None
+        return importlib.machinery.ModuleSpec(name, self, origin=f"{name}.py")
+
+    def create_module(self, spec: importlib.machinery.ModuleSpec) -> None:
+        return None
+
+    def exec_module(self, module: ModuleType) -> None:
+        name = module.__name__
+        module.__file__ = f"{name}.py"
+        exec(compile(self.sources[name], module.__file__, "exec"), module.__dict__)
+
+    def get_source(self, name: str) -> str:
+        """Lets tracebacks show the line."""
+        return self.sources[name]
+
+
+def resolve(reference: str) -> Callable[..., Any]:
+    """Returns the function that MODULE:FUNCTION names."""
+    module_name, _, path = reference.partition(":")
+    try:
+        found: Any = importlib.import_module(module_name)
+    except ModuleNotFoundError as error:
+        if error.name is None or not (module_name + ".").startswith(error.name + "."):
+            raise  # the module is there, and misses another
+        raise NotFound(
+            f"no module named {error.name!r} on sys.path ({os.pathsep.join(sys.path)}):"
+            " name its folder with --path"
+        ) from None
+    walked = module_name
+    for name in path.split("."):
+        try:
+            found = getattr(found, name)
+        except AttributeError:
+            names = ", ".join(sorted(n for n in dir(found) if not n.startswith("_"))) or "nothing"
+            raise NotFound(f"{walked} has no attribute {name!r}; it has {names}") from None
+        walked += f".{name}"
+    if not callable(found):
+        raise NotFound(f"{reference} is not callable: it is of type {type(found).__name__}")
+    return found  # type: ignore[no-any-return]
+
+
+class Application:
+    """The jobs' code, loaded."""
+
+    def __init__(self, boot: dict[str, Any]) -> None:
+        self.allow_threads: bool = boot["allow_threads"]
+        self.function = resolve(boot["function"])
+        self.warm: list[str] = boot["warm"]
+        self.warmed = False
+        for reference in self.warm:
+            resolve(reference)  # a wrong name is an error at boot, not at the first warm-up
+
+    def do_warm(self) -> None:
+        """Runs the named warm-ups, once, and moves what lives now out of the collector's sight.
+
+        A collection in a child would write to every inherited object. Freezing without collecting
+        first, or around every fork, leaks.
+        """
+        if not self.warmed:
+            for reference in self.warm:
+                resolve(reference)()
+            self.warmed = True
+        gc.collect()
+        gc.freeze()
+
+
+def call_of(payload: bytes) -> Call:
+    """Parses a payload: an array is positional arguments, an object keyword arguments."""
+    try:
+        value = json.loads(payload) if payload else []
+    except (ValueError, RecursionError) as error:
+        return error
+    if isinstance(value, list):
+        return value, {}
+    if isinstance(value, dict):
+        return (), value
+    return (value,), {}
+
+
+def failure(error: BaseException) -> bytes:
+    """The traceback of a job, without this file's own frames."""
+    inner = error.__traceback__.tb_next if error.__traceback__ else None
+    text = "".join(traceback.format_exception(type(error), error, inner))
+    return text.encode("utf-8", "replace")[-MAX_TRACEBACK:]
+
+
+def encoded(result: object) -> bytes:
+    """A job's return value as JSON."""
+    try:
+        text = json.dumps(result).encode()
+    except (TypeError, ValueError, RecursionError) as error:
+        raise TypeError(
+            f"the job returned a {type(result).__name__} that is not JSON ({error}):"
+            " return None or something that json.dumps takes"
+        ) from None
+    if len(text) > MAX_RESULT:
+        raise ValueError(
+            f"the job returned {len(text)} bytes of JSON: the limit is {MAX_RESULT}, store it"
+            " elsewhere and return where"
+        )
+    return text
+
+
+def threads() -> list[str]:
+    """The names of this process's threads, the kernel's view: C threads are in it."""
+    names = []
+    for task in sorted(os.listdir("/proc/self/task"), key=int):
+        try:
+            with open(f"/proc/self/task/{task}/comm") as comm:
+                names.append(f"{comm.read().strip()} ({task})")
+        except OSError:
+            continue  # it ended meanwhile
+    return names
+
+
+def usage() -> dict[str, int]:
+    """CPU of this process so far, in microseconds."""
+    times = os.times()
+    total = time.process_time_ns() // 1000
+    ticks = times.user + times.system
+    user = int(total * times.user / ticks) if ticks else total
+    return {"user_us": user, "system_us": total - user}
+
+
+class Channel:
+    """A socket to the host, blocking, with a buffer for what came early."""
+
+    def __init__(self, fd: int) -> None:
+        self.fd = fd
+        self.buffer = b""
+
+    def receive(self) -> tuple[int, bytes]:
+        """Waits for the next message: its kind and body."""
+        buffer = self.buffer
+        while len(buffer) < 5:
+            buffer += self.read(65536)
+        length, kind = HEADER.unpack_from(buffer)
+        end = 5 + length
+        if len(buffer) < end:
+            parts = [buffer]
+            missing = end - len(buffer)
+            while missing > 0:
+                part = self.read(min(missing, 1 << 20))
+                parts.append(part)
+                missing -= len(part)
+            buffer = b"".join(parts)
+        self.buffer = buffer[end:]
+        return kind, buffer[5:end]
+
+    def read(self, size: int) -> bytes:
+        try:
+            data = os.read(self.fd, size)
+        except ConnectionError:
+            data = b""
+        if not data:
+            raise HostGone
+        return data
+
+    def send(self, kind: bytes, body: bytes) -> None:
+        data = HEADER.pack(len(body), kind[0]) + body
+        try:
+            sent = os.write(self.fd, data)
+            while sent < len(data):
+                data = data[sent:]
+                sent = os.write(self.fd, data)
+        except ConnectionError:
+            raise HostGone from None
+
+    def send_with_fd(self, kind: bytes, body: bytes, fd: int) -> None:
+        """Sends a small message that carries a file descriptor (SCM_RIGHTS)."""
+        data = HEADER.pack(len(body), kind[0]) + body
+        rights = [(socket.SOL_SOCKET, socket.SCM_RIGHTS, array.array("i", [fd]))]
+        carrier = socket.socket(fileno=self.fd)
+        try:
+            sent = carrier.sendmsg([data], rights)
+            if sent < len(data):
+                carrier.sendall(data[sent:])
+        except ConnectionError:
+            raise HostGone from None
+        finally:
+            carrier.detach()
+
+
+class Process:
+    """This process: what it was told, and what it has made."""
+
+    def __init__(self, channel: Channel) -> None:
+        self.channel = channel
+        self.pid = os.getpid()
+        self.application: Application  # set by boot
+        self.life = 0  # jobs left before this process exits; 0 is for ever
+        self.children: set[int] = set()  # forked and not reaped
+        self.ending: dict[int, int] = {}  # children to reap when they exit: pid to its pidfd
+
+    def serve(self) -> None:
+        """Answers the host until it goes or this process's life is over."""
+        while True:
+            if self.ending:
+                self.wait_for_host_or_children()
+            kind, body = self.channel.receive()
+            if kind == 0x72:  # r
+                self.run(JOB.unpack_from(body)[0], call_of(body[8:]))
+            elif kind == 0x66:  # f
+                self.fork(body)
+            elif kind == 0x70:  # p
+                self.reap(PID.unpack(body)[0])
+            elif kind == 0x77:  # w
+                self.reply_ready(self.application.do_warm)
+            elif kind == 0x62:  # b
+                self.reply_ready(lambda: self.boot(json.loads(body)))  # noqa: B023
+            else:
+                raise ValueError(f"unknown message {chr(kind)!r} from the host")
+
+    def boot(self, order: dict[str, Any]) -> None:
+        sys.path[:1] = order["path"]
+        if order["sources"]:
+            sys.meta_path.insert(0, SourceImporter(order["sources"]))
+        self.application = Application(order)
+
+    def reply_ready(self, work: Callable[[], None]) -> None:
+        """Does the work and says how it went; what it raises is the host's to report."""
+        answer: dict[str, Any] = {}
+        try:
+            work()
+        except HostGone:
+            raise
+        except BaseException as error:  # an application may call sys.exit while it is imported
+            answer["error"] = f"{type(error).__name__}: {error}"
+            answer["kind"] = type(error).__name__
+            answer["traceback"] = failure(error).decode("utf-8", "replace")
+        answer.update(usage())
+        answer["version"] = "{}.{}.{}".format(*sys.version_info[:3])
+        answer["executable"] = sys.executable
+        self.channel.send(b"R", json.dumps(answer).encode())
+
+    def run(self, job_id: int, call: Call) -> None:
+        """Runs a job and reports it; exits with the last one of this process's life."""
+        status, detail = STATUS_DONE, b""
+        cpu = time.process_time_ns()
+        started = time.monotonic_ns()
+        try:
+            if isinstance(call, Exception):
+                raise call
+            result = self.application.function(*call[0], **call[1])
+        except BaseException as error:  # SystemExit too: a job must not end its process politely
+            finished = time.monotonic_ns()
+            status, detail = STATUS_FAILED, failure(error)
+        else:
+            finished = time.monotonic_ns()
+            if result is not None:
+                try:
+                    detail = encoded(result)
+                except (TypeError, ValueError) as error:
+                    status, detail = STATUS_FAILED, failure(error)
+        cpu = time.process_time_ns() - cpu
+        if os.getpid() != self.pid:
+            os._exit(0)  # the job forked, and this is its child come out of the job
+        self.channel.send(b"D", DONE.pack(job_id, status, started, finished, cpu) + detail)
+        if self.life:
+            self.life -= 1
+            if not self.life:
+                os._exit(0)
+
+    def fork(self, body: bytes) -> None:
+        """Makes a child. Returns in both: the child is this object from then on."""
+        refusal = self.refusal()
+        if refusal:
+            self.channel.send(b"F", FORKED.pack(0, 0, 0) + refusal.encode())
+            return
+        life, fused = FORK.unpack_from(body)
+        job = (JOB.unpack_from(body, 5)[0], call_of(body[13:])) if fused else None
+        ours, theirs = socket.socketpair()
+        ours_fd, theirs_fd = ours.detach(), theirs.detach()
+        began = time.monotonic_ns()
+        try:
+            pid = os.fork()
+        except OSError as error:
+            os.close(ours_fd)
+            os.close(theirs_fd)
+            text = f"fork failed: {error.strerror} (process limit or memory)"
+            self.channel.send(b"F", FORKED.pack(0, 0, 0) + text.encode())
+            return
+        if pid == 0:
+            os.close(self.channel.fd)
+            os.close(ours_fd)
+            self.channel = Channel(theirs_fd)
+            self.become_child(life)
+            if job is not None:
+                self.run(*job)
+            return
+        returned = time.monotonic_ns()
+        os.close(theirs_fd)
+        self.children.add(pid)
+        try:
+            self.channel.send_with_fd(b"F", FORKED.pack(pid, began, returned), ours_fd)
+        finally:
+            os.close(ours_fd)
+
+    def become_child(self, life: int) -> None:
+        self.pid = os.getpid()
+        self.life = life
+        for pidfd in self.ending.values():
+            os.close(pidfd)
+        if self.children:
+            self.children = set()
+            self.ending = {}
+
+    def refusal(self) -> str:
+        """Why this process must not fork, or nothing.
+
+        A forked child has only the thread that forked: a lock that another thread held stays
+        locked in it for ever. The link count of the task directory is the thread count plus two,
+        the cheapest way to ask the kernel.
+        """
+        if self.application.allow_threads or os.stat("/proc/self/task").st_nlink <= 3:
+            return ""
+        return (
+            "refused to fork: the process has more than one thread: "
+            + ", ".join(threads())
+            + ". Stop them before the fork, start them in the job, or pass --allow-threads"
+        )
+
+    def reap(self, pid: int) -> None:
+        """Waits for a child that the host is done with, and reports what it used."""
+        if pid not in self.children:
+            raise ValueError(f"asked to reap {pid}, which is no child of this process")
+        # With one child there is nobody whom waiting here could keep waiting.
+        if len(self.children) == 1:
+            self.wait(pid, 0)
+        elif not self.wait(pid, os.WNOHANG):
+            self.ending[pid] = os.pidfd_open(pid)
+
+    def wait(self, pid: int, options: int) -> bool:
+        try:
+            waited, status, used = os.wait4(pid, options)
+        except ChildProcessError:  # the application waited for it: its accounts are lost
+            waited, status, used = pid, -1, None
+        if not waited:
+            return False
+        now = time.monotonic_ns()
+        self.children.discard(pid)
+        if used is None:
+            body = REAPED.pack(pid, status, 0, 0, 0, 0, now)
+        else:
+            body = REAPED.pack(
+                pid,
+                status,
+                round(used.ru_utime * 1e6),
+                round(used.ru_stime * 1e6),
+                used.ru_minflt,
+                used.ru_majflt,
+                now,
+            )
+        self.channel.send(b"P", body)
+        return True
+
+    def wait_for_host_or_children(self) -> None:
+        """Reaps children that exit until a message is there."""
+        while self.ending and not self.channel.buffer:
+            poll = select.poll()
+            poll.register(self.channel.fd, select.POLLIN)
+            for pidfd in self.ending.values():
+                poll.register(pidfd, select.POLLIN)
+            ready = {fd for fd, _ in poll.poll()}
+            for pid, pidfd in list(self.ending.items()):
+                if pidfd in ready and self.wait(pid, os.WNOHANG):
+                    os.close(pidfd)
+                    del self.ending[pid]
+            if self.channel.fd in ready:
+                return
+
+    def end(self) -> NoReturn:
+        """Exits and takes the children along: none may outlive the host, a hung one least."""
+        for pid in self.children:
+            try:
+                os.kill(pid, signal.SIGKILL)
+                os.waitpid(pid, 0)
+            except OSError:
+                continue
+        os._exit(0)
+
+
+def main() -> NoReturn:
+    os.set_inheritable(3, False)
+    os.close(4)  # this file
+    sys.argv = ["forkbench"]
+    process = Process(Channel(3))
+    try:
+        process.serve()
+    except HostGone:
+        pass
+    except BaseException:
+        traceback.print_exc()
+        os._exit(70)  # EX_SOFTWARE
+    process.end()
+
+
+main()

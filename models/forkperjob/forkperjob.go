@@ -1,0 +1,43 @@
+// Package forkperjob is a fork for each job: every worker is a parent that
+// takes a job, forks a child for it, and waits for the child to exit.
+//
+// It is RQ's Worker and Resque's. A job cannot harm the next one, and all
+// one-time work that a job does lazily is done again in every child and
+// forgotten with it.
+package forkperjob
+
+import (
+	"context"
+
+	"forkbench/models"
+)
+
+// A Model is a fork for each job. It has no knobs: that is the model.
+type Model struct{}
+
+var _ models.Executor = Model{}
+
+// Name is "forkperjob".
+func (Model) Name() string { return "forkperjob" }
+
+// Execute runs the jobs of h with a parent for each worker and a child for each
+// job.
+func (Model) Execute(ctx context.Context, h models.Host) error {
+	return h.Parallel(ctx, h.Workers(), func(ctx context.Context, _ int) error {
+		parent, err := h.Boot(ctx)
+		if err != nil {
+			return err
+		}
+		defer parent.Close(ctx)
+
+		for job := range h.Jobs(ctx) {
+			child, err := parent.Fork(ctx, 1)
+			if err != nil {
+				return err
+			}
+			h.Settle(job, child.Run(ctx, job))
+			child.Close(ctx)
+		}
+		return nil
+	})
+}

@@ -1,0 +1,105 @@
+// Package hybrid is forks of a warm parent: one template loads the application,
+// does the one-time work, and forks a child for each job (or for a few), which
+// inherits that work done.
+//
+// It is what Redash built when it called configure_mappers() before RQ's fork,
+// and Pitchfork's mold, Android's Zygote and AFL's fork server applied to jobs:
+// the isolation of a fork for each job at nearly the price of a pool.
+package hybrid
+
+import (
+	"context"
+
+	"forkbench/models"
+)
+
+// A Model is forks of a warm parent. The zero value forks a child for each job.
+type Model struct {
+	// JobsPerChild is how many jobs a child runs before it exits; 0 means 1.
+	JobsPerChild int
+
+	// Spares is how many children the pool keeps forked ahead of need, so that
+	// a job that arrives need not wait for its fork (Zygote's USAP pool; the
+	// spare servers of Apache's prefork). 0 forks when the job is there.
+	Spares int
+
+	// Refork promotes a child that has run so many jobs to be the new
+	// template, so that later children inherit all that those jobs did lazily:
+	// warm without knowing what to warm (Pitchfork's refork_after). 0 means
+	// never.
+	Refork int
+}
+
+var _ models.Executor = Model{}
+
+// Name is "hybrid".
+func (Model) Name() string { return "hybrid" }
+
+// Execute runs the jobs of h in children of one warm template.
+func (m Model) Execute(ctx context.Context, h models.Host) error {
+	parent, err := h.Boot(ctx)
+	if err != nil {
+		return err
+	}
+	defer parent.Close(ctx)
+	if err := parent.Warm(ctx); err != nil {
+		return err
+	}
+
+	n := &nursery{template: parent, jobs: max(m.JobsPerChild, 1), spares: m.Spares}
+	defer n.close(ctx)
+	return h.Parallel(ctx, h.Workers(), func(ctx context.Context, slot int) error {
+		w := worker{Model: m, host: h, nursery: n, candidate: m.Refork > 0 && slot == 0}
+		return w.run(ctx)
+	})
+}
+
+// A worker is one slot's loop.
+type worker struct {
+	Model
+	host    models.Host
+	nursery *nursery
+
+	candidate bool // this slot's child is to become the template
+	child     models.Process
+	ran       int // jobs of child so far
+}
+
+func (w *worker) run(ctx context.Context) error {
+	defer func() { w.endChild(ctx) }()
+	if err := w.nursery.refill(ctx); err != nil {
+		return err
+	}
+	for job := range w.host.Jobs(ctx) {
+		if w.child == nil {
+			child, err := w.nursery.take(ctx, w.candidate)
+			if err != nil {
+				return err
+			}
+			w.child, w.ran = child, 0
+		}
+		w.host.Settle(job, w.child.Run(ctx, job))
+		w.ran++
+
+		switch {
+		case !w.child.Alive():
+			w.endChild(ctx)
+			if err := w.nursery.refill(ctx); err != nil {
+				return err
+			}
+		case w.candidate && w.ran >= w.Refork:
+			if err := w.nursery.promote(ctx, w.child); err != nil {
+				return err
+			}
+			w.child, w.candidate = nil, false
+		}
+	}
+	return nil
+}
+
+func (w *worker) endChild(ctx context.Context) {
+	if w.child != nil {
+		w.child.Close(ctx)
+		w.child = nil
+	}
+}
