@@ -25,7 +25,7 @@ func TestMain(m *testing.M) {
 
 // A rig is a machine, a Redis server and a guard for one test.
 type rig struct {
-	t       *testing.T
+	t       testing.TB
 	guard   *live.Guard
 	server  *stream.Server
 	machine live.Machine
@@ -33,7 +33,7 @@ type rig struct {
 }
 
 // newRig has everything but a workload.
-func newRig(t *testing.T) *rig {
+func newRig(t testing.TB) *rig {
 	t.Helper()
 	guard, err := live.StartGuard()
 	if err != nil {
@@ -154,4 +154,13 @@ func (goEcho) Run(_ context.Context, payload []byte) ([]byte, error) {
 		return nil, err
 	}
 	return payload, nil
+}
+
+func readFile(t testing.TB, path string) string {
+	t.Helper()
+	text, err := os.ReadFile(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return string(text)
 }

@@ -49,7 +49,8 @@ func (Python) ForkPrimitive() string {
 	return "fork(2) of a single-threaded Python template (os.fork): real page tables and copy-on-write"
 }
 
-func (r Python) interpreter() string {
+// Program is the interpreter as it will be looked up.
+func (r Python) Program() string {
 	if r.Interpreter == "" {
 		return "python3"
 	}
@@ -60,9 +61,9 @@ func (r Python) check(w workload.Workload) error {
 	if _, ok := w.(workload.Python); !ok {
 		return fmt.Errorf("workload %s has no Python function: run it with the Go runtime", w.Name())
 	}
-	if _, err := exec.LookPath(r.interpreter()); err != nil {
+	if _, err := exec.LookPath(r.Program()); err != nil {
 		return &MissingError{
-			What: r.interpreter() + " not found on PATH",
+			What: r.Program() + " not found on PATH",
 			How:  "install it, name another with --python, or use --workload=go:record_event",
 		}
 	}
@@ -82,7 +83,7 @@ func (r Python) boot(p *process) error {
 	}
 	// The last argument is for who reads the process list.
 	args := []string{"-u", "/dev/fd/4", "forkbench:" + p.host.r.Model}
-	if err := p.host.spawn(p, r.interpreter(), args, file); err != nil {
+	if err := p.host.spawn(p, r.Program(), args, file); err != nil {
 		return err
 	}
 	f := p.host.m.Workload.(workload.Python).PythonFunction()
