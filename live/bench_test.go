@@ -40,8 +40,7 @@ func BenchmarkPrefork(b *testing.B) {
 }
 
 func ratio(b *testing.B, jobs int, e models.Executor, work script, mode string, modules ...string) {
-	rig := newRig(b)
-	rig.machine.Workload = work
+	rig := newRig(b, work)
 	var ratios, ours, bares []float64
 	for range b.N {
 		bare := bareRate(b, mode, jobs, modules...)

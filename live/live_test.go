@@ -7,14 +7,11 @@ import (
 	"os"
 	"sync"
 	"testing"
-	"time"
-
-	"go.uber.org/zap/zaptest"
 
 	"forkbench/live"
+	"forkbench/live/livetest"
 	"forkbench/models"
 	"forkbench/record"
-	"forkbench/stream"
 	"forkbench/workload"
 )
 
@@ -23,68 +20,31 @@ func TestMain(m *testing.M) {
 	os.Exit(m.Run())
 }
 
-// A rig is a machine, a Redis server and a guard for one test.
+// A rig is a machine for one test.
 type rig struct {
+	*livetest.Machine
+	machine *live.Machine
 	t       testing.TB
-	guard   *live.Guard
-	server  *stream.Server
-	machine live.Machine
-	streams int
 }
 
-// newRig has everything but a workload.
-func newRig(t testing.TB) *rig {
+// newRig runs a workload in Python processes, if nobody says otherwise.
+func newRig(t testing.TB, w workload.Workload) *rig {
 	t.Helper()
-	guard, err := live.StartGuard()
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() {
-		if err := guard.Close(); err != nil {
-			t.Errorf("close the guard: %v", err)
-		}
-	})
-	log := zaptest.NewLogger(t)
-	server, err := stream.Start(t.Context(), guard.Dir(), log)
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() {
-		if err := server.Close(); err != nil {
-			t.Errorf("close the server: %v", err)
-		}
-	})
-	return &rig{t: t, guard: guard, server: server, machine: live.Machine{
-		Workers: 4, Runtime: live.Python{}, Server: server, Guard: guard, Log: log,
-		BootTimeout: 20 * time.Second, Grace: time.Second,
-	}}
+	m := livetest.New(t)
+	return &rig{Machine: m, machine: m.Live(w, live.Python{}, 4), t: t}
 }
 
 // round enqueues payloads and returns a round over them.
 func (r *rig) round(model string, payloads ...string) (live.Round, *memorySink) {
 	r.t.Helper()
-	r.streams++
-	ctx := context.Background()
-	jobs, err := r.server.Create(ctx, fmt.Sprintf("test:%d", r.streams))
-	if err != nil {
-		r.t.Fatal(err)
-	}
-	_, err = jobs.Enqueue(ctx, func(yield func(workload.Job) bool) {
+	sink := new(memorySink)
+	return r.Round(model, func(yield func(workload.Job) bool) {
 		for i, p := range payloads {
 			if !yield(workload.Job{ID: uint64(i), Payload: []byte(p), Attempt: 1}) {
 				return
 			}
 		}
-	})
-	if err != nil {
-		r.t.Fatal(err)
-	}
-	group, err := jobs.Group(ctx, model)
-	if err != nil {
-		r.t.Fatal(err)
-	}
-	sink := new(memorySink)
-	return live.Round{Model: model, Jobs: len(payloads), Group: group, Sink: sink}, sink
+	}, sink), sink
 }
 
 // run gives payloads to an executor and checks what holds for every run.
@@ -112,6 +72,7 @@ type memorySink struct {
 	jobs      []record.Job
 	processes []record.Process
 	samples   []record.Sample
+	onJob     func(n int) // called with the number of jobs so far
 }
 
 func (s *memorySink) Write(l record.Line) error {
@@ -120,6 +81,9 @@ func (s *memorySink) Write(l record.Line) error {
 	switch l := l.(type) {
 	case *record.Job:
 		s.jobs = append(s.jobs, *l)
+		if s.onJob != nil {
+			s.onJob(len(s.jobs))
+		}
 	case *record.Process:
 		s.processes = append(s.processes, *l)
 	case *record.Sample:

@@ -27,14 +27,13 @@ func TestModelsOnBothRuntimes(t *testing.T) {
 	}
 	for name, rt := range runtimes {
 		t.Run(name, func(t *testing.T) {
-			rig := newRig(t)
-			rig.machine.Runtime, rig.machine.Workload = rt.runtime, rt.work
+			rig := newRig(t, rt.work)
+			rig.machine.Runtime = rt.runtime
 			for _, e := range executors {
 				done, sink, err := rig.run(e, repeat(100, "[1]")...)
 				if err != nil {
 					t.Errorf("%#v: %v", e, err)
 				}
-				t.Logf("%#v: %+v", e, done)
 				if done.Settled != 100 || done.Lost != 0 || done.Duplicated != 0 || done.Strays != 0 {
 					t.Errorf("%#v: settled %d, lost %d, duplicated %d, strays %d; want 100, 0, 0, 0",
 						e, done.Settled, done.Lost, done.Duplicated, done.Strays)

@@ -119,7 +119,7 @@ func (p *process) load(order bootOrder, job *fusedJob) (readyReply, error) {
 	var boot *BootError
 	if !errors.As(err, &boot) {
 		boot = &BootError{Kind: "Exit", Message: err.Error()}
-		if errors.Is(err, io.EOF) || errors.Is(err, unix.EPIPE) {
+		if hungUp(err) {
 			boot.Message = "the process ended while it loaded the application: " + e.String()
 		}
 	}
@@ -167,6 +167,9 @@ func (p *process) start(job *fusedJob) error {
 	}
 	if err := p.host.m.Runtime.fork(p, job); err != nil {
 		p.setState(closed)
+		if hungUp(err) {
+			err = p.maker.obituary()
+		}
 		return fmt.Errorf("fork process %d (%s): %w", p.maker.pid, p.maker.role, err)
 	}
 	return nil
@@ -239,13 +242,32 @@ func (p *process) broken(o models.Outcome, cause error) models.Outcome {
 	o.Status = models.Crashed
 	exit := p.reap(p.host.m.Grace)
 	o.Detail = "its process ended under it: " + exit.String()
-	if !errors.Is(cause, io.EOF) && !errors.Is(cause, io.ErrUnexpectedEOF) && !errors.Is(cause, unix.EPIPE) {
+	if !hungUp(cause) {
 		o.Detail += " (" + cause.Error() + ")"
 	}
 	if tail := p.host.output(p).tail(); tail != "" {
 		o.Detail += "\nlast output of the process tree:\n" + tail
 	}
 	return o
+}
+
+// hungUp reports whether an error says that the other end is gone.
+func hungUp(err error) bool {
+	return errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF) || errors.Is(err, unix.EPIPE)
+}
+
+// obituary says how a process that hung up ended.
+func (p *process) obituary() error {
+	if p.own == nil {
+		return fmt.Errorf("process %d, promoted to template, ended by itself%s", p.pid, p.host.output(p).quoted())
+	}
+	select {
+	case <-p.own.exited:
+		return fmt.Errorf("the parent process %d ended by itself: %s%s",
+			p.pid, p.own.cmd.ProcessState, p.host.output(p).quoted())
+	case <-time.After(p.host.m.Grace):
+		return fmt.Errorf("the parent process %d closed its socket%s", p.pid, p.host.output(p).quoted())
+	}
 }
 
 // Alive reports whether the process can take another request.

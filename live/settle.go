@@ -92,18 +92,27 @@ func (s *settler) flush(ctx context.Context) {
 	broken := false
 	for first := range s.arrived {
 		batch = s.collect(append(batch[:0], first))
-		if !broken && ctx.Err() == nil {
-			err := s.commit(ctx, batch)
-			if err == nil {
-				continue
-			}
+		if broken || ctx.Err() != nil {
+			s.abandon(len(batch))
+			continue
+		}
+		err := s.commit(ctx, batch)
+		if err != nil {
+			s.abandon(len(batch))
+		} else {
+			err = s.write(batch)
+		}
+		if err != nil {
 			broken = true
 			s.host.fail(err)
 		}
-		s.mu.Lock()
-		s.abandoned += len(batch)
-		s.mu.Unlock()
 	}
+}
+
+func (s *settler) abandon(n int) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.abandoned += n
 }
 
 // collect adds what arrives soon after the first, unless all jobs are in.
@@ -124,6 +133,7 @@ func (s *settler) collect(batch []settlement) []settlement {
 	return batch
 }
 
+// commit acknowledges a batch in one round trip.
 func (s *settler) commit(ctx context.Context, batch []settlement) error {
 	outcomes := make([]stream.Settlement, len(batch))
 	for i := range batch {
@@ -132,16 +142,21 @@ func (s *settler) commit(ctx context.Context, batch []settlement) error {
 	if err := s.host.r.Group.Settle(ctx, outcomes); err != nil {
 		return fmt.Errorf("settle jobs: %w", err)
 	}
-	now, zero := monotonic(), s.host.gate.zero
 	s.mu.Lock()
+	defer s.mu.Unlock()
 	s.settled += len(batch)
-	s.last = now
-	s.mu.Unlock()
+	s.last = monotonic()
+	return nil
+}
+
+// write writes the records of a batch that has been acknowledged.
+func (s *settler) write(batch []settlement) error {
+	zero := s.host.gate.zero
 	for i := range batch {
 		r := &batch[i].record
 		r.DequeuedNS -= zero
 		r.FinishedNS -= zero
-		r.SettledNS = now - zero
+		r.SettledNS = s.last - zero
 		if r.StartedNS != 0 {
 			r.StartedNS -= zero
 		}

@@ -59,8 +59,7 @@ func (h *Host) spawn(p *process, path string, args []string, extra *os.File) err
 		p.own.at = monotonic()
 		close(p.own.exited)
 		if p.role == roleParent && p.is(running) && !p.closing.Load() {
-			h.fail(fmt.Errorf("the parent process %d ended by itself: %s%s",
-				p.pid, cmd.ProcessState, h.output(p).quoted()))
+			h.fail(p.obituary())
 		}
 	})
 	return nil
