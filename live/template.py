@@ -27,7 +27,7 @@ import traceback
 from collections.abc import Callable, Sequence
 from importlib.abc import Loader, MetaPathFinder
 from types import ModuleType
-from typing import Any, NoReturn, Optional, Union
+from typing import Any, NoReturn, Union
 
 HEADER = struct.Struct(">IB")  # length of the body, kind
 FORK = struct.Struct(">IB")  # the child's life in jobs, whether a job follows
@@ -59,9 +59,7 @@ class SourceImporter(MetaPathFinder, Loader):
     def __init__(self, sources: dict[str, str]) -> None:
         self.sources = sources
 
-    def find_spec(
-        self, name: str, path: object = None, target: object = None
-    ) -> Optional[importlib.machinery.ModuleSpec]:
+    def find_spec(self, name: str, path: object = None, target: object = None) -> importlib.machinery.ModuleSpec | None:
         if name not in self.sources:
             return None
         return importlib.machinery.ModuleSpec(name, self, origin=f"{name}.py")
@@ -88,8 +86,7 @@ def resolve(reference: str) -> Callable[..., Any]:
         if error.name is None or not (module_name + ".").startswith(error.name + "."):
             raise  # the module is there, and misses another
         raise NotFound(
-            f"no module named {error.name!r} on sys.path ({os.pathsep.join(sys.path)}):"
-            " name its folder with --path"
+            f"no module named {error.name!r} on sys.path ({os.pathsep.join(sys.path)}): name its folder with --path"
         ) from None
     walked = module_name
     for name in path.split("."):
@@ -434,7 +431,7 @@ class Process:
             if self.channel.fd in ready:
                 return
 
-    def end(self) -> NoReturn:
+    def end(self, status: int) -> NoReturn:
         """Exits and takes the children along: none may outlive the host, a hung one least."""
         for pid in self.children:
             try:
@@ -442,7 +439,7 @@ class Process:
                 os.waitpid(pid, 0)
             except OSError:
                 continue
-        os._exit(0)
+        os._exit(status)
 
 
 def main() -> NoReturn:
@@ -453,11 +450,10 @@ def main() -> NoReturn:
     try:
         process.serve()
     except HostGone:
-        pass
+        process.end(0)
     except BaseException:
         traceback.print_exc()
-        os._exit(70)  # EX_SOFTWARE
-    process.end()
+    process.end(70)  # EX_SOFTWARE
 
 
 main()
