@@ -1,0 +1,90 @@
+package plots
+
+import "forkbench/runner"
+
+func cpuPlot() Plot {
+	return Plot{
+		Name:  "cpu",
+		Title: "CPU per job, by who used it",
+		Caption: "Milliseconds of processor time per job, start-up not included: the length of a bar is everything " +
+			"that a model cost the machine for one job, its blocks say which processes used it, median over rounds.",
+		build: func(a *runner.Analysis) chart { return cpuChart(a, cpuParts) },
+	}
+}
+
+func cpuModePlot() Plot {
+	return Plot{
+		Name:  "cpu-mode",
+		Title: "CPU per job, user and system",
+		Caption: "Milliseconds of processor time per job, start-up not included: user is the time spent in programs, " +
+			"system the time the kernel worked for them (forks, page faults, sockets), median over rounds.",
+		build: func(a *runner.Analysis) chart { return cpuChart(a, cpuModes) },
+	}
+}
+
+// A cpuPart is a block of the bars: a share of a model's CPU per job.
+type cpuPart struct {
+	name  string // in the legend
+	short string // under the bar
+	fill  fill
+	value func(*runner.ModelSummary) float64
+}
+
+var cpuParts = []cpuPart{
+	{"children (forked)", "children", fillChildren, func(m *runner.ModelSummary) float64 {
+		return positive(positive(m.CPU.Children) - positive(m.CPU.Parents))
+	}},
+	{"parents (fork and reap)", "parents", fillParents, func(m *runner.ModelSummary) float64 { return positive(m.CPU.Parents) }},
+	{"supervisor", "supervisor", fillSupervisor, func(m *runner.ModelSummary) float64 { return positive(m.CPU.Supervisor) }},
+	{"Redis", "Redis", fillRedis, func(m *runner.ModelSummary) float64 { return positive(m.CPU.Redis) }},
+}
+
+var cpuModes = []cpuPart{
+	{"user", "user", fillUser, func(m *runner.ModelSummary) float64 { return modeShare(m, m.UserS) }},
+	{"system", "system", fillSystem, func(m *runner.ModelSummary) float64 { return modeShare(m, m.SystemS) }},
+}
+
+// modeShare turns seconds of a mode over all work into its share of the CPU per
+// job, so that both CPU plots have bars of one length.
+func modeShare(m *runner.ModelSummary, seconds float64) float64 {
+	total := positive(m.UserS) + positive(m.SystemS)
+	if total == 0 {
+		return 0
+	}
+	return positive(m.CPU.Median) * (positive(seconds) / total)
+}
+
+func cpuChart(a *runner.Analysis, parts []cpuPart) chart {
+	rc := &rowChart{unit: "CPU per job (ms)"}
+	intervals := false
+	for i := range a.Summary.Models {
+		m := &a.Summary.Models[i]
+		r := row{name: clean(m.Model), remark: outcomes(m.Jobs)}
+		for _, p := range parts {
+			r.segments = append(r.segments, segment{p.short, p.fill, p.value(m)})
+		}
+		if r.sum() > 0 {
+			r.interval = interval(m.CPU.Interval)
+			intervals = intervals || r.interval != nil
+			total := positive(m.CPU.Median)
+			if total == 0 {
+				total = r.sum()
+			}
+			r.label = withInterval(total, r.interval, "ms")
+			r.detail = r.breakdown("ms")
+		} else {
+			r = row{name: r.name, missing: "no CPU time was measured"}
+		}
+		rc.rows = append(rc.rows, r)
+	}
+	if rc.max() == 0 {
+		return noData("no CPU time was measured")
+	}
+	for _, p := range parts {
+		rc.legend = append(rc.legend, p.fill.key(p.name))
+	}
+	if intervals {
+		rc.legend = append(rc.legend, intervalKey(ink))
+	}
+	return rc
+}

@@ -1,0 +1,78 @@
+package plots
+
+import (
+	"math"
+	"slices"
+
+	"forkbench/runner"
+)
+
+func memoryPlot() Plot {
+	return Plot{
+		Name:  "memory",
+		Title: "Memory over time",
+		Caption: "Memory of a model's whole process tree in megabytes (1 MB = 1,000,000 bytes), as PSS, which counts " +
+			"a page shared by n processes as 1/n in each: a line is the median of a model's rounds.",
+		build: memoryChart,
+	}
+}
+
+func memoryChart(a *runner.Analysis) chart {
+	const why = "no memory sample was taken (a run may be over before the first one)"
+	lc := &lineChart{}
+	var lengths []float64
+	for i := range a.Summary.Models {
+		m := &a.Summary.Models[i]
+		rounds := roundsOf(a, i)
+		var curves [][]xy
+		var ends []float64
+		for j := range rounds {
+			if c := memoryCurve(&rounds[j]); len(c) > 0 {
+				curves = append(curves, c)
+				ends = append(ends, math.Max(c[len(c)-1].x, toMillis(rounds[j].Measure.WorkNS)))
+			}
+		}
+		if len(curves) == 0 {
+			lc.remarks = missing(lc.remarks, m.Model, why)
+			continue
+		}
+		l := line{model: clean(m.Model), style: styleOf(i)}
+		l.points, l.band = merge(curves)
+		if p := m.Memory.PeakPSS; finite(p) && p > 0 {
+			l.detail = "peak " + number(p) + " MB"
+		}
+		if len(l.band) > 0 {
+			lc.bands = "lowest to highest round"
+		}
+		lc.lines = append(lc.lines, l)
+		lengths = append(lengths, math.Max(median(ends), 1e-3))
+	}
+	if len(lc.lines) == 0 {
+		return noData(why)
+	}
+	lc.setTime(lengths)
+	_, y := lc.bounds()
+	top := math.Max(y.hi*1.08, 1e-6)
+	lc.y = axis{linearScale{0, top}, linearTicks(0, top, 6), "tree PSS (MB)"}
+	return lc
+}
+
+// memoryCurve is a round's samples as milliseconds and megabytes, ascending.
+func memoryCurve(r *runner.RoundSeries) []xy {
+	var pts []xy
+	for _, s := range r.Memory {
+		if s.PSS > 0 {
+			pts = append(pts, xy{toMillis(s.AtNS), float64(s.PSS) / 1e6})
+		}
+	}
+	slices.SortStableFunc(pts, func(a, b xy) int {
+		switch {
+		case a.x < b.x:
+			return -1
+		case a.x > b.x:
+			return 1
+		}
+		return 0
+	})
+	return pts
+}

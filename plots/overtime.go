@@ -1,0 +1,138 @@
+package plots
+
+import (
+	"math"
+	"slices"
+)
+
+// spread is the difference between the longest and the shortest run above which
+// runs are drawn against their own lengths, lest the short ones be a stroke at
+// the left edge.
+const spread = 20
+
+// timeAxis is the axis of the time since work began, in the unit that suits it.
+func timeAxis(lo, hi float64) (axis, timeUnit) {
+	u := unitFor(math.Max(-lo, hi))
+	lo, hi = lo/u.millis, hi/u.millis
+	return axis{linearScale{lo, hi}, linearTicks(lo, hi, 8), "time since the start of work (" + u.name + ")"}, u
+}
+
+var ownTimeAxis = axis{
+	scale: linearScale{0, 100},
+	ticks: linearTicks(0, 100, 5),
+	label: "share of the model's own run (%)",
+}
+
+// setTime gives the chart its time axis and brings its lines, which are in
+// milliseconds, to it. lengths are the lines' ends of work.
+func (lc *lineChart) setTime(lengths []float64) {
+	shortest, longest := slices.Min(lengths), slices.Max(lengths)
+	if longest > spread*shortest {
+		lc.x, lc.zero = ownTimeAxis, false
+		note := "Each line is drawn against the length of its own run:"
+		for i := range lc.lines {
+			lc.lines[i].rescale(lengths[i] / 100)
+			lc.lines[i].from(0)
+			note += " " + small.shorten(lc.lines[i].model, 220) + " " + millis(lengths[i]) + ","
+		}
+		lc.remarks = append(lc.remarks, note[:len(note)-1]+".")
+		return
+	}
+	for i := range lc.lines {
+		lc.lines[i].from(-longest) // at most as much start-up as work
+	}
+	x, _ := lc.bounds()
+	var u timeUnit
+	lc.x, u = timeAxis(math.Min(x.lo, 0), math.Max(x.hi, longest))
+	lc.zero = x.lo < 0
+	for i := range lc.lines {
+		lc.lines[i].rescale(u.millis)
+	}
+}
+
+// rescale divides the line's x values.
+func (l *line) rescale(by float64) {
+	for i := range l.points {
+		l.points[i].x /= by
+	}
+	for i := range l.band {
+		l.band[i].x /= by
+	}
+}
+
+// from drops what is before x, unless that is everything.
+func (l *line) from(x float64) {
+	if len(l.points) == 0 || l.points[len(l.points)-1].x < x {
+		return
+	}
+	l.points = slices.DeleteFunc(l.points, func(p xy) bool { return p.x < x })
+	l.band = slices.DeleteFunc(l.band, func(b band) bool { return b.x < x })
+}
+
+// merge is the median of the curves and their range, on a grid of times from
+// where at least half of them have begun to where half of them have ended.
+func merge(curves [][]xy) ([]xy, []band) {
+	if len(curves) == 1 {
+		return thin(slices.Clone(curves[0]), maxPoints), nil
+	}
+	var starts, ends []float64
+	for _, c := range curves {
+		starts, ends = append(starts, c[0].x), append(ends, c[len(c)-1].x)
+	}
+	const steps = 200
+	lo, hi := median(starts), median(ends)
+	var pts []xy
+	var bands []band
+	for i := range steps + 1 {
+		x := lo + (hi-lo)*float64(i)/steps
+		var ys []float64
+		for _, c := range curves {
+			if y, ok := interpolate(c, x); ok {
+				ys = append(ys, y)
+			}
+		}
+		if len(ys) == 0 {
+			continue
+		}
+		pts = append(pts, xy{x, median(ys)})
+		bands = append(bands, band{x, slices.Min(ys), slices.Max(ys)})
+		if hi <= lo {
+			break
+		}
+	}
+	if len(pts) < 2 {
+		bands = nil
+	}
+	return pts, bands
+}
+
+// interpolate reads a curve at x, if it reaches there.
+func interpolate(c []xy, x float64) (float64, bool) {
+	i, exact := slices.BinarySearchFunc(c, x, func(p xy, x float64) int {
+		switch {
+		case p.x < x:
+			return -1
+		case p.x > x:
+			return 1
+		}
+		return 0
+	})
+	switch {
+	case exact:
+		return c[i].y, true
+	case i == 0 || i == len(c):
+		return 0, false
+	}
+	f := (x - c[i-1].x) / (c[i].x - c[i-1].x)
+	return c[i-1].y + f*(c[i].y-c[i-1].y), true
+}
+
+// median of at least one value.
+func median(v []float64) float64 {
+	s := slices.Sorted(slices.Values(v))
+	n := len(s)
+	if n%2 == 1 {
+		return s[n/2]
+	}
+	return (s[n/2-1] + s[n/2]) / 2
+}

@@ -1,0 +1,82 @@
+package plots
+
+import "forkbench/runner"
+
+func throughputPlot() Plot {
+	return Plot{
+		Name:  "throughput",
+		Title: "Throughput",
+		Caption: "Jobs settled per second of work, start-up not included: the bar is the median of a model's rounds, " +
+			"and each mark under it is one round.",
+		build: func(a *runner.Analysis) chart { return throughputChart(a) },
+	}
+}
+
+func throughputChart(a *runner.Analysis) chart {
+	rc := &rowChart{unit: "jobs per second (jobs/s)"}
+	var intervals bool
+	var seen [dotIncomplete + 1]bool
+	for i := range a.Summary.Models {
+		m := &a.Summary.Models[i]
+		r := row{name: clean(m.Model), remark: outcomes(m.Jobs)}
+		for _, round := range roundsOf(a, i) {
+			v := rate(&round.Measure)
+			if v == 0 {
+				continue
+			}
+			k := dotCounted
+			switch {
+			case round.Measure.Interrupted || round.Measure.Error != "":
+				k = dotIncomplete
+			case round.Measure.Noise.Contaminated != "":
+				k = dotContaminated
+			}
+			seen[k] = true
+			r.dots = append(r.dots, dot{v, k})
+		}
+		if v := positive(m.Throughput.Median); v > 0 {
+			r.segments = []segment{{fill: fill{styleOf(i).color, plain}, value: v}}
+			r.interval = interval(m.Throughput)
+			r.label = withInterval(v, r.interval, "jobs/s")
+			intervals = intervals || r.interval != nil
+		} else if len(r.dots) == 0 {
+			r.missing = "no job was settled"
+		} else {
+			r.label = "no complete round"
+		}
+		rc.rows = append(rc.rows, r)
+	}
+	if rc.max() == 0 {
+		return noData("no job was settled")
+	}
+	if intervals {
+		rc.legend = append(rc.legend, intervalKey(ink))
+	}
+	for k, s := range seen {
+		if s {
+			rc.legend = append(rc.legend, dotKind(k).key())
+		}
+	}
+	return rc
+}
+
+// seriesOf is the series of the i-th model of the summary; nil if there is none.
+func seriesOf(a *runner.Analysis, i int) *runner.Series {
+	name := a.Summary.Models[i].Model
+	if i < len(a.Series) && a.Series[i].Model == name {
+		return &a.Series[i]
+	}
+	for j := range a.Series {
+		if a.Series[j].Model == name {
+			return &a.Series[j]
+		}
+	}
+	return nil
+}
+
+func roundsOf(a *runner.Analysis, i int) []runner.RoundSeries {
+	if s := seriesOf(a, i); s != nil {
+		return s.Rounds
+	}
+	return nil
+}
