@@ -51,6 +51,9 @@ func StartGuard() (*Guard, error) {
 	if err != nil {
 		return nil, fmt.Errorf("make a private directory (TMPDIR says where): %w", err)
 	}
+	if err := os.Mkdir(filepath.Join(dir, temporaryName), 0o700); err != nil {
+		return nil, errors.Join(err, os.RemoveAll(dir))
+	}
 	g := &Guard{run: rand.Text(), dir: dir}
 	if root, err := cgroupRoot(); err != nil {
 		g.reason = err.Error()
@@ -96,6 +99,17 @@ func (g *Guard) start() error {
 
 // Dir is the private directory, removed by Close.
 func (g *Guard) Dir() string { return g.dir }
+
+// temporary is where the processes of a round put their temporary files, so that
+// even those of a killed job are removed.
+func (g *Guard) temporary() []string {
+	if g == nil {
+		return nil
+	}
+	return []string{"TMPDIR=" + filepath.Join(g.dir, temporaryName)}
+}
+
+const temporaryName = "tmp"
 
 // Cgroup says where the CPU cross-check is made, or why it is not.
 func (g *Guard) Cgroup() string {

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"os"
 	"os/exec"
+	"slices"
 	"sync"
 	"syscall"
 	"time"
@@ -35,7 +36,7 @@ func (h *Host) spawn(p *process, path string, args []string, extra *os.File) err
 	}
 
 	cmd := exec.Command(path, args...)
-	cmd.Env = append(append(os.Environ(), h.mark()), h.m.Runtime.environment()...)
+	cmd.Env = slices.Concat(os.Environ(), h.m.Guard.temporary(), h.m.Runtime.environment(), []string{h.mark()})
 	cmd.ExtraFiles = []*os.File{socket}
 	if extra != nil {
 		cmd.ExtraFiles = append(cmd.ExtraFiles, extra)
