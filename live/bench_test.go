@@ -39,17 +39,40 @@ func BenchmarkPrefork(b *testing.B) {
 	ratio(b, 60000, prefork.Model{}, script{text: noop, function: "noop"}, "pingpong")
 }
 
+// BenchmarkGoPrefork: a pool of processes of this binary, against four pairs of
+// such processes that play ping-pong with the same frames.
+func BenchmarkGoPrefork(b *testing.B) {
+	rig := newRig(b, goEcho{})
+	rig.machine.Runtime = live.Go{}
+	compare(b, rig, 100000, prefork.Model{}, goPingPong)
+}
+
+// BenchmarkGoForkPerJob: an execution of this binary for each job, against four
+// loops of os/exec that only execute it.
+func BenchmarkGoForkPerJob(b *testing.B) {
+	rig := newRig(b, goEcho{})
+	rig.machine.Runtime = live.Go{}
+	compare(b, rig, 1200, forkperjob.Model{}, goExec)
+}
+
 func ratio(b *testing.B, jobs int, e models.Executor, work script, mode string, modules ...string) {
-	rig := newRig(b, work)
+	compare(b, newRig(b, work), jobs, e, func(b *testing.B, jobs int) float64 {
+		return bareRate(b, mode, jobs, modules...)
+	})
+}
+
+// compare runs an executor and a bare loop in turn; bare returns its jobs per
+// second.
+func compare(b *testing.B, rig *rig, jobs int, e models.Executor, bare func(b *testing.B, jobs int) float64) {
 	var ratios, ours, bares []float64
 	for range b.N {
-		bare := bareRate(b, mode, jobs, modules...)
+		reference := bare(b, jobs)
 		done, _, err := rig.run(e, repeat(jobs, `[1]`)...)
 		if err != nil || done.Settled != jobs {
 			b.Fatalf("settled %d of %d: %v", done.Settled, jobs, err)
 		}
 		own := float64(jobs) / done.WorkNS.Seconds()
-		ratios, ours, bares = append(ratios, own/bare), append(ours, own), append(bares, bare)
+		ratios, ours, bares = append(ratios, own/reference), append(ours, own), append(bares, reference)
 	}
 	report(b, ratios, ours, bares)
 }

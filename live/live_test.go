@@ -16,6 +16,7 @@ import (
 )
 
 func TestMain(m *testing.M) {
+	bareMain()
 	live.Main(goEcho{})
 	os.Exit(m.Run())
 }

@@ -1,6 +1,7 @@
 package live_test
 
 import (
+	"runtime"
 	"testing"
 
 	"forkbench/live"
@@ -8,6 +9,7 @@ import (
 	"forkbench/models/forkperjob"
 	"forkbench/models/hybrid"
 	"forkbench/models/prefork"
+	"forkbench/record"
 	"forkbench/workload"
 )
 
@@ -47,3 +49,43 @@ func TestModelsOnBothRuntimes(t *testing.T) {
 		})
 	}
 }
+
+// TestMemoryIndependentOfJobs: records are passed on, not kept.
+func TestMemoryIndependentOfJobs(t *testing.T) {
+	heap := func(jobs int) uint64 {
+		rig := newRig(t, goEcho{})
+		rig.machine.Runtime = live.Go{}
+		var used uint64
+		settled := 0
+		sink := sinkFunc(func(l record.Line) error {
+			if _, ok := l.(*record.Job); ok {
+				if settled++; settled == jobs-10 {
+					var m runtime.MemStats
+					runtime.GC()
+					runtime.ReadMemStats(&m)
+					used = m.HeapAlloc
+				}
+			}
+			return nil
+		})
+		round := rig.Round("prefork", func(yield func(workload.Job) bool) {
+			for i := range jobs {
+				if !yield(workload.Job{ID: uint64(i), Payload: []byte(`[1]`), Attempt: 1}) {
+					return
+				}
+			}
+		}, sink)
+		if done, err := rig.machine.Run(t.Context(), prefork.Model{}, round); err != nil || done.Settled != jobs {
+			t.Fatalf("settled %d of %d: %v", done.Settled, jobs, err)
+		}
+		return used
+	}
+	few, many := heap(1000), heap(100000)
+	if many > few+1<<20 {
+		t.Errorf("the heap holds %d bytes near the end of 1000 jobs and %d near the end of 100,000", few, many)
+	}
+}
+
+type sinkFunc func(record.Line) error
+
+func (f sinkFunc) Write(l record.Line) error { return f(l) }
