@@ -44,7 +44,10 @@ func (h *Host) beginWork() {
 }
 
 // endWork is called by the gate when the last slot has no job any more.
-func (h *Host) endWork() { h.finish = h.window() }
+func (h *Host) endWork() {
+	h.finish = h.window()
+	h.noise.End()
+}
 
 // summary makes the round's record after everything has ended.
 func (h *Host) summary(ctx context.Context, cause error) *record.Round {

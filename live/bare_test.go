@@ -99,13 +99,13 @@ func goPingPong(b *testing.B, jobs int) float64 {
 		if err := cmd.Start(); err != nil {
 			b.Fatal(err)
 		}
-		theirs.Close()
-		defer func() {
-			ends[i].Close()
+		_ = theirs.Close()
+		b.Cleanup(func() {
+			_ = ends[i].Close()
 			if err := cmd.Wait(); err != nil {
 				b.Error(err)
 			}
-		}()
+		})
 	}
 	return rateOf(b, jobs, func(worker int) error {
 		if err := writeFrame(ends[worker], map[string]any{"id": 1, "args": []int{1}}); err != nil {

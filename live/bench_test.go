@@ -114,7 +114,7 @@ func bareRate(b *testing.B, mode string, jobs int, modules ...string) float64 {
 		if err := cmd.Start(); err != nil {
 			b.Fatal(err)
 		}
-		loops[i] = loop{cmd, func() { fmt.Fprintln(in, "go") }, bufio.NewScanner(out)}
+		loops[i] = loop{cmd, func() { _, _ = fmt.Fprintln(in, "go") }, bufio.NewScanner(out)}
 		loops[i].lines.Scan() // ready
 	}
 	for _, l := range loops {

@@ -125,7 +125,7 @@ func (c *conn) fill(n int) error {
 		if err == nil || errors.Is(err, unix.ECONNRESET) {
 			err = io.EOF
 		}
-		if err == io.EOF && c.w > c.r {
+		if errors.Is(err, io.EOF) && c.w > c.r {
 			err = io.ErrUnexpectedEOF
 		}
 		return err

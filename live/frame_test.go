@@ -171,7 +171,7 @@ func FuzzTemplate(f *testing.F) {
 		if err := cmd.Start(); err != nil {
 			t.Fatal(err)
 		}
-		socket.Close()
+		_ = socket.Close()
 		host := os.NewFile(uintptr(ours), "host")
 		frame := append(appendHeader(nil, kindBoot, len(boot)), boot...)
 		if _, err := host.Write(append(frame, sent...)); err != nil && !errors.Is(err, unix.EPIPE) {
@@ -181,7 +181,7 @@ func FuzzTemplate(f *testing.F) {
 		go func() { _, _ = io.Copy(io.Discard, host) }()
 		watchdog := time.AfterFunc(20*time.Second, func() { _ = unix.Kill(-cmd.Process.Pid, unix.SIGKILL) })
 		err = cmd.Wait()
-		host.Close()
+		_ = host.Close()
 		if !watchdog.Stop() {
 			t.Fatalf("the template hung on %x", sent)
 		}

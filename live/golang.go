@@ -64,8 +64,7 @@ func execute(p *process, state *os.File, job *fusedJob) error {
 	if err := p.host.spawn(p, path, []string{"forkbench:" + p.host.r.Model}, state); err != nil {
 		return err
 	}
-	_, err = p.load(bootOrder{Workload: p.host.m.Workload.Name(), Life: p.life, Snapshot: state != nil}, job)
-	return err
+	return p.load(bootOrder{Workload: p.host.m.Workload.Name(), Life: p.life, Snapshot: state != nil}, job)
 }
 
 // warmState is a file with what the process has done once and its children need

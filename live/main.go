@@ -33,7 +33,7 @@ func Main(workloads ...workload.Go) {
 	// A job's own children are not ours.
 	_ = os.Unsetenv(childVar)
 	unix.CloseOnExec(3)
-	if err := serve(3, workloads); err != nil && !errors.Is(err, io.EOF) {
+	if err := serve(3, workloads); !errors.Is(err, io.EOF) {
 		fmt.Fprintln(os.Stderr, "forkbench process:", err)
 		os.Exit(70) // EX_SOFTWARE
 	}
@@ -47,7 +47,8 @@ type worker struct {
 	life int
 }
 
-// serve answers the host until it goes or this process's life is over.
+// serve answers the host until it goes, and returns why: io.EOF if the host has
+// hung up.
 func serve(fd int, workloads []workload.Go) error {
 	c, err := newConn(fd, "host")
 	if err != nil {

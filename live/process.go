@@ -97,10 +97,10 @@ func (p *process) Warm(context.Context) error {
 
 // load sends the boot order, and a job right behind it if there is one, and
 // waits until the application is loaded.
-func (p *process) load(order bootOrder, job *fusedJob) (readyReply, error) {
+func (p *process) load(order bootOrder, job *fusedJob) error {
 	body, err := json.Marshal(order)
 	if err != nil {
-		return readyReply{}, err
+		return err
 	}
 	answer, err := p.prepare(func(b []byte) []byte {
 		b = append(appendHeader(b, kindBoot, len(body)), body...)
@@ -113,7 +113,7 @@ func (p *process) load(order bootOrder, job *fusedJob) (readyReply, error) {
 	if err == nil {
 		p.startup = answer.cpu()
 		p.version, p.executable = answer.Version, answer.Executable
-		return answer, nil
+		return nil
 	}
 	e := p.reap(p.host.m.Grace)
 	var boot *BootError
@@ -124,7 +124,7 @@ func (p *process) load(order bootOrder, job *fusedJob) (readyReply, error) {
 		}
 	}
 	boot.Output = p.host.output(p).tail()
-	return answer, boot
+	return boot
 }
 
 // prepare sends boot or warm and waits for the ready reply.
@@ -291,6 +291,7 @@ func (p *process) Close(ctx context.Context) error {
 	case planned:
 		p.setState(closed)
 		return nil
+	case running, dead:
 	}
 	if p.end == 0 {
 		p.end = monotonic()

@@ -97,8 +97,7 @@ func (r Python) boot(p *process) error {
 	if order.Path == nil {
 		order.Path = []string{}
 	}
-	_, err = p.load(order, nil)
-	return err
+	return p.load(order, nil)
 }
 
 func (Python) fork(p *process, job *fusedJob) error {

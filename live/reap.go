@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"slices"
 	"syscall"
 	"time"
 
@@ -164,8 +165,8 @@ func (p *process) waitOrphan() exit {
 func (h *Host) closeAll(ctx context.Context) int {
 	left := h.open()
 	// Children first: their parents reap them.
-	for i := len(left) - 1; i >= 0; i-- {
-		_ = left[i].Close(ctx)
+	for _, l := range slices.Backward(left) {
+		_ = l.Close(ctx)
 	}
 	return len(left)
 }

@@ -31,7 +31,7 @@ func TestThroughputNumbers(t *testing.T) {
 	}
 	a := &runner.Analysis{
 		Summary: runner.Summary{Models: []runner.ModelSummary{
-			{Model: "a", Throughput: runner.Interval{Median: 500, Low: ptr(450), High: ptr(520)}, Jobs: runner.Jobs{Settled: 3000, Failed: 2, Crashed: 1}},
+			{Model: "a", Throughput: runner.Interval{Median: 500, Low: new(450.0), High: new(520.0)}, Jobs: runner.Jobs{Settled: 3000, Failed: 2, Crashed: 1}},
 			{Model: "b", Throughput: runner.Interval{Median: 250}},
 			{Model: "c"},
 		}},
@@ -72,7 +72,7 @@ func TestOutcomes(t *testing.T) {
 func TestCPUNumbers(t *testing.T) {
 	a := &runner.Analysis{Summary: runner.Summary{Models: []runner.ModelSummary{{
 		Model: "a", UserS: 3, SystemS: 1,
-		CPU: runner.CPU{Interval: runner.Interval{Median: 8, Low: ptr(7), High: ptr(9)}, Children: 6, Parents: 1.5, Supervisor: 1.25, Redis: 0.75},
+		CPU: runner.CPU{Interval: runner.Interval{Median: 8, Low: new(7.0), High: new(9.0)}, Children: 6, Parents: 1.5, Supervisor: 1.25, Redis: 0.75},
 	}}}}
 	parts := cpuChart(a, cpuParts).(*rowChart).rows[0]
 	diff(t, "parts", []segment{
@@ -93,7 +93,7 @@ func TestPhasesNumbers(t *testing.T) {
 	model := func(processes, settled int, processRecords []record.Process) *runner.Analysis {
 		return &runner.Analysis{
 			Summary: runner.Summary{Models: []runner.ModelSummary{{Model: "a", Processes: processes,
-				Phases: runner.Phases{Fork: 2, FirstJobPenalty: ptr(60), Run: 1.5, Exit: 1}}}},
+				Phases: runner.Phases{Fork: 2, FirstJobPenalty: new(60.0), Run: 1.5, Exit: 1}}}},
 			Series: []runner.Series{{Model: "a", Processes: processRecords,
 				Rounds: []runner.RoundSeries{{Measure: record.Round{Settled: settled}}, {}}}},
 		}

@@ -25,7 +25,7 @@ func ExampleWrite() {
 		fmt.Println(err)
 		return
 	}
-	defer os.RemoveAll(dir)
+	defer func() { _ = os.RemoveAll(dir) }()
 	names, err := plots.Write(dir, analysis())
 	if err != nil {
 		fmt.Println(err)

@@ -165,7 +165,7 @@ func (p policy) summarise(s *runner.Series, latencies []float64, jobs int) runne
 		rates = append(rates, rate(&s.Rounds[i].Measure))
 	}
 	about := func(v float64) runner.Interval {
-		return runner.Interval{Median: v, Low: ptr(v * 0.965), High: ptr(v * 1.03)}
+		return runner.Interval{Median: v, Low: new(v * 0.965), High: new(v * 1.03)}
 	}
 	forks := 0.004
 	processes := 5
@@ -175,7 +175,7 @@ func (p policy) summarise(s *runner.Series, latencies []float64, jobs int) runne
 	}
 	m := runner.ModelSummary{
 		Model: p.name, Rounds: len(s.Rounds), StartupS: 0.7, Throughput: about(median(rates)),
-		Phases:    runner.Phases{Fork: p.fork, FirstJobPenalty: ptr(p.penalty), Run: p.run, Exit: p.exit},
+		Phases:    runner.Phases{Fork: p.fork, FirstJobPenalty: new(p.penalty), Run: p.run, Exit: p.exit},
 		Memory:    runner.Memory{PeakPSS: p.memory * 1.04, USSPerWorker: 9},
 		Processes: processes,
 		Jobs:      runner.Jobs{Enqueued: jobs, Settled: jobs, Done: jobs},
@@ -188,8 +188,6 @@ func (p policy) summarise(s *runner.Series, latencies []float64, jobs int) runne
 	m.Latency = runner.Quantiles{P50: q(.5), P95: q(.95), P99: q(.99), Max: q(1)}
 	return m
 }
-
-func ptr(v float64) *float64 { return &v }
 
 // eightModels has names as long as knobs make them.
 func eightModels() *runner.Analysis {

@@ -68,7 +68,7 @@ func TestLanes(t *testing.T) {
 				Processes: []record.Process{parent(1, 0, -700, -50, 0), child(2, 1, 0, 2, -40, -38, 70, 71), child(3, 1, 1, 1, -30, -29, 70, 72)},
 				Jobs:      []record.Job{job(2, 1, 0, 0, 1, 62), failed, job(3, 1, 1, 0, 1, 63)},
 			},
-			settled: 3, penalty: ptr(60), limit: 4,
+			settled: 3, penalty: new(60.0), limit: 4,
 			want: "parent: [-700 +Inf] boot -700--50 fork -40--38 fork -30--29\n" +
 				"slot 0: [-40 71] fork -40--38 first-job penalty 1-60 run 60-62 run 62-64! exit 70-71\n" +
 				"slot 1: [-30 72] fork -30--29 first-job penalty 1-61 run 61-63 exit 70-72\n",
@@ -82,7 +82,7 @@ func TestLanes(t *testing.T) {
 				},
 				Jobs: []record.Job{job(4, 1, 1, 0, 2, 64), job(3, 1, 0, 0, 3, 66), job(5, 1, 0, 67, 70, 132)},
 			},
-			settled: 1000, penalty: ptr(60), limit: 4,
+			settled: 1000, penalty: new(60.0), limit: 4,
 			want: "parent: [-700 +Inf] boot -700--1 fork 0-1 fork 67-68\n" +
 				"slot 0: [0 67] [67 133] fork 0-3 first-job penalty 3-63 run 63-66 exit 66-67 fork 67-70 first-job penalty 70-130 run 130-132 exit 132-133 … 133\n" +
 				"parent: [-700 +Inf] boot -700--2 fork 0-1\n" +
@@ -125,7 +125,7 @@ func TestLanes(t *testing.T) {
 				Processes: []record.Process{parent(1, 0, -9, -8, 0)},
 				Jobs:      []record.Job{job(1, 1, 0, 0, 1, 5), job(1, 2, 0, 5, 5, 7)},
 			},
-			settled: 2, penalty: ptr(1), limit: 4,
+			settled: 2, penalty: new(1.0), limit: 4,
 			want: "process: [-9 +Inf] boot -9--8 first-job penalty 1-2 run 2-5 run 5-7\n",
 		},
 		{

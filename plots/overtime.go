@@ -3,6 +3,7 @@ package plots
 import (
 	"math"
 	"slices"
+	"strings"
 )
 
 // spread is the difference between the longest and the shortest run above which
@@ -29,13 +30,14 @@ func (lc *lineChart) setTime(lengths []float64) {
 	shortest, longest := slices.Min(lengths), slices.Max(lengths)
 	if longest > spread*shortest {
 		lc.x, lc.zero = ownTimeAxis, false
-		note := "Each line is drawn against the length of its own run:"
+		var note strings.Builder
+		note.WriteString("Each line is drawn against the length of its own run:")
 		for i := range lc.lines {
 			lc.lines[i].rescale(lengths[i] / 100)
 			lc.lines[i].from(0)
-			note += " " + small.shorten(lc.lines[i].model, 220) + " " + millis(lengths[i]) + ","
+			note.WriteString(" " + small.shorten(lc.lines[i].model, 220) + " " + millis(lengths[i]) + ",")
 		}
-		lc.remarks = append(lc.remarks, note[:len(note)-1]+".")
+		lc.remarks = append(lc.remarks, note.String()[:len(note.String())-1]+".")
 		return
 	}
 	for i := range lc.lines {

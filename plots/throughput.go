@@ -8,7 +8,7 @@ func throughputPlot() Plot {
 		Title: "Throughput",
 		Caption: "Jobs settled per second of work, start-up not included: the bar is the median of a model's rounds, " +
 			"and each mark under it is one round.",
-		build: func(a *runner.Analysis) chart { return throughputChart(a) },
+		build: throughputChart,
 	}
 }
 

@@ -77,13 +77,17 @@ type Quantiles struct {
 // Phases are the medians of the parts of a job's way through its process, in
 // milliseconds of wall time.
 type Phases struct {
-	Fork float64 `json:"fork"` // from the fork's begin to the child's first job; 0 where a job needs no fork
+	// Fork is what a process costs until its first job begins, less what a spare
+	// waited for one. Processes made before work count as 0.
+	Fork float64 `json:"fork"`
 	// FirstJobPenalty is what the first job of a process costs over a later
 	// one: the work that each process does lazily, once. Null where no process
 	// of the run had a later job to compare with.
 	FirstJobPenalty *float64 `json:"first_job_penalty"`
-	Run             float64  `json:"run"`  // a job's body, first-job penalty not included
-	Exit            float64  `json:"exit"` // from the last job's end to the process reaped
+	// Run is a job's body without the penalty: Run and FirstJobPenalty together
+	// are a first job.
+	Run  float64 `json:"run"`
+	Exit float64 `json:"exit"` // from a process's last job to its being reaped
 }
 
 // Memory of a model's processes, in megabytes (1e6 bytes).
@@ -138,7 +142,7 @@ type Series struct {
 	Latency []CDFPoint
 
 	// The beginning of the model's first round: the first processes made and
-	// the first jobs settled, for the life-cycle chart. At most 64 of each.
+	// the first jobs settled, for the life-cycle chart. At most 256 of each.
 	Processes []record.Process
 	Jobs      []record.Job
 }

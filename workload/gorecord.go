@@ -203,7 +203,7 @@ func version(s string) string {
 	}
 	s = strings.TrimPrefix(s[1:], "v")
 	end := 0
-	for part := 0; part < 4; part++ {
+	for part := range 4 {
 		i := end
 		if part > 0 {
 			if i == len(s) || s[i] != '.' {

@@ -2,6 +2,7 @@ package workload
 
 import (
 	"encoding/json"
+	"maps"
 	"math"
 	"slices"
 	"strings"
@@ -99,9 +100,7 @@ func TestEventsAreVaried(t *testing.T) {
 			t.Fatalf("%s: %v", event(1, id), err)
 		}
 		values := args[0]
-		for name, value := range values["additional_properties"].(map[string]any) {
-			values[name] = value
-		}
+		maps.Copy(values, values["additional_properties"].(map[string]any))
 		delete(values, "additional_properties")
 		for name, value := range values {
 			if list, isList := value.([]any); isList {

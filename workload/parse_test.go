@@ -1,6 +1,7 @@
 package workload
 
 import (
+	"bytes"
 	"encoding/json"
 	"fmt"
 	"strings"
@@ -164,7 +165,7 @@ func FuzzParse(f *testing.F) {
 			if !json.Valid(payload) {
 				t.Errorf("%q: payload %s is not JSON", spec, payload)
 			}
-			if other := again.Payload(7, id); string(other) != string(payload) {
+			if other := again.Payload(7, id); !bytes.Equal(other, payload) {
 				t.Errorf("%q: payload %s, and %s when parsed again", spec, payload, other)
 			}
 		}
@@ -176,7 +177,7 @@ func TestBuiltin(t *testing.T) {
 	var b strings.Builder
 	tw := tabwriter.NewWriter(&b, 0, 0, 2, ' ', 0)
 	for _, d := range Builtin() {
-		fmt.Fprintf(tw, "%s\t%s\t%s\n", d.Name, d.Example, d.Doc)
+		_, _ = fmt.Fprintf(tw, "%s\t%s\t%s\n", d.Name, d.Example, d.Doc)
 		if _, err := Parse(d.Example); err != nil {
 			t.Errorf("%s: its example: %v", d.Name, err)
 		}

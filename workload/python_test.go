@@ -393,8 +393,7 @@ print(json.dumps([parent] + json.loads(os.read(read, 4096))))
 
 func checkSignal(t *testing.T, err error, stderr []byte, want syscall.Signal) {
 	t.Helper()
-	var exit *exec.ExitError
-	if errors.As(err, &exit) {
+	if exit, ok := errors.AsType[*exec.ExitError](err); ok {
 		if status := exit.Sys().(syscall.WaitStatus); status.Signaled() && status.Signal() == want {
 			if status.CoreDump() {
 				t.Error("it left a core file")

@@ -144,7 +144,8 @@ func openRules(mem []byte) (*rules, error) {
 // what follows the match; no name if none fits.
 func (r *rules) lookup(table int, text string) (name, rest string) {
 	c, t := &r.tables[table], &ruleTables[table]
-	rule, end := -1, len(text)
+	var rule int
+	end := len(text)
 	if t.search {
 		rule, end = c.find(text)
 	} else {

@@ -26,13 +26,17 @@ func (Pool) Execute(ctx context.Context, h models.Host) error {
 
 	return h.Parallel(ctx, h.Workers(), func(ctx context.Context, _ int) error {
 		var child models.Process
+		defer func() {
+			if child != nil {
+				child.Close(ctx)
+			}
+		}()
 		for job := range h.Jobs(ctx) {
 			if child == nil || !child.Alive() { // the first job, or the last one killed it
 				next, err := parent.Fork(ctx, 0)
 				if err != nil {
 					return err
 				}
-				defer next.Close(ctx)
 				child = next
 			}
 			h.Settle(job, child.Run(ctx, job))

@@ -1,0 +1,316 @@
+package runner
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+
+	"forkbench/models"
+	"forkbench/record"
+)
+
+// When a summary warns.
+const (
+	fewJobs         = 100  // in a round
+	fewRounds       = 3    // for an interval of use
+	supervisorShare = 0.05 // of the CPU time, where jobs take supervisedWork and use as much
+	supervisedWork  = 1.0  // ms
+	residualShare   = 0.01 // of the cgroup's CPU time
+	maxNotes        = 40   // of Errors, and of Warnings
+)
+
+// hybridName is the model whose parent is meant to be warm.
+const hybridName = "hybrid"
+
+// impossible is the checks that the rounds did not pass.
+func (a *Aggregator) impossible() []string {
+	var n notes
+	for _, m := range a.models {
+		for _, r := range m.rounds {
+			for _, text := range r.broken {
+				n.add(m, "in round %d, %s", r.number+1, text)
+			}
+		}
+		for _, text := range m.blunders.errors() {
+			n.add(m, "%s", text)
+		}
+	}
+	return n.texts()
+}
+
+// stopped is why models could not go on.
+func (a *Aggregator) stopped() []string {
+	var n notes
+	for _, m := range a.models {
+		for _, r := range m.rounds {
+			if r.measure.Error != "" {
+				n.add(m, "could not go on in round %d: %s", r.number+1, plain(r.measure.Error))
+			}
+		}
+	}
+	return n.texts()
+}
+
+// warnings is why the numbers in s should not be trusted.
+func (a *Aggregator) warnings(s *Summary) []string {
+	var n notes
+	if s.Environment.Race {
+		n.add(nil, "this program was built with -race, and publishes no numbers: build it without")
+	}
+	if a.cut {
+		n.add(nil, "the records end in the middle of a line: the run was killed")
+	}
+	n.aboutSize(s)
+	if strings.Contains(s.Environment.Redis, "miniredis") {
+		n.add(nil, "the jobs went through miniredis, a stand-in that is slower than Redis: install redis-server or valkey-server, or give --redis=URL")
+	}
+	for i, m := range a.models {
+		n.aboutRounds(m, s.Spec.Rounds)
+		n.aboutJobs(m, &s.Models[i].Jobs)
+		n.aboutCPU(m, &s.Models[i])
+		n.aboutWarming(m, &s.Models[i], &s.Spec)
+	}
+	return n.texts()
+}
+
+func (n *notes) aboutSize(s *Summary) {
+	if s.Spec.Jobs < fewJobs {
+		n.add(nil, "%s in a round are few: one slow job moves every number; try --jobs=1000", plural(s.Spec.Jobs, "job"))
+	}
+	least := 0
+	for _, m := range s.Models {
+		if m.Rounds > 0 && (least == 0 || m.Rounds < least) {
+			least = m.Rounds
+		}
+	}
+	switch {
+	case least == 1:
+		n.add(nil, "one round gives no interval and no p-value: any difference may be chance; try --rounds=%d", fewRounds)
+	case least > 0 && least < fewRounds:
+		n.add(nil, "%d rounds give very wide intervals; try --rounds=%d", least, fewRounds)
+	}
+}
+
+func (n *notes) aboutRounds(m *modelState, asked int) {
+	switch {
+	case m.open != nil:
+		n.add(m, "round %d has no end: the run was killed, and the round does not count", m.open.number+1)
+	case len(m.rounds) < asked:
+		n.add(m, "%d of %s run", len(m.rounds), were(asked, "round"))
+	}
+	rounds, _ := m.counting()
+	cut, strays, dead := 0, 0, 0
+	var contaminated []*roundState
+	for _, r := range m.rounds {
+		if r.measure.Interrupted {
+			cut++
+		}
+		strays += r.measure.Strays
+		dead += r.measure.Dead
+	}
+	for _, r := range rounds {
+		if r.measure.Noise.Contaminated != "" {
+			contaminated = append(contaminated, r)
+		}
+	}
+	switch {
+	case len(rounds) > 0 && !rounds[0].counts():
+		n.add(m, "no round went to its end: the numbers are those of %s cut short", plural(len(rounds), "round"))
+	case cut > 0:
+		n.add(m, "%s interrupted, and %s not count", were(cut, "round"), does(cut))
+	}
+	if c := len(contaminated); c > 0 {
+		first := contaminated[0]
+		n.add(m, "%d of %s contaminated (in round %d, %s); a quiet machine gives better numbers",
+			c, were(len(rounds), "round"), first.number+1, plain(first.measure.Noise.Contaminated))
+	}
+	if strays > 0 {
+		n.add(m, "jobs left %s behind, killed at the end of the round", plural(strays, "process"))
+	}
+	if dead > 0 {
+		n.add(m, "%s given up without an outcome, as dead letters", were(dead, "job"))
+	}
+	for _, r := range m.rounds {
+		for _, text := range r.measure.Warnings {
+			n.add(m, "%s", plain(text))
+		}
+	}
+}
+
+func (n *notes) aboutJobs(m *modelState, jobs *Jobs) {
+	settled := jobs.Done + jobs.Failed + jobs.Crashed + jobs.TimedOut
+	for _, c := range []struct {
+		status models.Status
+		count  int
+		what   string
+	}{
+		{models.Failed, jobs.Failed, "failed"},
+		{models.Crashed, jobs.Crashed, "crashed"},
+		{models.TimedOut, jobs.TimedOut, "timed out"},
+	} {
+		switch {
+		case c.count == 0:
+		case c.count == settled:
+			n.add(m, "every job %s, so the times are those of %s: %s", c.what, failing(c.status), m.failure(c.status))
+		default:
+			n.add(m, "%d of %s %s; the first: %s", c.count, plural(settled, "job"), c.what, m.failure(c.status))
+		}
+	}
+}
+
+func failing(s models.Status) string {
+	if s == models.Failed {
+		return "failing"
+	}
+	return "dying"
+}
+
+// failure is why the first job of the first round with one ended so.
+func (m *modelState) failure(s models.Status) string {
+	for _, r := range m.rounds {
+		if r.statuses[s] > 0 && r.failure[s].detail != "" {
+			return r.failure[s].detail
+		}
+	}
+	return "no reason given"
+}
+
+func (n *notes) aboutCPU(m *modelState, s *ModelSummary) {
+	sum := s.CPU.Children + s.CPU.Supervisor + s.CPU.Redis
+	if min(s.Phases.Run, s.CPU.Children) >= supervisedWork && s.CPU.Supervisor > supervisorShare*sum {
+		n.add(m, "this program itself took %.0f %% of the CPU time, which the jobs did not have", 100*s.CPU.Supervisor/sum)
+	}
+	rounds, _ := m.counting()
+	var worst float64
+	for _, r := range rounds {
+		if share, _ := r.residual(); max(share, -share) > max(worst, -worst) {
+			worst = share
+		}
+	}
+	switch {
+	case worst > residualShare:
+		n.add(m, "the cgroup saw %.1f %% more CPU time than was booked on processes (in the worst round): a job may start processes of its own", 100*worst)
+	case worst < -residualShare:
+		n.add(m, "%.1f %% more CPU time was booked on processes than the cgroup saw (in the worst round)", -100*worst)
+	}
+}
+
+// aboutWarming tells a hybrid that is none: a parent that did nothing before its
+// forks. Where the first jobs turned out to cost no more than later ones, there
+// was nothing to do.
+func (n *notes) aboutWarming(m *modelState, s *ModelSummary, spec *record.Spec) {
+	if m.spec.Name != hybridName || s.Rounds == 0 || m.reforks() {
+		return
+	}
+	warmed := slices.ContainsFunc(m.rounds, func(r *roundState) bool { return r.warmed })
+	if (warmed && namesWarming(spec)) || (s.Phases.FirstJobPenalty != nil && !s.repeatsWork()) {
+		return
+	}
+	n.add(m, "its parent did nothing before the forks, so they are as cold as those of forkperjob: name the one-time work with --warm=MODULE:FUNCTION, or let --refork find it")
+}
+
+// reforks reports whether children that have run jobs become parents.
+func (m *modelState) reforks() bool {
+	switch m.spec.Knobs["refork"] {
+	case "", "0", "false":
+		return slices.ContainsFunc(m.rounds, func(r *roundState) bool { return r.reforked })
+	}
+	return true
+}
+
+// notes collects sentences about models. What holds for several is said once.
+type notes struct {
+	all []note
+}
+
+type note struct {
+	models []string
+	text   string
+}
+
+// add notes something about a model, or about the whole run.
+func (n *notes) add(m *modelState, format string, args ...any) {
+	text := fmt.Sprintf(format, args...)
+	if m == nil {
+		n.all = append(n.all, note{text: text})
+		return
+	}
+	for i := range n.all {
+		if known := &n.all[i]; known.text == text && known.models != nil {
+			if !slices.Contains(known.models, m.spec.Name) {
+				known.models = append(known.models, m.spec.Name)
+			}
+			return
+		}
+	}
+	n.all = append(n.all, note{[]string{m.spec.Name}, text})
+}
+
+func (n *notes) texts() []string {
+	var texts []string
+	for _, note := range n.all {
+		if note.models != nil {
+			note.text = list(note.models) + ": " + note.text
+		}
+		texts = append(texts, note.text)
+	}
+	return texts
+}
+
+func atMost(texts []string, n int) []string {
+	if len(texts) <= n {
+		return texts
+	}
+	return append(slices.Clone(texts[:n]), fmt.Sprintf("and %d more", len(texts)-n))
+}
+
+// list is "a", "a and b" or "a, b and c".
+func list(names []string) string {
+	if len(names) < 2 {
+		return strings.Join(names, "")
+	}
+	last := len(names) - 1
+	return strings.Join(names[:last], ", ") + " and " + names[last]
+}
+
+func plural(n int, noun string) string {
+	switch {
+	case n == 1:
+		return "1 " + noun
+	case strings.HasSuffix(noun, "s"):
+		return fmt.Sprintf("%s %ses", count(n), noun)
+	}
+	return fmt.Sprintf("%s %ss", count(n), noun)
+}
+
+func were(n int, noun string) string {
+	if n == 1 {
+		return plural(n, noun) + " was"
+	}
+	return plural(n, noun) + " were"
+}
+
+func does(n int) string {
+	if n == 1 {
+		return "does"
+	}
+	return "do"
+}
+
+// maxPlain bounds a text from outside, in characters.
+const maxPlain = 200
+
+// plain makes a text from outside (an exception's message, say) fit for one line
+// on a terminal. What JSON would replace is replaced the same way.
+func plain(text string) string {
+	runes := []rune(strings.Join(strings.Fields(text), " "))
+	for i, r := range runes {
+		if r < ' ' || r >= 0x7f && r < 0xa0 {
+			runes[i] = '\uFFFD'
+		}
+	}
+	if len(runes) > maxPlain {
+		runes = append(runes[:maxPlain-1], '…')
+	}
+	return string(runes)
+}

@@ -1,0 +1,110 @@
+package runner
+
+import (
+	"errors"
+	"math"
+	"slices"
+
+	"github.com/aclements/go-moremath/stats"
+	"golang.org/x/perf/benchmath"
+)
+
+const (
+	confidence = 0.95
+	alpha      = 1 - confidence // a p-value below it is a difference
+
+	// enoughForRanks is the least number of rounds that gives a 95 % interval
+	// for a median without assuming a distribution: 1 - 2/2^6 = 97 %.
+	enoughForRanks = 6
+)
+
+// median is the middle of xs, or 0 if there are none.
+func median(xs []float64) float64 {
+	if len(xs) == 0 {
+		return 0
+	}
+	s := slices.Sorted(slices.Values(xs))
+	if n := len(s); n%2 == 0 {
+		return s[n/2-1]/2 + s[n/2]/2
+	}
+	return s[len(s)/2]
+}
+
+// interval is the median of xs, a value for each round, with its 95 % confidence
+// interval:
+//
+//   - 6 rounds and more: from order statistics, which assumes nothing about the
+//     distribution (benchmath.AssumeNothing);
+//   - 2 to 5 rounds, too few for that: Student's t on the logarithms, as what
+//     disturbs a measurement multiplies it (benchmath.AssumeNormal). With so few,
+//     the interval always holds the median too: t/√n is more than the one
+//     standard deviation that a median can be from its mean;
+//   - 1 round, or values that have no logarithm: no interval.
+func interval(xs []float64) Interval {
+	i := Interval{Median: median(xs)}
+	if len(xs) < enoughForRanks {
+		i.Low, i.High = logT(xs, i.Median)
+		return i
+	}
+	sample := benchmath.NewSample(slices.Clone(xs), &benchmath.DefaultThresholds)
+	s := benchmath.AssumeNothing.Summary(sample, confidence)
+	i.Low, i.High = around(i.Median, s.Lo, s.Hi)
+	return i
+}
+
+// logT is the 95 % confidence interval of xs by Student's t on the logarithms,
+// widened to hold center where rounding or skewness put it outside.
+func logT(xs []float64, center float64) (low, high *float64) {
+	if len(xs) < 2 {
+		return nil, nil
+	}
+	sample := benchmath.NewSample(logs(xs), &benchmath.DefaultThresholds)
+	s := benchmath.AssumeNormal.Summary(sample, confidence)
+	return around(center, math.Exp(s.Lo), math.Exp(s.Hi))
+}
+
+// around is the interval as pointers, nil where it has no finite bounds.
+func around(center, low, high float64) (*float64, *float64) {
+	low, high = min(low, center), max(high, center)
+	if math.IsNaN(low) || math.IsInf(low, 0) || math.IsNaN(high) || math.IsInf(high, 0) {
+		return nil, nil
+	}
+	return &low, &high
+}
+
+func logs(xs []float64) []float64 {
+	ls := make([]float64, len(xs))
+	for i, x := range xs {
+		ls[i] = math.Log(x)
+	}
+	return ls
+}
+
+// ratio compares as with bs, which were measured in the same rounds: the median
+// of the rounds' ratios as/bs, with a 95 % interval and the p-value of a paired
+// t-test, both on the logarithms. They agree: p < 0.05 is an interval without 1.
+// (Rank tests cannot tell anything from the usual three rounds: Mann–Whitney's
+// least p-value is then 0.1.)
+//
+// All values must be positive.
+func ratio(as, bs []float64) (r float64, low, high, p *float64) {
+	ratios := make([]float64, len(as))
+	for i := range as {
+		ratios[i] = as[i] / bs[i]
+	}
+	r = median(ratios)
+	if len(ratios) < 2 {
+		return r, nil, nil, nil
+	}
+	low, high = logT(ratios, r)
+	var value float64
+	switch t, err := stats.PairedTTest(logs(as), logs(bs), 0, stats.LocationDiffers); {
+	case err == nil:
+		value = min(1, max(0, t.P)) // rounding can put it outside
+	case errors.Is(err, stats.ErrZeroVariance) && r == 1:
+		value = 1 // no difference, in every round
+	case errors.Is(err, stats.ErrZeroVariance):
+		value = 0 // the very same difference in every round
+	}
+	return r, low, high, &value
+}

@@ -1,0 +1,257 @@
+package runner
+
+import (
+	"math"
+	"math/rand/v2"
+	"slices"
+	"testing"
+	"time"
+)
+
+func near(a, b float64) bool { return math.Abs(a-b) <= 1e-5*max(math.Abs(a), math.Abs(b)) }
+
+func TestMedian(t *testing.T) {
+	for _, c := range []struct {
+		xs   []float64
+		want float64
+	}{
+		{nil, 0},
+		{[]float64{7}, 7},
+		{[]float64{3, 1}, 2},
+		{[]float64{9, 1, 4}, 4},
+		{[]float64{4, 1, 3, 2}, 2.5},
+		{[]float64{math.MaxFloat64, math.MaxFloat64}, math.MaxFloat64},
+	} {
+		before := slices.Clone(c.xs)
+		if got := median(c.xs); got != c.want {
+			t.Errorf("median(%v) = %v, want %v", c.xs, got, c.want)
+		}
+		if !slices.Equal(before, c.xs) {
+			t.Errorf("median changed %v to %v", before, c.xs)
+		}
+	}
+}
+
+// The quantiles of Student's t are from the usual tables.
+func TestInterval(t *testing.T) {
+	logNormal := func(n int, quantile float64) (xs []float64, low, high float64) {
+		// Values e^1 … e^n: their logarithms have a mean of (n+1)/2 and a
+		// variance of n(n+1)/12.
+		for i := range n {
+			xs = append(xs, math.Exp(float64(i+1)))
+		}
+		f := float64(n)
+		half := quantile * math.Sqrt(f*(f+1)/12) / math.Sqrt(f)
+		return xs, math.Exp((f+1)/2 - half), math.Exp((f+1)/2 + half)
+	}
+	for n, quantile := range map[int]float64{2: 12.70620474, 3: 4.30265273, 4: 3.18244631, 5: 2.77644511} {
+		xs, low, high := logNormal(n, quantile)
+		got := interval(xs)
+		if got.Low == nil || got.High == nil || !near(*got.Low, low) || !near(*got.High, high) {
+			t.Errorf("%d rounds: %+v, want [%v, %v]", n, got, low, high)
+		}
+	}
+	// Six rounds: all of them, by order statistics. Nine: the 2nd to the 8th.
+	for _, c := range []struct {
+		n         int
+		low, high float64
+	}{{6, 1, 6}, {9, 2, 8}} {
+		var xs []float64
+		for i := range c.n {
+			xs = append(xs, float64(c.n-i))
+		}
+		got := interval(xs)
+		if got.Low == nil || got.High == nil || *got.Low != c.low || *got.High != c.high {
+			t.Errorf("%d rounds: %+v, want [%v, %v]", c.n, got, c.low, c.high)
+		}
+	}
+}
+
+func TestIntervalThatDoesNotExist(t *testing.T) {
+	for _, xs := range [][]float64{nil, {5}, {0, 1, 2}, {-1, 1}, {math.SmallestNonzeroFloat64, math.MaxFloat64}} {
+		if got := interval(xs); got.Low != nil || got.High != nil || math.IsNaN(got.Median) {
+			t.Errorf("interval(%v) = %+v", xs, got)
+		}
+	}
+}
+
+func TestIdenticalRounds(t *testing.T) {
+	for n := 2; n < 8; n++ {
+		xs := slices.Repeat([]float64{0.1}, n)
+		got := interval(xs)
+		if got.Median != 0.1 || got.Low == nil || !near(*got.Low, 0.1) || !near(*got.High, 0.1) {
+			t.Errorf("%d identical rounds: %+v", n, got)
+		}
+		if r, low, high, p := ratio(xs, xs); r != 1 || low == nil || *low != 1 || *high != 1 || *p != 1 {
+			t.Errorf("%d rounds against themselves: %v [%v, %v], p %v", n, r, low, high, p)
+		}
+		twice := slices.Repeat([]float64{0.2}, n)
+		if r, low, high, p := ratio(twice, xs); r != 2 || !near(*low, 2) || !near(*high, 2) || *p > 1e-6 {
+			t.Errorf("%d rounds against half of them: %v [%v, %v], p %v", n, r, *low, *high, *p)
+		}
+	}
+}
+
+func TestRatio(t *testing.T) {
+	// Logarithms of the ratios: ln 2 and ln 8, mean ln 4, deviation ln 4 / √2,
+	// so t = 2 with one degree of freedom: p = 1 - 2/π·atan 2 = 0.2952.
+	r, low, high, p := ratio([]float64{2, 8}, []float64{1, 1})
+	half := 12.70620474 * math.Log(4) / 2
+	if r != 5 || !near(*low, 4*math.Exp(-half)) || !near(*high, 4*math.Exp(half)) || !near(*p, 1-2/math.Pi*math.Atan(2)) {
+		t.Errorf("ratio %v [%v, %v], p %v", r, *low, *high, *p)
+	}
+	if r, low, high, p := ratio([]float64{6}, []float64{2}); r != 3 || low != nil || high != nil || p != nil {
+		t.Errorf("one round: %v [%v, %v], p %v", r, low, high, p)
+	}
+	// Pairing takes out what rounds have in common.
+	if _, _, _, p := ratio([]float64{100, 300, 900}, []float64{91, 270, 830}); *p >= 0.01 {
+		t.Errorf("a steady 10 %% between unsteady rounds: p %v", *p)
+	}
+}
+
+// For whatever was measured: the median lies within, nothing is NaN, and the
+// interval of a ratio says the same as its p-value.
+func TestIntervalProperties(t *testing.T) {
+	random := rand.New(rand.NewPCG(1, 1))
+	for range 2000 {
+		n := 2 + random.IntN(12)
+		as, bs := make([]float64, n), make([]float64, n)
+		for i := range as {
+			as[i] = math.Exp(5 * random.NormFloat64())
+			bs[i] = as[i] * math.Exp(random.NormFloat64()+0.5)
+			if random.IntN(4) == 0 { // one far out
+				as[i] *= 1000
+			}
+		}
+		i := interval(as)
+		if i.Low != nil && (*i.Low > i.Median || *i.High < i.Median || math.IsNaN(*i.Low+*i.High)) {
+			t.Fatalf("interval(%v) = %v [%v, %v]", as, i.Median, *i.Low, *i.High)
+		}
+		r, low, high, p := ratio(as, bs)
+		if p == nil || math.IsNaN(*p) || *p < 0 || *p > 1 {
+			t.Fatalf("ratio(%v, %v): p %v", as, bs, p)
+		}
+		if low == nil {
+			continue
+		}
+		if *low > r || *high < r {
+			t.Fatalf("ratio(%v, %v) = %v [%v, %v]", as, bs, r, *low, *high)
+		}
+		if differs := *low > 1 || *high < 1; differs && *p >= alpha {
+			t.Fatalf("ratio(%v, %v): [%v, %v], but p %v", as, bs, *low, *high, *p)
+		}
+	}
+}
+
+// Quantiles of a known distribution, and no p99 above the maximum.
+func TestDist(t *testing.T) {
+	var d, e, both dist
+	if d.median() != 0 || d.count() != 0 || d.cumulative() != nil || d.quantiles() != (Quantiles{}) {
+		t.Error("an empty distribution has values")
+	}
+	for i := range 1000 {
+		v := time.Duration(i+1) * 12345 * time.Nanosecond
+		if i%2 == 0 {
+			d.add(v)
+		} else {
+			e.add(v)
+		}
+	}
+	both.merge(&dist{})
+	both.merge(&d)
+	both.merge(&e)
+	if d.count() != 500 || both.count() != 1000 {
+		t.Errorf("%d and %d values, want 500 and 1000", d.count(), both.count())
+	}
+	q := both.quantiles()
+	for _, c := range []struct{ got, want float64 }{{q.P50, 6.1725}, {q.P95, 11.72775}, {q.P99, 12.22155}} {
+		if math.Abs(c.got-c.want) > 0.001*c.want {
+			t.Errorf("quantile %v, want %v", c.got, c.want)
+		}
+	}
+	if q.Max != 12.345 {
+		t.Errorf("maximum %v, want 12.345 exactly", q.Max)
+	}
+	var one dist
+	one.add(1_234_567)
+	if q := one.quantiles(); q.P99 != 1.234567 || q.P50 != 1.234567 {
+		t.Errorf("of one value: %+v", q)
+	}
+	one.add(100 * time.Hour)
+	one.add(-time.Hour)
+	if q := one.quantiles(); q.Max != 360e6 || math.Abs(q.P50-1.234567) > 0.001 || one.count() != 3 {
+		t.Errorf("beyond the range: %+v", q)
+	}
+}
+
+func TestNumber(t *testing.T) {
+	for v, want := range map[float64]string{
+		0: "0", 1: "1.00", 4.199: "4.20", 25.34: "25.3", 253.4: "253", 2534: "2,534", 25310: "25,310", 1234567.8: "1,234,568",
+		0.468: "0.468", 0.0651: "0.065", 0.0012: "0.0012", 0.00004321: "0.000043", -0.0246: "−0.025", -1234: "−1,234",
+		1e-12: "0", 1e-300: "0",
+	} {
+		if got := number(v); got != want {
+			t.Errorf("number(%v) = %q, want %q", v, got, want)
+		}
+	}
+	for n, want := range map[int]string{0: "0", 999: "999", 1000: "1,000", 10_000_000: "10,000,000"} {
+		if got := count(n); got != want {
+			t.Errorf("count(%d) = %q, want %q", n, got, want)
+		}
+	}
+}
+
+// Every model begins, and ends, equally often, and follows each other one.
+func TestOrder(t *testing.T) {
+	for models := 1; models <= 6; models++ {
+		rounds := 2 * models
+		place := make([][]int, models)
+		for i := range place {
+			place[i] = make([]int, models)
+		}
+		for round := range rounds {
+			order := Order(models, round)
+			sorted := slices.Sorted(slices.Values(order))
+			for i, m := range sorted {
+				if i != m {
+					t.Fatalf("%d models, round %d: %v is no order", models, round, order)
+				}
+			}
+			for at, m := range order {
+				place[m][at]++
+			}
+		}
+		for m, at := range place {
+			for i, n := range at {
+				if n != 2 {
+					t.Errorf("%d models: model %d is in place %d in %d of %d rounds", models, m, i, n, rounds)
+				}
+			}
+		}
+	}
+	// The usual three rounds of three models: each begins once.
+	first := []int{Order(3, 0)[0], Order(3, 1)[0], Order(3, 2)[0]}
+	if slices.Sort(first); !slices.Equal(first, []int{0, 1, 2}) {
+		t.Errorf("first in three rounds: %v", first)
+	}
+	if got := [][]int{Order(2, 0), Order(2, 1), Order(2, 2), Order(2, 3)}; !slices.EqualFunc(got, [][]int{{0, 1}, {1, 0}, {1, 0}, {0, 1}}, slices.Equal) {
+		t.Errorf("two models: %v, want ABBA", got)
+	}
+}
+
+func TestPlain(t *testing.T) {
+	for in, want := range map[string]string{
+		"":                         "",
+		"two\nlines\tand  spaces ": "two lines and spaces",
+		"\x1b[31mred\x1b[0m\x07":   "\uFFFD[31mred\uFFFD[0m\uFFFD",
+		"bad \xff\xfe UTF-8":       "bad \uFFFD\uFFFD UTF-8",
+		"é × 日本":                   "é × 日本",
+	} {
+		if got := plain(in); got != want {
+			t.Errorf("plain(%q) = %q, want %q", in, got, want)
+		}
+	}
+	if got := []rune(plain(string(make([]rune, 5000)))); len(got) != maxPlain {
+		t.Errorf("%d characters of 5000, want %d", len(got), maxPlain)
+	}
+}

@@ -1,0 +1,268 @@
+package runner
+
+import (
+	"maps"
+	"slices"
+
+	"forkbench/models"
+	"forkbench/record"
+)
+
+// enoughLater is the number of later jobs from which a model's own serve as the
+// reference for its first ones.
+const enoughLater = 20
+
+// Analysis is what the lines so far say. It shares no memory with a.
+func (a *Aggregator) Analysis() *Analysis {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	s := Summary{
+		Version:     SummaryVersion,
+		Models:      []ModelSummary{},
+		Comparisons: []Comparison{},
+		Warnings:    []string{},
+		Errors:      []string{},
+	}
+	if a.header == nil {
+		s.Verdict = verdict(&s, nil)
+		return &Analysis{Summary: s}
+	}
+	s.Environment, s.Spec = a.header.Environment, a.header.Spec
+	s.Spec.Models = slices.Clone(s.Spec.Models)
+	for i, m := range s.Spec.Models {
+		s.Spec.Models[i].Knobs = maps.Clone(m.Knobs)
+	}
+	s.Spec.Warm = slices.Clone(s.Spec.Warm)
+
+	var later dist // of all models: they ran the same jobs
+	for _, m := range a.models {
+		_, d := m.counting()
+		later.merge(&d.later)
+	}
+	analysis := new(Analysis)
+	for _, m := range a.models {
+		if s.Environment.Race {
+			s.Models = append(s.Models, ModelSummary{Model: m.spec.Name, Jobs: m.jobs()})
+			analysis.Series = append(analysis.Series, Series{Model: m.spec.Name})
+			continue
+		}
+		s.Models = append(s.Models, m.summary(&later))
+		analysis.Series = append(analysis.Series, m.series())
+	}
+	if !s.Environment.Race {
+		s.Comparisons = append(s.Comparisons, compareAll(a.models)...)
+	}
+	impossible := a.impossible()
+	s.Errors = atMost(append(s.Errors, slices.Concat(impossible, a.stopped())...), maxNotes)
+	s.Warnings = atMost(append(s.Warnings, a.warnings(&s)...), maxNotes)
+	s.Verdict = verdict(&s, impossible)
+	analysis.Summary = s
+	return analysis
+}
+
+func (m *modelState) summary(allLater *dist) ModelSummary {
+	rounds, d := m.counting()
+	of := func(value func(*roundState) float64) []float64 {
+		xs := make([]float64, len(rounds))
+		for i, r := range rounds {
+			xs[i] = value(r)
+		}
+		return xs
+	}
+	mid := func(value func(*roundState) float64) float64 { return median(of(value)) }
+	// perJob is in milliseconds of the part's CPU.
+	perJob := func(part func(*record.Round) record.CPU) float64 {
+		return mid(func(r *roundState) float64 {
+			return millis(part(&r.measure).Total()) / float64(r.measure.Settled)
+		})
+	}
+
+	s := ModelSummary{
+		Model:      m.spec.Name,
+		Rounds:     len(rounds),
+		StartupS:   mid(func(r *roundState) float64 { return r.measure.StartupNS.Seconds() }),
+		ElapsedS:   mid(func(r *roundState) float64 { return r.measure.WorkNS.Seconds() }),
+		Throughput: interval(of((*roundState).throughput)),
+		CPU: CPU{
+			Interval:   interval(of((*roundState).cpuPerJob)),
+			Children:   perJob(func(l *record.Round) record.CPU { return l.Children.Add(l.Parents) }),
+			Parents:    perJob(func(l *record.Round) record.CPU { return l.Parents }),
+			Supervisor: perJob(func(l *record.Round) record.CPU { return l.Supervisor }),
+			Redis:      perJob(func(l *record.Round) record.CPU { return l.Redis }),
+		},
+		UserS:   mid(func(r *roundState) float64 { return r.cpu().User.Seconds() }),
+		SystemS: mid(func(r *roundState) float64 { return r.cpu().System.Seconds() }),
+		Latency: d.latency.quantiles(),
+		Phases:  phases(d, allLater),
+		FaultsPerJob: mid(func(r *roundState) float64 {
+			return float64(r.faults) / float64(r.measure.Settled)
+		}),
+		CommandsPerJob: mid(func(r *roundState) float64 {
+			return float64(r.measure.RedisCommands) / float64(r.measure.Settled)
+		}),
+		Processes: int(mid(func(r *roundState) float64 { return float64(r.processes) })),
+		Jobs:      m.jobs(),
+	}
+	var uss, residual []float64
+	for _, r := range rounds {
+		s.Memory.PeakPSS = max(s.Memory.PeakPSS, float64(r.samples.peak)/1e6)
+		for _, sample := range r.samples.kept {
+			if sample.ChildUSS > 0 {
+				uss = append(uss, float64(sample.ChildUSS)/1e6)
+			}
+		}
+		if share, ok := r.residual(); ok {
+			residual = append(residual, 100*share)
+		}
+		if r.measure.Noise.Contaminated != "" {
+			s.Contaminated++
+		}
+	}
+	s.Memory.USSPerWorker = median(uss)
+	if len(residual) > 0 {
+		percent := median(residual)
+		s.ResidualPercent = &percent
+	}
+	return s
+}
+
+// phases are the medians over jobs (run) and over processes (the others).
+//
+// The reference for first jobs is the model's own later jobs; where each process
+// runs one job there are none, and the later jobs of the other models stand in:
+// they are the same jobs. Run is the reference, so that a first job's time is Run
+// and FirstJobPenalty together. Wall time is what a job waits for, and what the
+// workers' contention for cores stretches, of first and later jobs alike.
+//
+// Fork counts processes made before work as 0: no job waited for them. So it is
+// what the median process costs, not the average job. Time that a spare spent
+// waiting for a job is not in it.
+func phases(d *dists, allLater *dist) Phases {
+	p := Phases{Fork: d.fork.median(), Exit: d.exit.median()}
+	reference := allLater
+	if d.later.count() >= enoughLater {
+		reference = &d.later
+	}
+	switch {
+	case d.first.count() > 0 && reference.count() > 0:
+		p.Run = reference.median()
+		penalty := d.first.median() - p.Run
+		p.FirstJobPenalty = &penalty
+	case d.later.count() > 0:
+		p.Run = d.later.median()
+	default:
+		p.Run = d.first.median()
+	}
+	return p
+}
+
+// throughput is jobs settled per second of work.
+func (r *roundState) throughput() float64 {
+	return float64(r.measure.Settled) / r.measure.WorkNS.Seconds()
+}
+
+func (r *roundState) cpu() record.CPU {
+	return r.measure.Children.Add(r.measure.Parents).Add(r.measure.Supervisor).Add(r.measure.Redis)
+}
+
+// cpuPerJob is the CPU time of all parts, in milliseconds per job settled.
+func (r *roundState) cpuPerJob() float64 {
+	return millis(r.cpu().Total()) / float64(r.measure.Settled)
+}
+
+// residual is the share of the cgroup's CPU time that was not booked on a process.
+func (r *roundState) residual() (share float64, ok bool) {
+	if r.measure.CgroupNS <= 0 {
+		return 0, false
+	}
+	return float64(r.measure.CgroupNS-r.measure.Wait4NS) / float64(r.measure.CgroupNS), true
+}
+
+// jobs counts those of all closed rounds.
+func (m *modelState) jobs() Jobs {
+	var j Jobs
+	for _, r := range m.rounds {
+		j.Enqueued += r.measure.Enqueued
+		j.Settled += r.measure.Settled
+		j.Done += r.statuses[models.Done]
+		j.Failed += r.statuses[models.Failed]
+		j.Crashed += r.statuses[models.Crashed]
+		j.TimedOut += r.statuses[models.TimedOut]
+		j.NotRun += r.measure.NotRun
+		j.Lost += r.measure.Lost
+		j.Duplicated += r.measure.Duplicated
+	}
+	return j
+}
+
+func (m *modelState) series() Series {
+	_, d := m.counting()
+	s := Series{Model: m.spec.Name, Latency: d.latency.cumulative()}
+	for _, r := range m.rounds {
+		measure := r.measure
+		measure.Warnings = slices.Clone(measure.Warnings)
+		s.Rounds = append(s.Rounds, RoundSeries{
+			Round:   r.number,
+			Measure: measure,
+			Bucket:  r.settled.width,
+			Settled: slices.Clone(r.settled.counts),
+			Memory:  slices.Clone(r.samples.kept),
+		})
+		if r.keep {
+			s.Processes, s.Jobs = slices.Clone(r.procs.kept), slices.Clone(r.jobs.kept)
+		}
+	}
+	return s
+}
+
+// The metrics that models are compared in.
+const (
+	MetricThroughput = "throughput"
+	MetricCPU        = "cpu_ms_per_job"
+	MetricLatency    = "latency_p95"
+)
+
+// compareAll compares each model with each one after it, in the rounds that
+// count for both.
+func compareAll(ms []*modelState) []Comparison {
+	metrics := []struct {
+		name string
+		of   func(*roundState) float64
+	}{
+		{MetricThroughput, (*roundState).throughput},
+		{MetricCPU, (*roundState).cpuPerJob},
+		{MetricLatency, func(r *roundState) float64 { return r.p95 }},
+	}
+	var all []Comparison
+	for i, a := range ms {
+		for _, b := range ms[i+1:] {
+			for _, metric := range metrics {
+				as, bs := paired(a, b, metric.of)
+				if len(as) == 0 {
+					continue
+				}
+				c := Comparison{Metric: metric.name, A: a.spec.Name, B: b.spec.Name}
+				c.Ratio, c.Low, c.High, c.P = ratio(as, bs)
+				all = append(all, c)
+			}
+		}
+	}
+	return all
+}
+
+// paired is a metric of both models in the rounds that count for both. A round
+// in which either has none (no CPU time at all, say) is left out.
+func paired(a, b *modelState, of func(*roundState) float64) (as, bs []float64) {
+	roundsA, _ := a.counting()
+	roundsB, _ := b.counting()
+	for _, ra := range roundsA {
+		i := slices.IndexFunc(roundsB, func(rb *roundState) bool { return rb.number == ra.number })
+		if i < 0 {
+			continue
+		}
+		if va, vb := of(ra), of(roundsB[i]); va > 0 && vb > 0 {
+			as, bs = append(as, va), append(bs, vb)
+		}
+	}
+	return as, bs
+}

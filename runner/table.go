@@ -1,0 +1,223 @@
+package runner
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+)
+
+// A table is what text and Markdown show: metrics as rows, models as columns.
+type table struct {
+	models []string
+	rows   []row
+	legend []string // what the marks in it mean
+}
+
+type row struct {
+	label string
+	cells []cell
+}
+
+type cell struct {
+	value    string // "–" where there is none
+	interval string // "[790, 830]" or ""
+	ratio    string // to the first model, with its mark, or ""
+}
+
+const (
+	absent      = "–"
+	markSame    = "~"
+	markUnsure  = "?"
+	markUnclean = "!"
+)
+
+// tableOf lays out what was measured. Rows in which no model has anything to say
+// are left out.
+func tableOf(s *Summary) *table {
+	t := new(table)
+	for _, m := range s.Models {
+		name := m.Model
+		if m.Contaminated > 0 {
+			name += " " + markUnclean
+		}
+		t.models = append(t.models, name)
+	}
+	t.add(s, "jobs per second", always(func(m *ModelSummary) cell { return withInterval(m.Throughput) }), MetricThroughput)
+	t.add(s, "work, s", plainly(func(m *ModelSummary) float64 { return m.ElapsedS }), "")
+	t.add(s, "start-up before it, s", plainly(func(m *ModelSummary) float64 { return m.StartupS }), "")
+	t.add(s, "CPU per job, ms", always(func(m *ModelSummary) cell { return withInterval(m.CPU.Interval) }), MetricCPU)
+	t.add(s, "  its processes", plainly(func(m *ModelSummary) float64 { return m.CPU.Children }), "")
+	t.add(s, "    of which parents", plainly(func(m *ModelSummary) float64 { return m.CPU.Parents }), "")
+	t.add(s, "  supervisor", plainly(func(m *ModelSummary) float64 { return m.CPU.Supervisor }), "")
+	t.add(s, "  Redis", plainly(func(m *ModelSummary) float64 { return m.CPU.Redis }), "")
+	t.add(s, "CPU of a round, user, s", plainly(func(m *ModelSummary) float64 { return m.UserS }), "")
+	t.add(s, "  system", plainly(func(m *ModelSummary) float64 { return m.SystemS }), "")
+	t.add(s, "latency p50, ms", plainly(func(m *ModelSummary) float64 { return m.Latency.P50 }), "")
+	t.add(s, "  p95", plainly(func(m *ModelSummary) float64 { return m.Latency.P95 }), MetricLatency)
+	t.add(s, "  p99", plainly(func(m *ModelSummary) float64 { return m.Latency.P99 }), "")
+	t.add(s, "  max", plainly(func(m *ModelSummary) float64 { return m.Latency.Max }), "")
+	t.add(s, "phases: fork, ms", plainly(func(m *ModelSummary) float64 { return m.Phases.Fork }), "")
+	t.add(s, "  first job, extra", known(func(m *ModelSummary) *float64 { return m.Phases.FirstJobPenalty }), "")
+	t.add(s, "  run", plainly(func(m *ModelSummary) float64 { return m.Phases.Run }), "")
+	t.add(s, "  exit", plainly(func(m *ModelSummary) float64 { return m.Phases.Exit }), "")
+	t.add(s, "peak memory (PSS), MB", plainly(func(m *ModelSummary) float64 { return m.Memory.PeakPSS }), "")
+	t.add(s, "  a worker's own (USS)", plainly(func(m *ModelSummary) float64 { return m.Memory.USSPerWorker }), "")
+	t.add(s, "minor faults per job", plainly(func(m *ModelSummary) float64 { return m.FaultsPerJob }), "")
+	t.add(s, "Redis commands per job", plainly(func(m *ModelSummary) float64 { return m.CommandsPerJob }), "")
+	t.add(s, "processes made", always(func(m *ModelSummary) cell { return cell{value: count(m.Processes)} }), "")
+	t.add(s, "cgroup residual, %", known(func(m *ModelSummary) *float64 { return m.ResidualPercent }), "")
+	t.add(s, "jobs done, all rounds", counted(func(m *ModelSummary) int { return m.Jobs.Done }), "")
+	t.add(s, "  failed", counted(func(m *ModelSummary) int { return m.Jobs.Failed }), "")
+	t.add(s, "  crashed", counted(func(m *ModelSummary) int { return m.Jobs.Crashed }), "")
+	t.add(s, "  timed out", counted(func(m *ModelSummary) int { return m.Jobs.TimedOut }), "")
+	t.add(s, "  not run", counted(func(m *ModelSummary) int { return m.Jobs.NotRun }), "")
+	t.add(s, "  lost", counted(func(m *ModelSummary) int { return m.Jobs.Lost }), "")
+	if slices.ContainsFunc(s.Models, func(m ModelSummary) bool { return m.Rounds != s.Spec.Rounds }) {
+		t.add(s, "rounds that count", counted(func(m *ModelSummary) int { return m.Rounds }), "")
+	}
+	t.legend = legend(s, t)
+	return t
+}
+
+// add appends a row, unless no model has a value for it. Where metric is given,
+// the cells hold their ratio to the first model.
+func (t *table) add(s *Summary, label string, of func(*ModelSummary) cell, metric string) {
+	r := row{label: label}
+	empty := true
+	for i := range s.Models {
+		m := &s.Models[i]
+		c := of(m)
+		empty = empty && (c.value == absent || c.value == "0")
+		if metric != "" && i > 0 {
+			c.ratio = ratioTo(s, metric, m.Model)
+		}
+		r.cells = append(r.cells, c)
+	}
+	if !empty {
+		t.rows = append(t.rows, r)
+	}
+}
+
+// always is of for models that were measured.
+func always(of func(*ModelSummary) cell) func(*ModelSummary) cell {
+	return func(m *ModelSummary) cell {
+		if m.Rounds == 0 {
+			return cell{value: absent}
+		}
+		return of(m)
+	}
+}
+
+func known(of func(*ModelSummary) *float64) func(*ModelSummary) cell {
+	return always(func(m *ModelSummary) cell {
+		v := of(m)
+		if v == nil {
+			return cell{value: absent}
+		}
+		return cell{value: number(*v)}
+	})
+}
+
+func plainly(of func(*ModelSummary) float64) func(*ModelSummary) cell {
+	return known(func(m *ModelSummary) *float64 { v := of(m); return &v })
+}
+
+// counted is for what is known of a model without a measured round, too.
+func counted(of func(*ModelSummary) int) func(*ModelSummary) cell {
+	return func(m *ModelSummary) cell { return cell{value: count(of(m))} }
+}
+
+func withInterval(i Interval) cell {
+	return cell{value: number(i.Median), interval: strings.TrimSpace(bounds(i.Low, i.High))}
+}
+
+// ratioTo is a model against the first one: "4.2×", "~1.02×" where no difference
+// was found, "?1.02×" where one round cannot tell.
+func ratioTo(s *Summary, metric, model string) string {
+	c, ok := s.comparison(metric, model, s.Models[0].Model)
+	if !ok {
+		return ""
+	}
+	text := number(c.Ratio) + "×"
+	switch {
+	case c.P == nil:
+		return markUnsure + text
+	case *c.P >= alpha:
+		return markSame + text
+	}
+	return text
+}
+
+func legend(s *Summary, t *table) []string {
+	var parts []string
+	marked := func(has func(cell) bool) bool {
+		return slices.ContainsFunc(t.rows, func(r row) bool { return slices.ContainsFunc(r.cells, has) })
+	}
+	if marked(func(c cell) bool { return c.interval != "" }) {
+		parts = append(parts, "[…] 95 % interval")
+	}
+	if marked(func(c cell) bool { return c.ratio != "" }) {
+		parts = append(parts, "× against "+s.Models[0].Model)
+	}
+	if marked(func(c cell) bool { return strings.HasPrefix(c.ratio, markSame) }) {
+		parts = append(parts, markSame+" no difference found (p ≥ 0.05)")
+	}
+	if marked(func(c cell) bool { return strings.HasPrefix(c.ratio, markUnsure) }) {
+		parts = append(parts, markUnsure+" of one round, may be chance")
+	}
+	if slices.ContainsFunc(s.Models, func(m ModelSummary) bool { return m.Contaminated > 0 }) {
+		parts = append(parts, markUnclean+" contaminated rounds, see the warnings")
+	}
+	return parts
+}
+
+// caption says what was run.
+func caption(s *Summary) string {
+	if len(s.Spec.Models) == 0 {
+		return ""
+	}
+	parts := []string{
+		fmt.Sprintf("%s of %s (%s)", plural(s.Spec.Jobs, "job"), plain(s.Spec.Workload), plain(s.Spec.Runtime)),
+		arrivals(s.Spec.Arrivals),
+		plural(s.Spec.Workers, "worker"),
+		plural(s.Spec.Rounds, "round") + " of each model",
+	}
+	text := strings.Join(parts, ", ")
+	if s.Spec.Simulated {
+		return text + ", simulated"
+	}
+	return text
+}
+
+func arrivals(plan string) string {
+	if plan == "" || plan == "burst" {
+		return "all due at once"
+	}
+	return "arrivals " + plain(plan)
+}
+
+// machine says what the numbers depend on, in one line.
+func machine(s *Summary) string {
+	e := &s.Environment
+	var parts []string
+	add := func(name, value string) {
+		if value != "" {
+			parts = append(parts, name+plain(value))
+		}
+	}
+	add("", e.CPU)
+	if e.Cores > 0 {
+		parts = append(parts, plural(e.Cores, "core"))
+	}
+	if e.MemoryBytes > 0 {
+		parts = append(parts, number(float64(e.MemoryBytes)/1e9)+" GB")
+	}
+	add("kernel ", e.Kernel)
+	add("huge pages ", e.HugePages)
+	add("", e.Python)
+	add("", e.Go)
+	add("", e.Redis)
+	add("fork: ", e.ForkPrimitive)
+	add("cgroup: ", e.Cgroup)
+	return strings.Join(parts, " · ")
+}

@@ -1,0 +1,274 @@
+package runner
+
+import (
+	"errors"
+	"fmt"
+	"math"
+	"regexp"
+	"slices"
+	"strconv"
+	"strings"
+)
+
+// A Threshold is a limit that a comparison must not cross, as written after
+// --fail-if:
+//
+//	p95 > 50ms                                  any model's
+//	forkperjob.throughput < 500                 one model's
+//	hybrid.cpu_ms_per_job > 1.1*prefork.cpu_ms_per_job
+//	p99 > 3*p50                                 the same model's
+//	failed > 0
+//
+// [Metrics] lists the names. A number without a unit is in the metric's own.
+type Threshold struct {
+	left  reference
+	op    string // ">", ">=", "<" or "<="
+	limit float64
+
+	// Where right is set, the limit is limit times its value.
+	right *reference
+}
+
+// A reference names a metric of a model: of any if model is empty on the left, of
+// the same if it is empty on the right.
+type reference struct {
+	model  string
+	metric metric
+}
+
+func (r reference) String() string {
+	if r.model == "" {
+		return r.metric.name
+	}
+	return r.model + "." + r.metric.name
+}
+
+// String is the threshold as [ParseThreshold] reads it.
+func (t Threshold) String() string {
+	text := fmt.Sprintf("%v %s ", t.left, t.op)
+	limit := strconv.FormatFloat(t.limit, 'g', -1, 64)
+	if t.right != nil {
+		return text + limit + "*" + t.right.String()
+	}
+	return text + limit + string(t.left.metric.unit)
+}
+
+// Models lists the models that the threshold names.
+func (t Threshold) Models() []string {
+	var names []string
+	if t.left.model != "" {
+		names = append(names, t.left.model)
+	}
+	if t.right != nil && t.right.model != "" && t.right.model != t.left.model {
+		names = append(names, t.right.model)
+	}
+	return names
+}
+
+// unitFactors is how many of a metric's own unit each spelling is.
+var unitFactors = map[unit]map[string]float64{
+	unitCount:   {},
+	unitSecond:  {"us": 1e-6, "µs": 1e-6, "ms": 1e-3, "s": 1, "m": 60, "h": 3600},
+	unitMilli:   {"us": 1e-3, "µs": 1e-3, "ms": 1, "s": 1e3, "m": 60e3, "h": 3600e3},
+	unitRate:    {"/s": 1},
+	unitMB:      {"B": 1e-6, "kB": 1e-3, "MB": 1, "GB": 1e3, "KiB": 1024e-6, "MiB": 1.048576, "GiB": 1073.741824},
+	unitPercent: {"%": 1},
+}
+
+var (
+	quantity = regexp.MustCompile(`^([0-9]+(?:\.[0-9]*)?|\.[0-9]+)([eE][-+]?[0-9]+)?\s*([A-Za-zµ/%]*)$`)
+	multiple = regexp.MustCompile(`^([0-9.]+(?:[eE][-+]?[0-9]+)?)\s*\*\s*(.*)$`)
+	named    = regexp.MustCompile(`^(?:([^\s<>=*]+)\.)?([^\s.<>=*]+)$`)
+)
+
+// ParseThreshold reads a threshold. Its errors name what is wrong and what would
+// be right.
+func ParseThreshold(text string) (Threshold, error) {
+	t, err := parseThreshold(text)
+	if err != nil {
+		return Threshold{}, fmt.Errorf("%q: %w", text, err)
+	}
+	return t, nil
+}
+
+func parseThreshold(text string) (t Threshold, err error) {
+	at := strings.IndexAny(text, "<>")
+	if at < 0 {
+		return t, errors.New("has no < or >; a threshold looks like p95>50ms or hybrid.p95 > 1.1*prefork.p95")
+	}
+	t.op = text[at : at+1]
+	left, right := strings.TrimSpace(text[:at]), text[at+1:]
+	if rest, ok := strings.CutPrefix(right, "="); ok {
+		t.op, right = t.op+"=", rest
+	}
+	right = strings.TrimSpace(right)
+	if t.left, err = parseReference(left); err != nil {
+		return t, err
+	}
+	if q := quantity.FindStringSubmatch(right); q != nil {
+		t.limit, err = t.left.metric.parse(q[1]+q[2], q[3])
+		return t, err
+	}
+	t.limit = 1
+	if m := multiple.FindStringSubmatch(right); m != nil {
+		if t.limit, err = finite(m[1]); err != nil {
+			return t, err
+		}
+		right = m[2]
+	}
+	r, err := parseReference(right)
+	if err != nil {
+		return t, err
+	}
+	if r.metric.unit != t.left.metric.unit {
+		return t, fmt.Errorf("%s is in %s and %s in %s", t.left.metric.name, t.left.metric.unit.describe(), r.metric.name, r.metric.unit.describe())
+	}
+	t.right = &r
+	return t, nil
+}
+
+func parseReference(text string) (reference, error) {
+	if text == "" {
+		return reference{}, errors.New("a metric is missing; a threshold looks like p95>50ms")
+	}
+	parts := named.FindStringSubmatch(text)
+	if parts == nil {
+		return reference{}, fmt.Errorf("%q is neither METRIC nor MODEL.METRIC", text)
+	}
+	m, ok := metricNamed(parts[2])
+	if !ok {
+		names := Metrics()
+		if similar := closest(parts[2], names); similar != "" {
+			return reference{}, fmt.Errorf("unknown metric %q: did you mean %s?", parts[2], similar)
+		}
+		return reference{}, fmt.Errorf("unknown metric %q; known are %s", parts[2], strings.Join(names, ", "))
+	}
+	return reference{parts[1], m}, nil
+}
+
+// parse reads a value of the metric.
+func (x *metric) parse(digits, suffix string) (float64, error) {
+	v, err := finite(digits)
+	if err != nil || suffix == "" {
+		return v, err
+	}
+	factor, ok := unitFactors[x.unit][suffix]
+	if !ok {
+		return 0, fmt.Errorf("%s is in %s: %s is no unit of it", x.name, x.unit.describe(), suffix)
+	}
+	if v *= factor; math.IsInf(v, 0) {
+		return 0, fmt.Errorf("%s%s is out of range", digits, suffix)
+	}
+	return v, nil
+}
+
+func finite(text string) (float64, error) {
+	v, err := strconv.ParseFloat(text, 64)
+	if err != nil || math.IsInf(v, 0) || math.IsNaN(v) {
+		return 0, fmt.Errorf("%s is not a number", text)
+	}
+	return v, nil
+}
+
+func (u unit) describe() string {
+	switch u {
+	case unitCount:
+		return "plain numbers"
+	case unitRate:
+		return "jobs per second"
+	case unitSecond, unitMilli, unitMB, unitPercent:
+	}
+	return string(u)
+}
+
+// text is a value with its unit.
+func (u unit) text(v float64) string {
+	switch u {
+	case unitCount:
+		if v == math.Trunc(v) && v < 1e15 {
+			return count(int(v))
+		}
+		return number(v)
+	case unitRate:
+		return number(v) + string(u)
+	case unitSecond, unitMilli, unitMB, unitPercent:
+		return number(v) + " " + string(u)
+	}
+	return number(v)
+}
+
+// Crossed reports whether the summary crosses the threshold, and says how. What
+// cannot be checked counts as crossed: a gate that has nothing to look at must
+// not stay open.
+func (t Threshold) Crossed(s *Summary) (crossed bool, why string) {
+	checked := false
+	for i := range s.Models {
+		m := &s.Models[i]
+		if t.left.model != "" && t.left.model != m.Model {
+			continue
+		}
+		value := t.left.metric.of(m)
+		limit := t.limitFor(s, m)
+		if value == nil || limit == nil {
+			continue
+		}
+		checked = true
+		if t.holds(*value, *limit) {
+			u := t.left.metric.unit
+			return true, fmt.Sprintf("%s of %s is %s, which crosses %v (%s)",
+				t.left.metric.name, m.Model, u.text(*value), t, u.text(*limit))
+		}
+	}
+	if !checked {
+		return true, fmt.Sprintf("%v cannot be checked: %s", t, t.missing(s))
+	}
+	return false, ""
+}
+
+// limitFor is the limit that a model is held to, or nil if there is no value for
+// it.
+func (t Threshold) limitFor(s *Summary, m *ModelSummary) *float64 {
+	if t.right == nil {
+		return &t.limit
+	}
+	if t.right.model != "" && t.right.model != m.Model {
+		i := slices.IndexFunc(s.Models, func(m ModelSummary) bool { return m.Model == t.right.model })
+		if i < 0 {
+			return nil
+		}
+		m = &s.Models[i]
+	}
+	v := t.right.metric.of(m)
+	if v == nil {
+		return nil
+	}
+	limit := t.limit * *v
+	return &limit
+}
+
+func (t Threshold) holds(value, limit float64) bool {
+	switch t.op {
+	case ">":
+		return value > limit
+	case ">=":
+		return value >= limit
+	case "<":
+		return value < limit
+	default:
+		return value <= limit
+	}
+}
+
+// missing says why there was nothing to check.
+func (t Threshold) missing(s *Summary) string {
+	for _, name := range t.Models() {
+		i := slices.IndexFunc(s.Models, func(m ModelSummary) bool { return m.Model == name })
+		if i < 0 {
+			return name + " was not run"
+		}
+		if s.Models[i].Rounds == 0 {
+			return "no round of " + name + " was measured"
+		}
+	}
+	return "nothing was measured for it"
+}

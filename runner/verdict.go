@@ -1,0 +1,247 @@
+package runner
+
+import (
+	"cmp"
+	"fmt"
+	"slices"
+	"strings"
+
+	"forkbench/record"
+)
+
+// When first jobs are said to repeat one-time work.
+const (
+	repeatedLeast = 0.5  // ms that the first job costs over a later one
+	repeatedShare = 0.25 // of a later job's time
+	repeatedOften = 0.05 // processes per job
+)
+
+// verdict is what to take home, in one sentence. What is impossible in the
+// records comes first: then nothing else counts.
+func verdict(s *Summary, impossible []string) string {
+	measured := slices.DeleteFunc(slices.Clone(s.Models), func(m ModelSummary) bool { return m.Rounds == 0 })
+	switch {
+	case s.Environment.Race:
+		return "No verdict: built with -race, this program measures the race detector; build it without."
+	case len(impossible) > 0:
+		text := "Do not use these numbers: " + impossible[0]
+		if more := len(impossible) - 1; more > 0 {
+			text += fmt.Sprintf(" (and %d more, see the errors)", more)
+		}
+		return text + "."
+	case len(measured) == 0 && len(s.Errors) > 0:
+		return "No verdict: " + s.Errors[0] + "."
+	case len(measured) == 0:
+		return "No verdict: no round was finished."
+	case !slices.ContainsFunc(measured, func(m ModelSummary) bool { return m.Jobs.Done > 0 }):
+		return "No verdict: not one job was done; the warnings say why."
+	}
+	h := headlineFor(s)
+	var text string
+	if len(measured) == 1 {
+		text = h.alone(&measured[0])
+	} else {
+		text = h.compare(s, measured)
+	}
+	if finding := repeated(&s.Spec, measured); finding != "" {
+		text += "; " + finding
+	}
+	var gone []string
+	for _, m := range s.Models {
+		if m.Rounds == 0 {
+			gone = append(gone, m.Model)
+		}
+	}
+	if gone != nil {
+		text += "; nothing was measured of " + list(gone)
+	}
+	return text + "."
+}
+
+// A headline is the metric that a verdict is about.
+type headline struct {
+	metric string
+	best   func(a, b *ModelSummary) int // which comes first
+	ratio  string                       // of the winner to another: name, ratio, name
+	again  string                       // of the same to a third: ratio, name
+	what   string
+	alone  func(m *ModelSummary) string
+}
+
+// headlineFor chooses throughput where the jobs were all due at once. Where they
+// come at a rate of their own, every model that keeps up has that throughput, and
+// what differs is how long they take.
+func headlineFor(s *Summary) headline {
+	if s.Spec.Arrivals == "" || s.Spec.Arrivals == "burst" {
+		return headline{
+			metric: MetricThroughput,
+			best:   func(a, b *ModelSummary) int { return cmp.Compare(b.Throughput.Median, a.Throughput.Median) },
+			ratio:  "%s ran %s the jobs per second of %s",
+			again:  "%s those of %s",
+			what:   "jobs per second",
+			alone: func(m *ModelSummary) string {
+				return fmt.Sprintf("%s ran %s jobs per second%s, with %s ms of CPU time for each",
+					m.Model, number(m.Throughput.Median), bounds(m.Throughput.Low, m.Throughput.High), number(m.CPU.Median))
+			},
+		}
+	}
+	return headline{
+		metric: MetricLatency,
+		best:   func(a, b *ModelSummary) int { return cmp.Compare(a.Latency.P95, b.Latency.P95) },
+		ratio:  "the p95 latency of %s was %s that of %s",
+		again:  "%s that of %s",
+		what:   "p95 latency",
+		alone: func(m *ModelSummary) string {
+			return fmt.Sprintf("%s finished 95 %% of its jobs within %s ms of their due time, with %s ms of CPU time for each",
+				m.Model, number(m.Latency.P95), number(m.CPU.Median))
+		},
+	}
+}
+
+// maxRivals bounds how many models the winner is compared with in a sentence.
+const maxRivals = 3
+
+// compare says how far the best model is ahead of the others, the last first.
+func (h headline) compare(s *Summary, ms []ModelSummary) string {
+	slices.SortStableFunc(ms, func(a, b ModelSummary) int { return h.best(&a, &b) })
+	best, rivals := ms[0].Model, ms[1:]
+	if len(rivals) > maxRivals { // the runner-up and the last
+		rivals = []ModelSummary{rivals[0], rivals[len(rivals)-1]}
+	}
+	var ahead, same []string
+	unsure := false
+	for _, rival := range slices.Backward(rivals) {
+		c, ok := s.comparison(h.metric, best, rival.Model)
+		if !ok {
+			continue
+		}
+		value := number(c.Ratio) + "×" + bounds(c.Low, c.High)
+		switch {
+		case c.P != nil && *c.P >= alpha:
+			same = append(same, fmt.Sprintf("%s (%s)", rival.Model, value))
+		case len(ahead) == 0:
+			ahead = append(ahead, fmt.Sprintf(h.ratio, best, value, rival.Model))
+		default:
+			ahead = append(ahead, fmt.Sprintf(h.again, value, rival.Model))
+		}
+		unsure = unsure || c.P == nil
+	}
+	var parts []string
+	if ahead != nil {
+		parts = append(parts, list(ahead))
+	}
+	if same != nil {
+		parts = append(parts, fmt.Sprintf("no difference in %s was found between %s and %s", h.what, best, list(same)))
+	}
+	if parts == nil {
+		parts = append(parts, fmt.Sprintf("no two models share a round, so %s is only the best by median", best))
+	}
+	text := strings.Join(parts, "; ")
+	if unsure {
+		text += ", in one round, which may be chance"
+	}
+	return text
+}
+
+// comparison is A against B, also where the Summary holds B against A.
+func (s *Summary) comparison(metric, a, b string) (Comparison, bool) {
+	for _, c := range s.Comparisons {
+		switch {
+		case c.Metric != metric:
+		case c.A == a && c.B == b:
+			return c, true
+		case c.A == b && c.B == a:
+			return c.inverse(), true
+		}
+	}
+	return Comparison{}, false
+}
+
+// inverse is B against A.
+func (c Comparison) inverse() Comparison {
+	inverse := func(v *float64) *float64 {
+		if v == nil || *v == 0 {
+			return nil
+		}
+		i := 1 / *v
+		return &i
+	}
+	c.A, c.B = c.B, c.A
+	c.Ratio = 1 / c.Ratio
+	c.Low, c.High = inverse(c.High), inverse(c.Low)
+	return c
+}
+
+// repeatsWork reports whether the model does one-time work again and again.
+func (m *ModelSummary) repeatsWork() bool {
+	p := m.Phases.FirstJobPenalty
+	return p != nil && large(*p, m.Phases.Run) && m.processesPerJob() >= repeatedOften
+}
+
+// large reports whether extra is worth a sentence on top of a job's time.
+func large(extra, run float64) bool { return extra >= repeatedLeast && extra >= repeatedShare*run }
+
+func (m *ModelSummary) processesPerJob() float64 {
+	return min(1, float64(m.Processes*m.Rounds)/float64(max(m.Jobs.Settled, 1)))
+}
+
+// repeated names the one-time work that forks repeat, and says what to do.
+func repeated(spec *record.Spec, ms []ModelSummary) string {
+	var worst, hybrid *ModelSummary
+	for i := range ms {
+		m := &ms[i]
+		if m.Model == hybridName {
+			hybrid = m
+		}
+		if m.repeatsWork() && (worst == nil || m.repeatedPerJob() > worst.repeatedPerJob()) {
+			worst = m
+		}
+	}
+	if worst == nil {
+		return inherited(ms, hybrid)
+	}
+	penalty := *worst.Phases.FirstJobPenalty
+	if worst == hybrid && namesWarming(spec) {
+		return fmt.Sprintf("the first job of each hybrid process still costs %s ms more than a later one: pages copied, and what the warm-up does not reach",
+			number(penalty))
+	}
+	text := fmt.Sprintf("the first job of each %s process costs %s ms more than a later one: one-time work that every fork repeats, unless it is hoisted into the parent",
+		worst.Model, number(penalty))
+	switch {
+	case hybrid == nil:
+		return text + " (--model=hybrid)"
+	case hybrid.Phases.FirstJobPenalty != nil && *hybrid.Phases.FirstJobPenalty >= penalty/2:
+		return text + ", which hybrid does not do yet: name it with --warm=MODULE:FUNCTION"
+	}
+	return text + ", as in hybrid"
+}
+
+// namesWarming reports whether it is known what a parent can do up front.
+func namesWarming(spec *record.Spec) bool { return len(spec.Warm) > 0 || spec.Runtime != "python" }
+
+func (m *ModelSummary) repeatedPerJob() float64 {
+	return *m.Phases.FirstJobPenalty * m.processesPerJob()
+}
+
+// inherited is the finding where no process ran a second job to compare with:
+// what jobs are spared in forks of a warm parent.
+func inherited(ms []ModelSummary, hybrid *ModelSummary) string {
+	if hybrid == nil || hybrid.Phases.FirstJobPenalty != nil {
+		return ""
+	}
+	for _, m := range ms {
+		if spared := m.Phases.Run - hybrid.Phases.Run; m.Model != hybridName && large(spared, hybrid.Phases.Run) {
+			return fmt.Sprintf("a job runs %s ms less in a fork of hybrid's warm parent than in one of %s: one-time work that every fork repeats, unless it is hoisted into the parent, as in hybrid",
+				number(spared), m.Model)
+		}
+	}
+	return ""
+}
+
+// bounds is an interval after a number: " [3.9, 4.6]", or nothing.
+func bounds(low, high *float64) string {
+	if low == nil || high == nil {
+		return ""
+	}
+	return fmt.Sprintf(" [%s, %s]", number(*low), number(*high))
+}

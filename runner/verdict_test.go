@@ -1,0 +1,131 @@
+package runner_test
+
+import (
+	"strings"
+	"testing"
+
+	"forkbench/models"
+	"forkbench/record"
+)
+
+func TestVerdict(t *testing.T) {
+	named := func(b behaviour, name string) behaviour { b.name = name; return b }
+	cold := hybrid
+	cold.warm = false
+	leftover := hybrid
+	leftover.warm, leftover.oneTime = false, 5*ms
+	light := prefork // nothing lazy in its jobs
+	light.oneTime = 100 * µs
+	slower := named(light, "slower")
+	slower.run = 8 * ms
+	for _, c := range []struct {
+		name string
+		run  *synthetic
+		each change
+		want string
+	}{
+		{"one model", newSynthetic(200, 3, prefork), nil,
+			"prefork ran # jobs per second [#, #], with # ms of CPU time for each."},
+		{"one model, one round", newSynthetic(200, 1, prefork), nil,
+			"prefork ran # jobs per second, with # ms of CPU time for each."},
+		{"two models", newSynthetic(200, 3, slower, light), nil,
+			"prefork ran #× [#, #] the jobs per second of slower."},
+		{"one round", newSynthetic(200, 1, slower, light), nil,
+			"prefork ran #× the jobs per second of slower, in one round, which may be chance."},
+		{"the same", newSynthetic(200, 3, light, named(light, "other")), nil,
+			"no difference in jobs per second was found between # and # (#× [#, #])."},
+		{"the same, and another", newSynthetic(200, 3, slower, light, named(light, "other")), nil,
+			"# ran #× [#, #] the jobs per second of slower; no difference in jobs per second was found between # and # (#× [#, #])."},
+		{"Redash's case", newSynthetic(200, 3, prefork, forkperjob, hybrid), nil,
+			"prefork ran #× [#, #] the jobs per second of forkperjob and #× [#, #] those of hybrid; the first job of each forkperjob process costs # ms more than a later one: one-time work that every fork repeats, unless it is hoisted into the parent, as in hybrid."},
+		{"without a hybrid", newSynthetic(200, 3, prefork, forkperjob), nil,
+			"prefork ran #× [#, #] the jobs per second of forkperjob; the first job of each forkperjob process costs # ms more than a later one: one-time work that every fork repeats, unless it is hoisted into the parent (--model=hybrid)."},
+		{"a hybrid that is not warm", newSynthetic(200, 3, prefork, forkperjob, cold), nil,
+			"prefork ran #× [#, #] the jobs per second of # and #× [#, #] those of #; the first job of each # process costs # ms more than a later one: one-time work that every fork repeats, unless it is hoisted into the parent, which hybrid does not do yet: name it with --warm=MODULE:FUNCTION."},
+		{"a hybrid with nothing to warm", func() *synthetic {
+			run := newSynthetic(200, 3, prefork, cold)
+			run.header.Spec.Warm = nil
+			return run
+		}(), nil,
+			"prefork ran #× [#, #] the jobs per second of hybrid; the first job of each hybrid process costs # ms more than a later one: one-time work that every fork repeats, unless it is hoisted into the parent, which hybrid does not do yet: name it with --warm=MODULE:FUNCTION."},
+		{"a warm hybrid that still repeats some", newSynthetic(200, 3, prefork, leftover), nil,
+			"prefork ran #× [#, #] the jobs per second of hybrid; the first job of each hybrid process still costs # ms more than a later one: pages copied, and what the warm-up does not reach."},
+		{"with the fork that repeats all", newSynthetic(200, 3, prefork, forkperjob, leftover), nil,
+			"prefork ran #× [#, #] the jobs per second of forkperjob and #× [#, #] those of hybrid; the first job of each forkperjob process costs # ms more than a later one: one-time work that every fork repeats, unless it is hoisted into the parent, as in hybrid."},
+		{"no later jobs", newSynthetic(200, 3, forkperjob, hybrid), nil,
+			"hybrid ran #× [#, #] the jobs per second of forkperjob; a job runs # ms less in a fork of hybrid's warm parent than in one of forkperjob: one-time work that every fork repeats, unless it is hoisted into the parent, as in hybrid."},
+		{"five models", newSynthetic(200, 3, light, slower, named(slower, "slow too"), named(forkperjob, "last"), named(light, "a")), nil,
+			"# ran #× [#, #] the jobs per second of last; no difference in jobs per second was found between # and # (#× [#, #]); the first job of each last process costs # ms more than a later one: one-time work that every fork repeats, unless it is hoisted into the parent (--model=hybrid)."},
+		{"nothing done", newSynthetic(200, 3, prefork), everyJob(func(j *record.Job) { j.Status = models.Failed }),
+			"No verdict: not one job was done; the warnings say why."},
+		{"nothing measured", newSynthetic(200, 1, prefork, hybrid), func(_ []record.Line, m *record.Round) []record.Line {
+			*m = record.Round{Model: m.Model, Enqueued: 200, NotRun: 200, Error: "python3: not found"}
+			return nil
+		}, "No verdict: prefork and hybrid: could not go on in round 1: python3: not found."},
+		{"one model failed", newSynthetic(200, 3, slower, light, hybrid), func(lines []record.Line, m *record.Round) []record.Line {
+			if m.Model != "hybrid" {
+				return lines
+			}
+			*m = record.Round{Model: m.Model, Round: m.Round, Enqueued: 200, NotRun: 200, Error: "2 threads"}
+			return nil
+		}, "prefork ran #× [#, #] the jobs per second of slower; nothing was measured of hybrid."},
+		{"two errors", newSynthetic(200, 1, prefork), round(func(m *record.Round) { m.Settled, m.Lost = 199, 1 }),
+			"Do not use these numbers: prefork: in round #, # of # jobs lost: neither settled nor left in the stream (and # more, see the errors)."},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			got := summarize(t, c.run, c.each).Verdict
+			if !matches(got, c.want) {
+				t.Errorf("verdict\n%s, want\n%s", got, c.want)
+			}
+		})
+	}
+}
+
+// matches compares with a pattern in which # is one number or name.
+func matches(text, pattern string) bool {
+	for {
+		head, rest, more := strings.Cut(pattern, "#")
+		if !strings.HasPrefix(text, head) {
+			return false
+		}
+		text, pattern = text[len(head):], rest
+		if !more {
+			return text == ""
+		}
+		n := strings.IndexFunc(text, func(r rune) bool {
+			return !strings.ContainsRune("0123456789.,−abcdefghijklmnopqrstuvwxyz", r)
+		})
+		if n < 0 {
+			n = len(text)
+		}
+		// A comma or a full stop after the number belongs to the sentence.
+		n = len(strings.TrimRight(text[:n], ".,"))
+		if n == 0 {
+			return false
+		}
+		text = text[n:]
+	}
+}
+
+// At a rate of arrivals every model that keeps up has the same throughput: the
+// verdict is about latency.
+func TestVerdictAtARate(t *testing.T) {
+	run := newSynthetic(200, 3, prefork, forkperjob)
+	run.header.Spec.Arrivals = "rate:50"
+	run.every = 20 * ms
+	s := summarize(t, run, nil)
+	if len(s.Errors) != 0 {
+		t.Fatalf("errors %q", s.Errors)
+	}
+	want := "the p95 latency of prefork was #× [#, #] that of forkperjob; the first job"
+	if at := strings.Index(s.Verdict, "; the first job"); at < 0 || !matches(s.Verdict[:at]+"; the first job", want) {
+		t.Errorf("verdict %q", s.Verdict)
+	}
+	run = newSynthetic(200, 3, prefork)
+	run.header.Spec.Arrivals = "poisson:50"
+	run.every = 20 * ms
+	want = "prefork finished # % of its jobs within # ms of their due time, with # ms of CPU time for each."
+	if got := summarize(t, run, nil).Verdict; !matches(got, want) {
+		t.Errorf("verdict %q", got)
+	}
+}
