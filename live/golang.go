@@ -24,7 +24,7 @@ func (Go) Name() string { return "go" }
 
 // ForkPrimitive names exec.
 func (Go) ForkPrimitive() string {
-	return "exec of this Go binary (no copy-on-write); warm state by a mapped snapshot"
+	return "exec of this Go binary, no copy-on-write"
 }
 
 // childVar marks an execution of the binary as a process of a host.

@@ -46,7 +46,7 @@ func (Python) Name() string { return "python" }
 
 // ForkPrimitive names os.fork.
 func (Python) ForkPrimitive() string {
-	return "fork(2) of a single-threaded Python template (os.fork): real page tables and copy-on-write"
+	return "os.fork of a Python template, copy-on-write"
 }
 
 // Program is the interpreter as it will be looked up.

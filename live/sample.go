@@ -25,6 +25,11 @@ const (
 func (h *Host) sample(done <-chan struct{}) {
 	runtime.LockOSThread() // so that the thread's clock is this goroutine's
 	defer runtime.UnlockOSThread()
+	select {
+	case <-done:
+		return
+	case <-h.gate.open:
+	}
 	timer := time.NewTimer(0)
 	defer timer.Stop()
 	for {
@@ -45,11 +50,8 @@ func (h *Host) sample(done <-chan struct{}) {
 }
 
 // look sums the memory of all processes, as close together as can be. It has
-// nothing to say before work begins, or when no process could be read.
+// nothing to say when no process could be read.
 func (h *Host) look() (record.Sample, bool) {
-	if !h.gate.isOpen() {
-		return record.Sample{}, false
-	}
 	s := record.Sample{Model: h.r.Model, Round: h.r.Number, AtNS: monotonic() - h.gate.zero}
 	children, parents := h.clocks()
 	s.CPUNS = children + parents

@@ -328,14 +328,12 @@ func (sp splitter) job(j *record.Job) []block {
 		s.lo = s.hi
 	}
 	run := block{span: s, phase: phaseRun, bad: bad}
-	if j.Seq != 1 || sp.penalty == 0 {
+	if j.Seq != 1 || sp.penalty == 0 || s.hi-s.lo <= sp.run {
 		return []block{run}
 	}
-	extra := math.Min(sp.penalty, s.hi-s.lo-sp.run)
-	if extra <= 0 {
-		return []block{run}
-	}
-	run.lo += extra
+	// By share, not by length: a first job that took twice the median did so in
+	// both of its parts.
+	run.lo += (s.hi - s.lo) * sp.penalty / (sp.penalty + sp.run)
 	return []block{{span: span{s.lo, run.lo}, phase: phasePenalty}, run}
 }
 

@@ -126,7 +126,7 @@ func TestLanes(t *testing.T) {
 				Jobs:      []record.Job{job(1, 1, 0, 0, 1, 5), job(1, 2, 0, 5, 5, 7)},
 			},
 			settled: 2, penalty: new(1.0), limit: 4,
-			want: "process: [-9 +Inf] boot -9--8 first-job penalty 1-2 run 2-5 run 5-7\n",
+			want: "process: [-9 +Inf] boot -9--8 first-job penalty 1-2.333333333333333 run 2.333333333333333-5 run 5-7\n",
 		},
 		{
 			name:    "no process is known: jobs are drawn bare, one that never started as a moment",
@@ -152,8 +152,8 @@ func TestSplitter(t *testing.T) {
 		length, extra float64
 	}{
 		{"first, as long as both", 1, 62, 60},
-		{"first, longer", 1, 80, 60},
-		{"first, shorter", 1, 40, 38},
+		{"first, longer", 1, 80, 80 * 60.0 / 62},
+		{"first, shorter", 1, 40, 40 * 60.0 / 62},
 		{"first, no longer than any other", 1, 2, 0},
 		{"first, shorter than any other", 1, 0.5, 0},
 		{"second", 2, 62, 0},
