@@ -70,7 +70,7 @@ func TestLanes(t *testing.T) {
 			},
 			settled: 3, penalty: new(60.0), limit: 4,
 			want: "parent: [-700 +Inf] boot -700--50 fork -40--38 fork -30--29\n" +
-				"slot 0: [-40 71] fork -40--38 first-job penalty 1-60 run 60-62 run 62-64! exit 70-71\n" +
+				"slot 0: [-40 71] fork -40--38 first-job penalty 1-60.03225806451613 run 60.03225806451613-62 run 62-64! exit 70-71\n" +
 				"slot 1: [-30 72] fork -30--29 first-job penalty 1-61 run 61-63 exit 70-72\n",
 		},
 		{
@@ -84,7 +84,7 @@ func TestLanes(t *testing.T) {
 			},
 			settled: 1000, penalty: new(60.0), limit: 4,
 			want: "parent: [-700 +Inf] boot -700--1 fork 0-1 fork 67-68\n" +
-				"slot 0: [0 67] [67 133] fork 0-3 first-job penalty 3-63 run 63-66 exit 66-67 fork 67-70 first-job penalty 70-130 run 130-132 exit 132-133 … 133\n" +
+				"slot 0: [0 67] [67 133] fork 0-3 first-job penalty 3-63.96774193548387 run 63.96774193548387-66 exit 66-67 fork 67-70 first-job penalty 70-130 run 130-132 exit 132-133 … 133\n" +
 				"parent: [-700 +Inf] boot -700--2 fork 0-1\n" +
 				"slot 1: [0 65] fork 0-2 first-job penalty 2-62 run 62-64 exit 64-65 … 65\n",
 		},
