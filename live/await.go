@@ -42,7 +42,7 @@ func (p *process) ask(w *waiter, limit time.Duration, request func([]byte) []byt
 		if r, ok := p.awaitTurn(w, deadline); ok {
 			return r
 		}
-		p.conn.setReadDeadline(deadline)
+		p.conn.bound(deadline, limit/30)
 		err := p.readOne()
 		p.token <- struct{}{}
 		if errors.Is(err, os.ErrDeadlineExceeded) {

@@ -21,20 +21,27 @@ type conn struct {
 	buf  []byte // buf[r:w] has been read from the socket and not yet parsed
 	r, w int
 
-	files   []int // descriptors received and not yet claimed
-	limit   int   // largest body accepted
-	bounded bool  // a read deadline is set
+	files    []int // descriptors received and not yet claimed
+	limit    int   // largest body accepted
+	deadline time.Time
 
 	sending sync.Mutex
 	out     []byte
 }
 
-// newConn owns fd from here on.
+// newConn returns a conn for the host, which waits for many: through the poller.
+// It owns fd from here on.
 func newConn(fd int, name string) (*conn, error) {
 	if err := unix.SetNonblock(fd, true); err != nil {
 		unix.Close(fd)
 		return nil, fmt.Errorf("set socket non-blocking: %w", err)
 	}
+	return newBlockingConn(fd, name)
+}
+
+// newBlockingConn returns a conn for a process that waits for its host only, and
+// can do without starting the poller.
+func newBlockingConn(fd int, name string) (*conn, error) {
 	file := os.NewFile(uintptr(fd), name)
 	raw, err := file.SyscallConn()
 	if err != nil {
@@ -173,14 +180,23 @@ func (c *conn) claimFile(k kind) int {
 	return fd
 }
 
-// setReadDeadline bounds the reads from now on; the zero time means no bound. A
-// read that ran out of time can be taken up again.
-func (c *conn) setReadDeadline(t time.Time) {
-	if t.IsZero() && !c.bounded {
-		return // saves the poller's lock on the way of jobs without a limit
+// bound limits the reads from now on to the deadline; the zero time means no
+// limit. A read that ran out of time can be taken up again.
+//
+// Moving the poller's timer for each read would cost more than the read, so one
+// that is late by up to the slack is left as it is.
+func (c *conn) bound(deadline time.Time, slack time.Duration) {
+	if deadline.IsZero() && c.deadline.IsZero() {
+		return
 	}
-	c.bounded = !t.IsZero()
-	_ = c.file.SetReadDeadline(t)
+	if late := c.deadline.Sub(deadline); late >= 0 && late <= slack {
+		return
+	}
+	c.deadline = deadline
+	if !deadline.IsZero() {
+		c.deadline = deadline.Add(slack / 2)
+	}
+	_ = c.file.SetReadDeadline(c.deadline)
 }
 
 // hangUp tells the other end that no more is coming. What it still sends can be

@@ -50,7 +50,7 @@ type worker struct {
 // serve answers the host until it goes, and returns why: io.EOF if the host has
 // hung up.
 func serve(fd int, workloads []workload.Go) error {
-	c, err := newConn(fd, "host")
+	c, err := newBlockingConn(fd, "host")
 	if err != nil {
 		return err
 	}
