@@ -62,7 +62,7 @@ func TestFaultyJobs(t *testing.T) {
 		{"result is not JSON", `{"do":"notjson"}`, models.Failed, "returned a set that is not JSON", 0},
 		{"result is huge", `{"do":"done","size":2000000}`, models.Failed, "the limit is 1048576", 0},
 		{"result is large", `{"do":"done","size":1000000}`, models.Done, "", 0},
-		{"payload is too deep", `[` + strings.Repeat("[", 5000) + strings.Repeat("]", 5000) + `]`, models.Failed, "RecursionError", 0},
+		{"payload is too deep", `[` + strings.Repeat("[", 200000) + strings.Repeat("]", 200000) + `]`, models.Failed, "RecursionError", 0},
 		{"wrong arguments", `{"no":"such"}`, models.Failed, "TypeError", 0},
 		{"a scalar payload", `"done"`, models.Done, "", 0},
 	}
