@@ -32,7 +32,7 @@ type Machine struct {
 	Workload workload.Workload
 	Runtime  Runtime
 
-	Timeout     time.Duration // for a job, its fork included; 0 means none
+	Timeout     time.Duration // for a job, from when its process has it; 0 means none
 	BootTimeout time.Duration // for booting, warming and forking; 0 means a minute
 	Grace       time.Duration // between asking a process to exit and killing it; 0 means two seconds
 

@@ -18,6 +18,7 @@ import (
 // included, as wait4 counts them.
 type exit struct {
 	known  bool // someone could wait for it
+	ours   bool // the host killed it
 	status syscall.WaitStatus
 	cpu    record.CPU
 	minor  int64
@@ -29,7 +30,7 @@ func (e exit) String() string {
 	switch {
 	case !e.known:
 		return "how is not known, nobody could wait for it"
-	case e.status.Signaled() && e.status.Signal() == syscall.SIGKILL:
+	case e.status.Signaled() && e.status.Signal() == syscall.SIGKILL && !e.ours:
 		return "signal: killed (by somebody else; if it was the out-of-memory killer, the kernel log says so)"
 	case e.status.Signaled():
 		return "signal: " + e.status.Signal().String()
@@ -73,6 +74,7 @@ func (p *process) reap(grace time.Duration) exit {
 	} else {
 		p.last = p.waitForked(grace)
 	}
+	p.last.ours = p.killed.Load()
 	p.setState(closed)
 	p.conn.close()
 	p.dropSnapshot()

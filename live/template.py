@@ -274,7 +274,8 @@ class Process:
                 raise ValueError(f"unknown message {chr(kind)!r} from the host")
 
     def boot(self, order: dict[str, Any]) -> None:
-        sys.path[:1] = order["path"]
+        own = os.path.dirname(__file__)  # /dev/fd, which Python has put first
+        sys.path[:] = order["path"] + [entry for entry in sys.path if entry != own]
         if order["sources"]:
             sys.meta_path.insert(0, SourceImporter(order["sources"]))
         self.application = Application(order)
