@@ -1,0 +1,138 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"slices"
+	"strings"
+
+	"github.com/spf13/cobra"
+	"github.com/spf13/pflag"
+
+	"forkbench/stream"
+	"forkbench/workload"
+)
+
+// readOptions parses and checks the flags of a comparison. It returns all that
+// is wrong with them.
+func readOptions(cmd *cobra.Command) (*options, []string) {
+	o := &options{texts: make(map[string]string), given: make(map[string]bool)}
+	problems := parse(cmd, flagsOf(o))
+	cmd.Flags().VisitAll(func(f *pflag.Flag) {
+		o.texts[f.Name] = f.Value.String()
+		o.given[f.Name] = f.Changed
+	})
+	for _, check := range []func() []string{o.checkKnobs, o.checkPython, o.checkRest, o.checkOut} {
+		problems = append(problems, check()...)
+	}
+	return o, problems
+}
+
+// pythonFlags are of use only where jobs run in Python.
+var pythonFlags = []string{"python", "path", "warm", "allow-threads"}
+
+// checkKnobs refuses a knob of a model that is not run: whoever turned it
+// expects something of it.
+func (o *options) checkKnobs() (problems []string) {
+	if o.models == nil {
+		return nil // --model is wrong itself
+	}
+	names := modelNames(o.models)
+	for _, m := range knownModels() {
+		for _, knob := range m.knobs {
+			if o.given[knob] && !slices.Contains(names, m.name) {
+				problems = append(problems, fmt.Sprintf("--%s=%s: is for %s, which is not run: leave it out, or add %s to --model=%s",
+					knob, shorten(o.texts[knob], 80), m.name, m.name, strings.Join(names, ",")))
+			}
+		}
+	}
+	return problems
+}
+
+func (o *options) checkPython() (problems []string) {
+	if o.workload == nil {
+		return nil // --workload is wrong itself
+	}
+	if _, ok := o.workload.(workload.Python); ok {
+		return nil
+	}
+	for _, name := range pythonFlags {
+		if o.given[name] {
+			problems = append(problems, fmt.Sprintf("--%s=%s: is for Python, and %s does not run in it: leave it out, or choose another --workload",
+				name, shorten(o.texts[name], 80), o.workload.Name()))
+		}
+	}
+	return problems
+}
+
+// checkRest is for flags that do not fit each other.
+func (o *options) checkRest() (problems []string) {
+	if o.workload != nil && hangs(o.workload.Name()) && o.given["timeout"] && o.timeout == 0 {
+		problems = append(problems, fmt.Sprintf("--timeout=%s: with --workload=%s it would never end: give a limit, as in --timeout=5s",
+			o.texts["timeout"], o.workload.Name()))
+	}
+	if o.models != nil {
+		names := modelNames(o.models)
+		for _, t := range o.failIf {
+			for _, name := range t.Models() {
+				if !slices.Contains(names, name) {
+					problems = append(problems, fmt.Sprintf("--fail-if=%s: %s is not run: the models are %s", t, name, strings.Join(names, ", ")))
+				}
+			}
+		}
+	}
+	if o.quiet && o.verbose {
+		problems = append(problems, "--quiet: contradicts --verbose: give one of them")
+	}
+	return problems
+}
+
+// hangs reports whether some of a built-in workload's jobs never end.
+func hangs(spec string) bool {
+	for part := range strings.SplitSeq(spec, ",") {
+		_, job, found := strings.Cut(part, "%")
+		if !found || !strings.Contains(job, ":") {
+			job = part
+		}
+		if strings.HasPrefix(strings.TrimSpace(job), "hang:") {
+			return true
+		}
+	}
+	return false
+}
+
+// checkOut sees to it that no former results are lost or mixed with new ones.
+func (o *options) checkOut() []string {
+	if o.out == "" {
+		if o.force {
+			return []string{"--force: is for --out=DIR: without it the results get a new directory"}
+		}
+		return nil
+	}
+	entries, err := os.ReadDir(o.out)
+	switch {
+	case errors.Is(err, os.ErrNotExist):
+	case err != nil:
+		return []string{fmt.Sprintf("--out=%s: %v: name a new or empty directory", o.out, pathCause(err))}
+	case len(entries) > 0 && !o.force:
+		return []string{fmt.Sprintf("--out=%s: is not empty: name another directory, or add --force to replace what a former run left there", o.out)}
+	}
+	return nil
+}
+
+// checkRedisURL parses a URL as the connection will: nothing is sent, because
+// the context has ended.
+func checkRedisURL(url string) error {
+	ctx, cancel := context.WithCancel(context.Background())
+	cancel()
+	server, err := stream.Connect(ctx, url)
+	if err == nil {
+		return server.Close()
+	}
+	if errors.Is(err, context.Canceled) {
+		return nil
+	}
+	return err
+}

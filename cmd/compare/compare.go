@@ -1,0 +1,317 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"path/filepath"
+	"strings"
+
+	"github.com/spf13/cobra"
+	"go.uber.org/zap"
+	"go.uber.org/zap/zapcore"
+
+	"forkbench/conditions"
+	"forkbench/live"
+	"forkbench/models"
+	"forkbench/record"
+	"forkbench/runner"
+	"forkbench/stream"
+	"forkbench/workload"
+)
+
+// rootCommand is `compare`.
+func (p *program) rootCommand() *cobra.Command {
+	root := &cobra.Command{
+		Use:           "compare",
+		Short:         "Compare execution models for background jobs on real processes",
+		Long:          rootLong,
+		Example:       rootExample,
+		Version:       version(),
+		SilenceErrors: true,
+		SilenceUsage:  true,
+		Args:          cobra.ArbitraryArgs, // an unknown command is one problem among others
+		RunE: func(cmd *cobra.Command, args []string) error {
+			o, problems := readOptions(cmd)
+			if len(args) > 0 {
+				problems = append([]string{unknownCommand(cmd, args[0])}, problems...)
+			}
+			if err := p.usage(cmd, problems); err != nil {
+				return err
+			}
+			return p.compare(cmd.Context(), o)
+		},
+	}
+	bind(root, flagsOf(new(options)))
+	complete(root)
+	root.SetOut(p.stdout)
+	root.SetErr(p.stderr)
+	root.SetFlagErrorFunc(flagError)
+	root.SetHelpFunc(p.help)
+	root.AddCommand(p.reportCommand(), p.plotCommand(), p.workloadsCommand(), p.doctorCommand(), p.versionCommand())
+	return root
+}
+
+func unknownCommand(cmd *cobra.Command, arg string) string {
+	var names []string
+	for _, c := range cmd.Commands() {
+		if c.IsAvailableCommand() {
+			names = append(names, c.Name())
+		}
+	}
+	text := shorten(arg, 80)
+	if _, err := os.Stat(filepath.Join(arg, recordsName)); err == nil {
+		return fmt.Sprintf("%s: no such command; did you mean `%s report %s`?", text, cmd.CommandPath(), text)
+	}
+	if similar := closest(arg, names); similar != "" {
+		return fmt.Sprintf("%s: no such command; did you mean `%s %s`?", text, cmd.CommandPath(), similar)
+	}
+	return fmt.Sprintf("%s: no such command; there are %s", text, strings.Join(names, ", "))
+}
+
+// Measured is what is left of a comparison when its processes are gone.
+type measured struct {
+	dir      string
+	analysis *runner.Analysis // nil if it never began
+}
+
+// compare makes a comparison and shows its results.
+func (p *program) compare(ctx context.Context, o *options) error {
+	show := p.progress(o.quiet)
+	in, ctx := watchSignals(ctx, p.signals, func(text string) {
+		show.stopping()
+		show.say(text)
+	}, p.giveUp)
+	defer in.close()
+
+	m, err := p.measure(ctx, in, o, show)
+	show.close()
+	interrupted := in.came()
+	if interrupted && (errors.Is(err, context.Canceled) || m.analysis == nil && ctx.Err() != nil) {
+		err = nil // that is what was asked for
+	}
+	if m.analysis == nil {
+		if err == nil {
+			err = exitWith(exitInterrupted, errors.New("interrupted before anything was measured"))
+		}
+		return err
+	}
+	// The table first: it does not depend on what may fail below.
+	err = errors.Join(err, p.writeSummary(&m.analysis.Summary, o.format))
+	if ctx.Err() == nil {
+		err = errors.Join(err, p.keep(m, o.format))
+	} else {
+		_, _ = fmt.Fprintf(p.stderr, "%s is in %s; `compare plot %[2]s` draws the plots\n", recordsName, m.dir)
+	}
+	switch {
+	case err != nil:
+		return err
+	case interrupted:
+		return exitWith(exitInterrupted, errors.New("interrupted: the report is about what was measured until then"))
+	}
+	return judge(&m.analysis.Summary, o.failIf)
+}
+
+// keep writes the results to files, and says where they are: below the text, but
+// not into data.
+func (p *program) keep(m measured, format string) error {
+	names, err := writeResults(m.dir, m.analysis)
+	if _, gone := os.Stat(filepath.Join(m.dir, recordsName)); gone != nil {
+		err = errors.Join(fmt.Errorf("the raw records are lost: %w: was the directory removed during the run?", gone), err)
+	} else {
+		names = append([]string{recordsName}, names...)
+	}
+	if format != formatText {
+		_, _ = io.WriteString(p.stderr, listing(m.dir, names)) // it is only said
+		return err
+	}
+	_, printed := io.WriteString(p.stdout, "\n"+listing(m.dir, names))
+	return errors.Join(err, outputError(printed))
+}
+
+// measure runs the comparison, from the first process to the last. What it
+// returns is good also with an error, as far as it came.
+func (p *program) measure(ctx context.Context, in *interrupts, o *options, show *progress) (m measured, err error) {
+	show.doing("starting")
+	guard, err := live.StartGuard()
+	if err != nil {
+		return m, exitWith(exitLacking, err)
+	}
+	defer func() { err = errors.Join(err, guard.Close()) }()
+
+	app, err := choose(ctx, o, show.say)
+	if err != nil {
+		return m, err
+	}
+	log := logger(show.writer(), o)
+	machine := &live.Machine{
+		Workers: o.workers, Workload: workload.WithPayloads(app.workload, o.payloads), Runtime: app.runtime,
+		Timeout: o.timeout, BootTimeout: o.bootTimeout, Guard: guard, Log: log,
+	}
+	show.doing("loading the application")
+	if _, err := machine.Check(ctx); err != nil {
+		return m, bootError(app.workload, o, err)
+	}
+	show.doing("starting Redis")
+	if machine.Server, err = startRedis(ctx, o, guard, log); err != nil {
+		return m, exitWith(exitLacking, err)
+	}
+	defer func() { err = errors.Join(err, machine.Server.Close()) }()
+
+	if m.dir, err = makeResults(o, app.workload.Name(), p.now()); err != nil {
+		return m, err
+	}
+	path := filepath.Join(m.dir, recordsName)
+	file, err := p.create(path)
+	if err != nil {
+		return m, exitWith(exitUsage, fmt.Errorf("%w: name a directory that you may write to with --out", err))
+	}
+	rec := &recorder{file: record.NewWriter(file), path: path, sums: runner.NewAggregator(), show: show}
+	defer func() {
+		// A writer that failed says so again: once is enough.
+		flushed, closed := rec.flush(), file.Close()
+		if err == nil && flushed == nil && closed != nil {
+			flushed = fmt.Errorf("write %s: %w", path, pathCause(closed))
+		}
+		if err == nil {
+			err = flushed
+		}
+		m.analysis = rec.sums.Analysis()
+	}()
+
+	show.begin(plan{modelNames(o.models), o.rounds, o.jobs})
+	show.doing("enqueuing the jobs")
+	plan := runner.Plan{
+		Header:    p.header(o, app, guard, machine.Server),
+		Executors: executors(o),
+		Rounds:    o.rounds,
+		Jobs:      o.jobs,
+		Source:    workload.Jobs(machine.Workload, o.arrivals, o.seed, o.jobs),
+		Machine:   machine,
+		Server:    machine.Server,
+		Turn: func(round int, model string) {
+			in.begin()
+			show.take(round, model)
+		},
+	}
+	defer in.end()
+	return m, plan.Run(ctx, in.stop, rec)
+}
+
+// header says what was asked for, and where.
+func (p *program) header(o *options, app application, guard *live.Guard, server *stream.Server) record.Header {
+	h := record.Header{Version: record.Version, Started: p.now(), Environment: conditions.Environment()}
+	e := &h.Environment
+	if app.python.version != "" {
+		e.Python = fmt.Sprintf("Python %s (%s)", app.python.version, app.python.path)
+	}
+	e.Redis, e.ForkPrimitive, e.Cgroup = server.Describe(), app.runtime.ForkPrimitive(), guard.Cgroup()
+	h.Spec = record.Spec{
+		Jobs: o.jobs, Workers: o.workers, Rounds: o.rounds, Seed: o.seed,
+		Workload: app.workload.Name(), Runtime: app.runtime.Name(), Warm: app.warm(), Payload: o.payload,
+		Arrivals: o.arrivals.String(), TimeoutNS: o.timeout,
+	}
+	for _, m := range o.models {
+		knobs := make(map[string]string)
+		for _, name := range m.knobs {
+			if text := o.texts[name]; text != "" {
+				knobs[name] = text
+			}
+		}
+		h.Spec.Models = append(h.Spec.Models, record.Model{Name: m.name, Knobs: knobs})
+	}
+	return h
+}
+
+func executors(o *options) []models.Executor {
+	var list []models.Executor
+	for _, m := range o.models {
+		list = append(list, m.build(o))
+	}
+	return list
+}
+
+// bootError says which flag is wrong when the application could not be loaded.
+func bootError(w workload.Workload, o *options, err error) error {
+	boot, ok := errors.AsType[*live.BootError](err)
+	if !ok {
+		return err
+	}
+	names := "--workload=" + w.Name()
+	if len(o.warm) > 0 {
+		names += " --warm=" + strings.Join(o.warm, ",")
+	}
+	if boot.NotFound() {
+		// Where in the template it was noticed is of no use to anybody.
+		return exitWith(exitUsage, fmt.Errorf("%s: %s", names, strings.TrimPrefix(boot.Message, boot.Kind+": ")))
+	}
+	return fmt.Errorf("%s: the application could not be loaded: %w", names, err)
+}
+
+// startRedis connects to the user's server, or starts a private one.
+func startRedis(ctx context.Context, o *options, guard *live.Guard, log *zap.Logger) (*stream.Server, error) {
+	if o.redis == "" {
+		return stream.Start(ctx, guard.Dir(), log)
+	}
+	server, err := stream.Connect(ctx, o.redis)
+	if err != nil {
+		return nil, fmt.Errorf("--redis: %w", err)
+	}
+	return server, nil
+}
+
+// logger prints what the packages below have to say, as lines of the progress.
+func logger(w io.Writer, o *options) *zap.Logger {
+	level := zapcore.WarnLevel
+	if o.verbose {
+		level = zapcore.DebugLevel
+	}
+	encoder := zapcore.NewConsoleEncoder(zapcore.EncoderConfig{
+		LevelKey: "level", MessageKey: "message", ConsoleSeparator: " ", LineEnding: "\n",
+		EncodeLevel: func(l zapcore.Level, e zapcore.PrimitiveArrayEncoder) {
+			if l == zapcore.WarnLevel {
+				e.AppendString("warning:")
+				return
+			}
+			e.AppendString(l.String() + ":")
+		},
+		EncodeDuration: zapcore.StringDurationEncoder,
+	})
+	return zap.New(zapcore.NewCore(encoder, zapcore.AddSync(w), level))
+}
+
+// A recorder passes a comparison's records on: to the file, to the sums that the
+// report is made of, and to the progress.
+type recorder struct {
+	file *record.Writer
+	path string
+	sums *runner.Aggregator
+	show *progress
+}
+
+var _ record.Sink = (*recorder)(nil)
+
+// Write passes on a line. The file is last, so that what does not fit on the
+// disk is still in the report.
+func (r *recorder) Write(l record.Line) error {
+	if err := r.sums.Write(l); err != nil {
+		return err
+	}
+	_ = r.show.Write(l) // never fails
+	if err := r.file.Write(l); err != nil {
+		return fmt.Errorf("%s: %w", r.path, pathCause(err))
+	}
+	if _, ok := l.(*record.Round); ok {
+		return r.flush() // if this program is killed, no ended round is lost
+	}
+	return nil
+}
+
+func (r *recorder) flush() error {
+	if err := r.file.Flush(); err != nil {
+		return fmt.Errorf("write %s: %w", r.path, pathCause(err))
+	}
+	return nil
+}

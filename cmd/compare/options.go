@@ -1,0 +1,256 @@
+package main
+
+import (
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"time"
+
+	"forkbench/runner"
+	"forkbench/workload"
+)
+
+// Bounds on what a comparison may be asked. They are far above what makes sense
+// on one machine.
+const (
+	maxJobs    = 100_000_000
+	maxWorkers = 1024
+	maxRounds  = 1000
+)
+
+// Options are what a comparison was asked to do: valid, and all files read.
+type options struct {
+	models       []model
+	workload     workload.Workload
+	payload      string // the file that its payloads came from
+	arrivals     workload.Arrivals
+	jobs         int
+	workers      int
+	rounds       int
+	seed         uint64
+	timeout      time.Duration
+	bootTimeout  time.Duration
+	python       string
+	path         []string // absolute
+	warm         []string
+	allowThreads bool
+
+	maxJobsPerChild   int
+	maxMemoryPerChild int64
+	jobsPerChild      int
+	spares            int
+	refork            int
+
+	redis   string
+	out     string // empty for a new directory below results
+	force   bool
+	format  string
+	failIf  []runner.Threshold
+	quiet   bool
+	verbose bool
+
+	payloads [][]byte
+	texts    map[string]string // every flag's value as typed, by its name
+	given    map[string]bool   // the flags that were
+}
+
+// The headings of the flags in the help.
+const (
+	groupRun    = "What to run"
+	groupPython = "Python"
+	groupKnobs  = "The models' knobs"
+	groupResult = "Redis and results"
+	groupOther  = "Other"
+)
+
+// flagsOf lists the flags of a comparison; parsing them fills o.
+func flagsOf(o *options) []flag {
+	return []flag{
+		{group: groupRun, name: "model", value: "NAMES", def: allModels, set: o.setModels,
+			usage: "models to compare, with commas between them: " + strings.Join(modelNames(knownModels()), ", ") + ", or all"},
+		{group: groupRun, name: "workload", value: "NAME", def: workload.Default, set: o.setWorkload,
+			usage: "what the jobs do; `compare workloads` lists them, py:MODULE:FUNCTION is yours"},
+		{group: groupRun, name: "payload", value: "FILE", set: o.setPayload,
+			usage: "the jobs' arguments: a JSON value on each line (an array: positional, an object: by name)"},
+		{group: groupRun, name: "arrivals", value: "PLAN", def: "burst", set: o.setArrivals,
+			usage: "when jobs are due: burst, rate:200/s, poisson:200/s or trace:FILE"},
+		{group: groupRun, name: "jobs", value: "N", def: "1000",
+			set:   whole(&o.jobs, 1, maxJobs, ": they are all in Redis's memory"),
+			usage: "jobs that each model runs in each round"},
+		{group: groupRun, name: "workers", value: "N", def: "4",
+			set:   whole(&o.workers, 1, maxWorkers, ": each is a process at least"),
+			usage: "jobs that may run at once"},
+		{group: groupRun, name: "rounds", value: "N", def: "3",
+			set:   whole(&o.rounds, 1, maxRounds, ""),
+			usage: "times that each model runs all jobs, in turn with the others; 3 or more give intervals"},
+		{group: groupRun, name: "seed", value: "N", def: "1", set: seed(&o.seed),
+			usage: "of the jobs' random parts: the same seed makes the same jobs"},
+		{group: groupRun, name: "timeout", value: "TIME", def: "3m", set: span(&o.timeout, "3m", "no limit"),
+			usage: "limit for one job, after which its process is killed (RQ's default); 0 is no limit"},
+
+		{group: groupPython, name: "python", value: "PROGRAM", def: "python3", set: text(&o.python, "python3"),
+			usage: "the interpreter, 3.9 or newer: .venv/bin/python, say"},
+		{group: groupPython, name: "path", value: "DIR", repeat: true, set: o.setPath,
+			usage: "where to import from, before all else; repeatable (default . for py: workloads)"},
+		{group: groupPython, name: "warm", value: "MODULE:FUNCTION", repeat: true, set: o.setWarm,
+			usage: "one-time work for the parent of hybrid to do before it forks; repeatable"},
+		{group: groupPython, name: "boot-timeout", value: "TIME", def: "1m", set: span(&o.bootTimeout, "1m", ""),
+			usage: "limit for loading the application, warming it, and a fork"},
+		{group: groupPython, name: "allow-threads", set: yes(&o.allowThreads),
+			usage: "fork even a process that has several threads (their locks stay locked in the child)"},
+
+		{group: groupKnobs, name: "max-jobs-per-child", value: "N", def: "0",
+			set:   whole(&o.maxJobsPerChild, 0, maxJobs, ""),
+			usage: "prefork: replace a child after so many jobs; 0 is never"},
+		{group: groupKnobs, name: "max-memory-per-child", value: "SIZE", def: "0", set: size(&o.maxMemoryPerChild),
+			usage: "prefork: replace a child that is larger (RSS, so with what it shares); 0 is never"},
+		{group: groupKnobs, name: "jobs-per-child", value: "N", def: "1",
+			set:   whole(&o.jobsPerChild, 1, maxJobs, ""),
+			usage: "hybrid: jobs that a child runs before it exits"},
+		{group: groupKnobs, name: "spares", value: "N", def: "0",
+			set:   whole(&o.spares, 0, maxWorkers, ": each is a process"),
+			usage: "hybrid: children forked ahead of need"},
+		{group: groupKnobs, name: "refork", value: "N", def: "0",
+			set:   whole(&o.refork, 0, maxJobs, ""),
+			usage: "hybrid: after so many jobs a child becomes the parent of all further ones; 0 is never"},
+
+		{group: groupResult, name: "redis", value: "URL", secret: true, set: o.setRedis,
+			usage: "your own server: redis://, rediss://, unix://, redis+cluster://, redis+sentinel:// (default a private one)"},
+		{group: groupResult, name: "out", value: "DIR", set: text(&o.out, "--out=results/first"),
+			usage: "a new or empty directory for the results (default results/TIME-SETTINGS)"},
+		{group: groupResult, name: "force", set: yes(&o.force),
+			usage: "replace what a former run left in --out"},
+		formatFlag(&o.format),
+		failIfFlag(&o.failIf),
+
+		{group: groupOther, name: "quiet", set: yes(&o.quiet), usage: "no progress"},
+		{group: groupOther, name: "verbose", set: yes(&o.verbose), usage: "say what is started and ended"},
+	}
+}
+
+func formatFlag(to *string) flag {
+	return flag{group: groupResult, name: "format", value: "FORMAT", def: formatText, set: oneOf(to, formats()...),
+		usage: "of the report on standard output: " + strings.Join(formats(), ", ")}
+}
+
+func failIfFlag(to *[]runner.Threshold) flag {
+	return flag{group: groupResult, name: "fail-if", value: "EXPR", repeat: true,
+		usage: "end with code 99 if it holds: p95>50ms, 'hybrid.throughput < 2*forkperjob.throughput', failed>0; repeatable",
+		set: func(text string) error {
+			t, err := runner.ParseThreshold(text)
+			if err != nil {
+				return inner(err)
+			}
+			*to = append(*to, t)
+			return nil
+		}}
+}
+
+// inner is the cause of an error whose own part repeats what was typed.
+func inner(err error) error {
+	if cause := errors.Unwrap(err); cause != nil {
+		return cause
+	}
+	return err
+}
+
+func (o *options) setModels(text string) error {
+	known := knownModels()
+	if text == allModels {
+		o.models = known
+		return nil
+	}
+	var errs []error
+	for name := range strings.SplitSeq(text, ",") {
+		name = strings.TrimSpace(name)
+		i := slices.IndexFunc(known, func(m model) bool { return m.name == name })
+		switch {
+		case name == "":
+			errs = append(errs, fmt.Errorf("a name is missing: one or more of %s, or all", strings.Join(modelNames(known), ", ")))
+		case name == allModels:
+			errs = append(errs, errors.New("all stands alone"))
+		case i < 0:
+			errs = append(errs, fmt.Errorf("%s: %w", shorten(name, 80), unknown(name, append(modelNames(known), allModels))))
+		case slices.Contains(modelNames(o.models), name):
+			errs = append(errs, fmt.Errorf("%s is named twice", name))
+		default:
+			o.models = append(o.models, known[i])
+		}
+	}
+	if errs != nil {
+		o.models = nil // what depends on them is not known
+	}
+	return errors.Join(errs...)
+}
+
+func (o *options) setWorkload(text string) (err error) {
+	if o.workload, err = workload.Parse(text); err != nil {
+		return inner(err)
+	}
+	return nil
+}
+
+func (o *options) setArrivals(text string) (err error) {
+	if o.arrivals, err = workload.ParseArrivals(text); err != nil {
+		return inner(err)
+	}
+	return nil
+}
+
+func (o *options) setPayload(name string) error {
+	f, err := os.Open(name)
+	if err != nil {
+		return pathCause(err)
+	}
+	defer f.Close()
+	o.payload = name
+	o.payloads, err = workload.ReadPayloads(f, name)
+	return err
+}
+
+func (o *options) setPath(dir string) error {
+	info, err := os.Stat(dir)
+	if err != nil {
+		return pathCause(err)
+	}
+	if !info.IsDir() {
+		return errors.New("not a directory")
+	}
+	// Jobs may change theirs.
+	if dir, err = filepath.Abs(dir); err != nil {
+		return err
+	}
+	o.path = append(o.path, dir)
+	return nil
+}
+
+func (o *options) setWarm(text string) error {
+	for name := range strings.SplitSeq(text, ",") {
+		name = strings.TrimSpace(name)
+		// A function to warm is named as a function to run is.
+		if _, err := workload.Parse("py:" + name); err != nil {
+			return errors.New(strings.ReplaceAll(inner(err).Error(), "py:", ""))
+		}
+		o.warm = append(o.warm, name)
+	}
+	return nil
+}
+
+func (o *options) setRedis(url string) error {
+	o.redis = url
+	return checkRedisURL(url)
+}
+
+// pathCause is why a file could not be used, without its name.
+func pathCause(err error) error {
+	if p, ok := errors.AsType[*os.PathError](err); ok {
+		return p.Err
+	}
+	if l, ok := errors.AsType[*os.LinkError](err); ok {
+		return l.Err
+	}
+	return err
+}

@@ -1,0 +1,189 @@
+package main
+
+import (
+	"cmp"
+	"errors"
+	"fmt"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+)
+
+// whole is the parser of a whole number between two bounds.
+func whole(to *int, least, most int, why string) func(string) error {
+	return func(text string) error {
+		n, err := strconv.ParseInt(text, 10, 64)
+		switch {
+		case errors.Is(err, strconv.ErrRange):
+			n = int64(most) + 1
+			if strings.HasPrefix(text, "-") {
+				n = int64(least) - 1
+			}
+		case err != nil:
+			return fmt.Errorf("not a whole number, as in %d", max(least, 1))
+		}
+		switch {
+		case n < int64(least):
+			return fmt.Errorf("must be at least %d", least)
+		case n > int64(most):
+			return fmt.Errorf("must be at most %d%s", most, why)
+		}
+		*to = int(n)
+		return nil
+	}
+}
+
+// seed is the parser of any 64-bit number.
+func seed(to *uint64) func(string) error {
+	return func(text string) error {
+		n, err := strconv.ParseUint(text, 10, 64)
+		if err != nil {
+			return errors.New("not a whole number from 0 to 18446744073709551615")
+		}
+		*to = n
+		return nil
+	}
+}
+
+const maxTime = 24 * time.Hour
+
+// span is the parser of a duration; zero, where it is allowed, says what it
+// means.
+func span(to *time.Duration, example, zero string) func(string) error {
+	return func(text string) error {
+		d, err := time.ParseDuration(text)
+		switch {
+		case err != nil && text != "0":
+			return fmt.Errorf("not a duration: a number and a unit (ms, s, m, h), as in %s", example)
+		case d < 0 && zero != "":
+			return fmt.Errorf("must not be negative; 0 is for %s", zero)
+		case d <= 0 && zero == "":
+			return fmt.Errorf("must be more than 0, as in %s", example)
+		case d > maxTime && zero != "":
+			return fmt.Errorf("must be at most %s; 0 is for %s", brief(maxTime), zero)
+		case d > maxTime:
+			return fmt.Errorf("must be at most %s", brief(maxTime))
+		}
+		*to = d
+		return nil
+	}
+}
+
+// brief writes a duration without the zeros at its end: 1m, not 1m0s.
+func brief(d time.Duration) string {
+	text := d.String()
+	if strings.HasSuffix(text, "m0s") {
+		text = strings.TrimSuffix(text, "0s")
+	}
+	if strings.HasSuffix(text, "h0m") {
+		text = strings.TrimSuffix(text, "0m")
+	}
+	return text
+}
+
+const maxBytes = 1 << 50
+
+// size is the parser of a number of bytes; 0 is allowed.
+func size(to *int64) func(string) error {
+	units := map[string]float64{
+		"B": 1, "KB": 1e3, "MB": 1e6, "GB": 1e9,
+		"K": 1 << 10, "M": 1 << 20, "G": 1 << 30, "KiB": 1 << 10, "MiB": 1 << 20, "GiB": 1 << 30,
+	}
+	return func(text string) error {
+		number := strings.TrimRight(text, "BKMGi")
+		unit, known := units[text[len(number):]]
+		if text == "0" {
+			unit, known = 1, true
+		}
+		n, err := strconv.ParseFloat(number, 64)
+		if strings.Trim(number, "0123456789.") != "" { // ParseFloat knows more: hexadecimal, Inf, NaN
+			err = strconv.ErrSyntax
+		}
+		switch n *= unit; {
+		case err != nil && !errors.Is(err, strconv.ErrRange), !known:
+			return errors.New("not a size: a number and a unit (KB, MB, GB, or K, M, G for powers of 1024), as in 200MB")
+		case n > maxBytes:
+			return errors.New("must be at most 1048576G")
+		}
+		*to = int64(n)
+		return nil
+	}
+}
+
+// oneOf is the parser of a word from a list.
+func oneOf(to *string, words ...string) func(string) error {
+	return func(text string) error {
+		if !slices.Contains(words, text) {
+			return unknown(text, words)
+		}
+		*to = text
+		return nil
+	}
+}
+
+// text is the parser of anything that is not empty.
+func text(to *string, example string) func(string) error {
+	return func(text string) error {
+		if text == "" {
+			return fmt.Errorf("must not be empty, as in %s", example)
+		}
+		*to = text
+		return nil
+	}
+}
+
+// yes is the parser of a switch.
+func yes(to *bool) func(string) error {
+	return func(text string) (err error) {
+		if *to, err = strconv.ParseBool(text); err != nil {
+			return errors.New("takes true or false, or no value")
+		}
+		return nil
+	}
+}
+
+// unknown is the error for a word that is not on a list.
+func unknown(word string, words []string) error {
+	if similar := closest(word, words); similar != "" {
+		return fmt.Errorf("not known; did you mean %s?", similar)
+	}
+	return fmt.Errorf("not known: one of %s", strings.Join(words, ", "))
+}
+
+// closest is the word that the given one was probably meant to be, or "".
+func closest(word string, words []string) string {
+	if len(word) > 64 || len(words) == 0 {
+		return ""
+	}
+	word = strings.ToLower(word)
+	best := slices.MinFunc(words, func(a, b string) int { return cmp.Compare(distance(word, a), distance(word, b)) })
+	if d := distance(word, best); d <= max(2, len(word)/3) && d < len(best) {
+		return best
+	}
+	return ""
+}
+
+// distance is how many bytes to insert, delete, replace, or swap with their
+// neighbour make b of a (optimal string alignment).
+func distance(a, b string) int {
+	before, last, row := make([]int, len(b)+1), make([]int, len(b)+1), make([]int, len(b)+1)
+	for j := range last {
+		last[j] = j
+	}
+	for i := range len(a) {
+		row[0] = i + 1
+		for j := range len(b) {
+			replace := last[j]
+			if a[i] != b[j] {
+				replace++
+			}
+			row[j+1] = min(replace, last[j+1]+1, row[j]+1)
+			if i > 0 && j > 0 && a[i] == b[j-1] && a[i-1] == b[j] {
+				row[j+1] = min(row[j+1], before[j-1]+1)
+			}
+		}
+		before, last, row = last, row, before
+	}
+	return last[len(b)]
+}

@@ -1,0 +1,171 @@
+package main
+
+import (
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"syscall"
+
+	"github.com/spf13/cobra"
+
+	"forkbench/record"
+	"forkbench/runner"
+)
+
+// The values of --format.
+const (
+	formatText     = "text"
+	formatJSON     = "json"
+	formatCSV      = "csv"
+	formatMarkdown = "markdown"
+)
+
+func formats() []string { return []string{formatText, formatJSON, formatCSV, formatMarkdown} }
+
+// writeSummary writes a summary in a format.
+func (p *program) writeSummary(s *runner.Summary, format string) error {
+	var err error
+	switch format {
+	case formatJSON:
+		err = runner.WriteJSON(p.stdout, s)
+	case formatCSV:
+		err = runner.WriteCSV(p.stdout, s)
+	case formatMarkdown:
+		err = runner.WriteMarkdown(p.stdout, s)
+	default:
+		err = runner.WriteText(p.stdout, s, p.textOptions())
+	}
+	return outputError(err)
+}
+
+// outputError is why standard output could not be written. That its reader has
+// seen enough (`compare | head -1`) is no error.
+func outputError(err error) error {
+	switch {
+	case err == nil, errors.Is(err, syscall.EPIPE), errors.Is(err, io.ErrClosedPipe):
+		return nil
+	}
+	return fmt.Errorf("write the report: %w", err)
+}
+
+// A crossedError says which thresholds a comparison crossed.
+func crossed(ts []runner.Threshold, s *runner.Summary) error {
+	var texts []string
+	for _, t := range ts {
+		if is, why := t.Crossed(s); is {
+			texts = append(texts, "--fail-if: "+why)
+		}
+	}
+	if texts == nil {
+		return nil
+	}
+	return exitWith(exitCrossed, errors.New(strings.Join(texts, "\n")))
+}
+
+// judge is how a command that has shown a summary ends.
+func judge(s *runner.Summary, ts []runner.Threshold) error {
+	if n := len(s.Errors); n > 0 {
+		more := ""
+		if n > 1 {
+			more = fmt.Sprintf(" (and %d more, see the report)", n-1)
+		}
+		return fmt.Errorf("the comparison has errors: %s%s", s.Errors[0], more)
+	}
+	return crossed(ts, s)
+}
+
+// reportCommand is `compare report`.
+func (p *program) reportCommand() *cobra.Command {
+	var format string
+	var failIf []runner.Threshold
+	flags := []flag{formatFlag(&format), failIfFlag(&failIf)}
+	cmd := &cobra.Command{
+		Use:   "report DIR",
+		Short: "Show the results of a former comparison again",
+		Long: `Show the results of a former comparison again, from its raw records.
+
+Of a comparison that was killed, it shows what had been recorded.`,
+		Example: `  compare report results/2026-01-31T120000-record_event-1000jobs-4workers
+  compare report DIR --format=markdown           # for a pull request
+  compare report DIR --fail-if='p95 > 50ms'      # exit code 99 if it is so`,
+		ValidArgsFunction: completeResults,
+		RunE: func(cmd *cobra.Command, args []string) error {
+			problems := parse(cmd, flags)
+			dir, more := p.oneResult(args)
+			if err := p.usage(cmd, append(problems, more...)); err != nil {
+				return err
+			}
+			a, err := readRecords(dir)
+			if err != nil {
+				return err
+			}
+			if err := p.writeSummary(&a.Summary, format); err != nil {
+				return err
+			}
+			return judge(&a.Summary, failIf)
+		},
+	}
+	bind(cmd, flags)
+	completeFlag(cmd, "format", completeFormats)
+	completeFlag(cmd, "fail-if", cobra.NoFileCompletions)
+	return cmd
+}
+
+// oneResult is the one results directory that the arguments must be.
+func (p *program) oneResult(args []string) (dir string, problems []string) {
+	switch {
+	case len(args) > 1:
+		return "", []string{fmt.Sprintf("%s: one directory at a time", strings.Join(args, " "))}
+	case len(args) == 0:
+		problem := "DIR is missing: the directory of a comparison's results"
+		if newest := newestResult(); newest != "" {
+			problem += "; the newest here is " + newest
+		}
+		return "", []string{problem}
+	}
+	dir = args[0]
+	if filepath.Base(dir) == recordsName {
+		dir = filepath.Dir(dir)
+	}
+	if _, err := os.Stat(filepath.Join(dir, recordsName)); err != nil {
+		return "", []string{fmt.Sprintf("%s: holds no %s (%v): name a directory that a comparison wrote", args[0], recordsName, pathCause(err))}
+	}
+	return dir, nil
+}
+
+// newestResult is the results directory below the usual place whose name, which
+// begins with its time, is the last; or "".
+func newestResult() string {
+	found, _ := filepath.Glob(filepath.Join(resultsRoot, "*", recordsName)) // the pattern is good
+	if len(found) == 0 {
+		return ""
+	}
+	return filepath.Dir(slices.Max(found))
+}
+
+// readRecords reads the records in a results directory.
+func readRecords(dir string) (*runner.Analysis, error) {
+	path := filepath.Join(dir, recordsName)
+	f, err := os.Open(path)
+	if err != nil {
+		return nil, err
+	}
+	defer f.Close()
+	a, err := runner.Analyze(record.Read(f))
+	if err != nil {
+		return nil, fmt.Errorf("%s: %w", path, err)
+	}
+	return a, nil
+}
+
+// completeResults completes the names of results directories.
+func completeResults(_ *cobra.Command, args []string, _ string) ([]string, cobra.ShellCompDirective) {
+	if len(args) > 0 {
+		return nil, cobra.ShellCompDirectiveNoFileComp
+	}
+	return nil, cobra.ShellCompDirectiveFilterDirs
+}

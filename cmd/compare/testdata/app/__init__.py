@@ -1,0 +1,1 @@
+"""An application as users have them: the examples of the manual run it."""
