@@ -30,7 +30,9 @@ type reply struct {
 // is for others to them, and gives the token back with its own reply. So a
 // process that one slot uses costs no goroutine and no hand-over.
 func (p *process) ask(w *waiter, limit time.Duration, request func([]byte) []byte) reply {
-	w.reply = make(chan reply, 1)
+	if w.reply == nil {
+		w.reply = make(chan reply, 1)
+	}
 	var deadline time.Time
 	if limit > 0 {
 		deadline = time.Now().Add(limit)
@@ -102,6 +104,9 @@ func (p *process) giveUp(w *waiter) reply {
 
 // enqueue registers a waiter and sends its request, in the same order for all.
 func (p *process) enqueue(w *waiter, deadline time.Time, request func([]byte) []byte) error {
+	if w.answers == kindForked || w.answers == kindState {
+		p.conn.carries.Store(true)
+	}
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	if p.state == closed {

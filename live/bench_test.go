@@ -14,6 +14,7 @@ import (
 	"forkbench/models"
 	"forkbench/models/forkperjob"
 	"forkbench/models/prefork"
+	"forkbench/workload"
 )
 
 // The benchmarks below run forkbench and a bare loop in turn on this machine and
@@ -42,7 +43,7 @@ func BenchmarkPrefork(b *testing.B) {
 // BenchmarkGoPrefork: a pool of processes of this binary, against four pairs of
 // such processes that play ping-pong with the same frames.
 func BenchmarkGoPrefork(b *testing.B) {
-	rig := newRig(b, goEcho{})
+	rig := newRig(b, goNoop(b))
 	rig.machine.Runtime = live.Go{}
 	compare(b, rig, 100000, prefork.Model{}, goPingPong)
 }
@@ -50,7 +51,7 @@ func BenchmarkGoPrefork(b *testing.B) {
 // BenchmarkGoForkPerJob: an execution of this binary for each job, against four
 // loops of os/exec that only execute it.
 func BenchmarkGoForkPerJob(b *testing.B) {
-	rig := newRig(b, goEcho{})
+	rig := newRig(b, goNoop(b))
 	rig.machine.Runtime = live.Go{}
 	compare(b, rig, 1200, forkperjob.Model{}, goExec)
 }
@@ -142,4 +143,13 @@ func readScript(b *testing.B, name string) (text, path string) {
 		b.Fatal(err)
 	}
 	return readFile(b, path), path
+}
+
+func goNoop(b *testing.B) workload.Workload {
+	b.Helper()
+	w, err := workload.Parse("go:noop")
+	if err != nil {
+		b.Fatal(err)
+	}
+	return w
 }

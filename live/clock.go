@@ -6,6 +6,7 @@ import (
 	"os"
 	"strconv"
 	"strings"
+	"sync"
 	"time"
 
 	"golang.org/x/sys/unix"
@@ -16,10 +17,24 @@ import (
 // monotonic is CLOCK_MONOTONIC, which all processes of a machine share: what a
 // child stamps can be compared with what the host stamps.
 func monotonic() time.Duration {
-	var ts unix.Timespec
-	_ = unix.ClockGettime(unix.CLOCK_MONOTONIC, &ts) // cannot fail for this clock
-	return time.Duration(ts.Nano())
+	a := anchored()
+	return a.stamp + time.Since(a.at)
 }
+
+// An anchor is one moment on both CLOCK_MONOTONIC and Go's clock, which is the
+// same one, read without a system call, but does not tell its zero.
+type anchor struct {
+	at    time.Time
+	stamp time.Duration
+}
+
+var anchored = sync.OnceValue(func() anchor {
+	var ts unix.Timespec
+	before := time.Now()
+	_ = unix.ClockGettime(unix.CLOCK_MONOTONIC, &ts) // cannot fail for this clock
+	half := time.Since(before) / 2
+	return anchor{before.Add(half), time.Duration(ts.Nano())}
+})
 
 // cpuOf is the CPU that a process has used so far, its children's not included,
 // exact to the nanosecond. It fails once the process has been reaped.

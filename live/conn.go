@@ -6,6 +6,7 @@ import (
 	"io"
 	"os"
 	"sync"
+	"sync/atomic"
 	"syscall"
 	"time"
 
@@ -21,8 +22,9 @@ type conn struct {
 	buf  []byte // buf[r:w] has been read from the socket and not yet parsed
 	r, w int
 
-	files    []int // descriptors received and not yet claimed
-	limit    int   // largest body accepted
+	carries  atomic.Bool // something has been asked for that comes with a descriptor
+	files    []int       // descriptors received and not yet claimed
+	limit    int         // largest body accepted
 	deadline time.Time
 
 	sending sync.Mutex
@@ -140,8 +142,11 @@ func (c *conn) fill(n int) error {
 	return nil
 }
 
-// read is one recvmsg: data, and what descriptors come with it.
+// read is one read, or one recvmsg where descriptors may come with the data.
 func (c *conn) read(p []byte) (n int, err error) {
+	if !c.carries.Load() {
+		return c.file.Read(p)
+	}
 	var oob [64]byte
 	var oobn int
 	var got error

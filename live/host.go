@@ -173,6 +173,7 @@ func (h *Host) warn(format string, args ...any) {
 // newProcess makes the bookkeeping of a process; nothing of it runs yet.
 func (h *Host) newProcess(role string, slot int, maker *process) *process {
 	p := &process{host: h, role: role, slot: slot, maker: maker, token: make(chan struct{}, 1)}
+	p.runs.answers = kindDone
 	p.token <- struct{}{}
 	h.mu.Lock()
 	defer h.mu.Unlock()

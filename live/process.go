@@ -40,6 +40,7 @@ type process struct {
 	prints *output  // of a booted process; its children share it
 
 	token chan struct{} // of who may read conn; see ask
+	runs  waiter        // of Run, which one slot at a time may call
 
 	mu       sync.Mutex
 	state    processState
@@ -191,7 +192,7 @@ func (p *process) Run(_ context.Context, job workload.Job) models.Outcome {
 	if fused {
 		ask = nil // it has the job already
 	}
-	r := p.ask(&waiter{answers: kindDone}, p.host.m.Timeout, ask)
+	r := p.ask(&p.runs, p.host.m.Timeout, ask)
 	p.end = monotonic()
 	if r.err != nil {
 		return p.broken(o, r.err)
