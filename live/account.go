@@ -28,6 +28,8 @@ func (h *Host) window() window {
 		stats, err := h.m.Server.Stats(ctx)
 		if err != nil {
 			h.warn("the Redis server's CPU is not known: %v", err)
+		} else if !stats.CPUKnown {
+			h.warn("the Redis server does not tell its CPU: the part of Redis is missing in the totals")
 		}
 		w.redis = stats
 	}
@@ -90,7 +92,10 @@ func (h *Host) summary(ctx context.Context, cause error) *record.Round {
 	r.Supervisor = f.supervisor.Sub(b.supervisor)
 	r.Redis = f.redis.CPU.Sub(b.redis.CPU)
 	r.RedisCommands = f.redis.Commands - b.redis.Commands
-	own := f.children - b.children + f.parents - b.parents + r.Supervisor.Total() + r.Redis.Total()
+	own := f.children - b.children + f.parents - b.parents + r.Supervisor.Total()
+	if h.m.Server != nil && h.m.Server.Private() {
+		own += r.Redis.Total() // a server of the user's may run on another machine
+	}
 	r.Noise = h.noise.Stop(own)
 	return r
 }

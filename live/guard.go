@@ -47,6 +47,10 @@ type guardOrder struct {
 // guard over it. The program must have called Main first, and must Close the
 // guard.
 func StartGuard() (*Guard, error) {
+	if os.Getenv(guardVar) != "" || os.Getenv(childVar) != "" {
+		// Without Main each would start the next.
+		return nil, errors.New("this program does not call live.Main first in its main (in tests: in TestMain)")
+	}
 	dir, err := os.MkdirTemp("", "forkbench-")
 	if err != nil {
 		return nil, fmt.Errorf("make a private directory (TMPDIR says where): %w", err)

@@ -2,7 +2,9 @@ package live
 
 import (
 	_ "embed"
+	"errors"
 	"fmt"
+	"os"
 	"os/exec"
 	"strings"
 
@@ -104,6 +106,9 @@ func (Python) fork(p *process, job *fusedJob) error {
 	r := p.maker.ask(&waiter{answers: kindForked}, p.host.m.BootTimeout, func(b []byte) []byte {
 		return appendFork(b, p.life, job)
 	})
+	if errors.Is(r.err, os.ErrDeadlineExceeded) {
+		return fmt.Errorf("no child within %v: see --boot-timeout", p.host.m.BootTimeout)
+	}
 	if r.err != nil {
 		return r.err
 	}

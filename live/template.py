@@ -252,6 +252,7 @@ class Process:
         self.application: Application  # set by boot
         self.life = 0  # jobs left before this process exits; 0 is for ever
         self.children: set[int] = set()  # forked and not reaped
+        self.shared = False  # it has had several children at once: several slots use it
         self.ending: dict[int, int] = {}  # children to reap when they exit: pid to its pidfd
 
     def serve(self) -> None:
@@ -354,6 +355,7 @@ class Process:
         returned = time.monotonic_ns()
         os.close(theirs_fd)
         self.children.add(pid)
+        self.shared = self.shared or len(self.children) > 1
         try:
             self.channel.send_with_fd(b"F", FORKED.pack(pid, began, returned), ours_fd)
         finally:
@@ -367,6 +369,7 @@ class Process:
         if self.children:
             self.children = set()
             self.ending = {}
+        self.shared = False
 
     def refusal(self) -> str:
         """Why this process must not fork, or nothing.
@@ -387,8 +390,8 @@ class Process:
         """Waits for a child that the host is done with, and reports what it used."""
         if pid not in self.children:
             raise ValueError(f"asked to reap {pid}, which is no child of this process")
-        # With one child there is nobody whom waiting here could keep waiting.
-        if len(self.children) == 1:
+        # One slot's parent may wait for the exit, as RQ's does; another would keep others waiting.
+        if not self.shared:
             self.wait(pid, 0)
         elif not self.wait(pid, os.WNOHANG):
             self.ending[pid] = os.pidfd_open(pid)

@@ -29,7 +29,9 @@
 //		return nil
 //	}
 //
-// Package modelstest is the conformance suite for executors and for hosts.
+// Package modelstest is the conformance suite for executors and for hosts. A
+// program that puts a model of its own beside these is examples/lazypool; the
+// models that --model knows are listed in cmd/compare/models.go.
 package models
 
 import (
@@ -50,9 +52,12 @@ type Executor interface {
 	// took exactly once, and closes each process that it booted or forked.
 	//
 	// Execute blocks only in methods of h and of its processes: no channels, no
-	// locks held across such a call, no goroutines of its own. A simulated host
-	// depends on it. A returned error says that the model could not go on (a
-	// parent died, say); a job that fails is an [Outcome], not an error.
+	// sleeping, no goroutines of its own. Slots may share state under a mutex
+	// that is not held across such a call. A simulated host depends on it.
+	//
+	// A returned error says that the model could not go on (a parent died, say);
+	// a job that fails is an [Outcome], not an error. A job that was taken and
+	// not settled when Execute returns counts as lost.
 	Execute(ctx context.Context, h Host) error
 }
 
@@ -107,11 +112,15 @@ type Process interface {
 	// max-tasks-per-child); 0 means until it is closed.
 	//
 	// A host may put off the fork until the child's first Run where the calling
-	// slot has a job in hand, and so pass the job on to the child for free.
+	// slot has a job in hand, and so pass the job on to the child for free. Then
+	// what Fork would have returned as an error ends the run, and the job is
+	// settled as Crashed. A process that is not alive returns an error.
 	Fork(ctx context.Context, jobs int) (Process, error)
 
-	// Run executes one job and reports what became of it. Crashed and TimedOut
-	// leave the process dead.
+	// Run executes one job and reports what became of it, also when ctx has been
+	// cancelled: then the job may have been killed with its process. Crashed and
+	// TimedOut leave the process dead. A process that is dead already reports
+	// Crashed, without a start time.
 	Run(ctx context.Context, job workload.Job) Outcome
 
 	// Alive reports whether the process can run another job or fork.
@@ -182,7 +191,7 @@ type Outcome struct {
 	Detail string // why it did not end as Done: a traceback, a signal; else empty
 	Result []byte // what the job returned, as JSON; nil where it returned nothing
 
-	Process  int           // the process it ran in, numbered within the run from 1
+	Process  int           // the process it ran in, numbered within the round from 1; 0 if it was not started
 	Seq      int           // 1 for the first job of that process
 	Started  time.Duration // the first instruction of the job; 0 if it never started
 	Finished time.Duration // when it ended or was found dead

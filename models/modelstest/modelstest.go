@@ -1,7 +1,12 @@
 // Package modelstest is the conformance suite for execution models, and for the
 // machines that run them: what [models.Executor] promises, as tests.
 //
-// A custom executor is held to it in three lines:
+// A custom executor is held to it so:
+//
+//	func TestMain(m *testing.M) {
+//		live.Main() // the test binary is also the program of its processes
+//		os.Exit(m.Run())
+//	}
 //
 //	func TestConformance(t *testing.T) {
 //		modelstest.Run(t, livetest.New(t), func() models.Executor { return Pool{} })
@@ -126,9 +131,16 @@ func testCancel(t *testing.T, m Machine, e models.Executor) {
 	ctx, cancel := context.WithCancel(t.Context())
 	defer cancel()
 	sink := &sink{at: 5, then: cancel}
-	round, _ := m.Run(ctx, e, Scenario{Workers: 2, Acts: acts(enough, Done), Sink: sink})
+	round, err := m.Run(ctx, e, Scenario{Workers: 2, Acts: acts(enough, Done), Sink: sink})
 	if round == nil {
-		t.Fatal("no record of the round")
+		t.Fatalf("no record of the round: %v", err)
+	}
+	if err == nil {
+		t.Error("Run does not say that it was cancelled")
+	}
+	sink.checkProcesses(t)
+	if round.Strays != 0 {
+		t.Errorf("%d processes were left behind", round.Strays)
 	}
 	if !round.Interrupted {
 		t.Error("the round does not say that it was interrupted")
