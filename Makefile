@@ -34,7 +34,7 @@ test: deps ## Run the tests
 
 .PHONY: race
 race: deps ## Run the tests with the race detector, in random order
-	$(GO_TEST) -race -shuffle=on $(PKGS)
+	$(GO_TEST) -race -shuffle=on -timeout=30m $(PKGS)
 
 .PHONY: fuzz
 fuzz: deps ## Run each fuzz test for FUZZTIME=10s
@@ -70,6 +70,7 @@ check: lint ## Everything that CI runs
 	GOARCH=arm64 $(GO) build -o /dev/null $(PKGS)
 	bash scripts/deps_test.sh
 	$(MAKE) bench BENCHTIME=1x
+	$(MAKE) smoke
 	$(MAKE) race
 	$(GO_TEST) -shuffle=on $(PKGS)
 

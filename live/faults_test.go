@@ -66,7 +66,7 @@ func TestFaultyJobs(t *testing.T) {
 		{"wrong arguments", `{"no":"such"}`, models.Failed, "TypeError", 0},
 		{"a scalar payload", `"done"`, models.Done, "", 0},
 	}
-	for _, e := range []models.Executor{prefork.Model{}, forkperjob.Model{}} {
+	for _, e := range []models.Executor{prefork.Model{}, forkperjob.Model{}, hybrid.Model{JobsPerChild: 2}} {
 		t.Run(e.Name(), func(t *testing.T) {
 			rig := newRig(t, act(t))
 			rig.machine.Workers = 2
@@ -98,8 +98,8 @@ func TestFaultyJobs(t *testing.T) {
 	}
 }
 
-// TestResultReachesTheStream checks that what a job returns is kept.
-func TestResultReachesTheStream(t *testing.T) {
+// TestEachForkIsAProcess: the jobs of three forks return three pids.
+func TestEachForkIsAProcess(t *testing.T) {
 	rig := newRig(t, act(t))
 	pids := make(map[string]bool)
 	rig.machine.Workers = 1
@@ -191,6 +191,39 @@ func TestKilledProcesses(t *testing.T) {
 			t.Errorf("%s: of 50 jobs %d settled (%d recorded), %d not run, %d lost; %d strays",
 				e.Name(), done.Settled, len(sink.jobs), done.NotRun, done.Lost, done.Strays)
 		}
+	}
+}
+
+// TestIdleChildKilled: a child killed between two jobs fails one job, not the
+// pool.
+func TestIdleChildKilled(t *testing.T) {
+	rig := newRig(t, script{text: "import os\ndef pid():\n    return os.getpid()\n", function: "pid"})
+	rig.machine.Workers = 1
+	killed := false
+	done, sink, err := rig.run(spied{prefork.Model{}, func(o models.Outcome) {
+		if killed {
+			return
+		}
+		killed = true
+		var pid int
+		if err := json.Unmarshal(o.Result, &pid); err != nil {
+			t.Error(err)
+		}
+		if err := unix.Kill(pid, unix.SIGKILL); err != nil {
+			t.Error(err)
+		}
+	}}, repeat(5, "[]")...)
+	if err != nil {
+		t.Fatal(err)
+	}
+	crashed := 0
+	for _, j := range sink.jobs {
+		if j.Status == models.Crashed {
+			crashed++
+		}
+	}
+	if done.Settled != 5 || crashed != 1 {
+		t.Errorf("settled %d jobs, %d of them crashed; want 5 and 1", done.Settled, crashed)
 	}
 }
 
@@ -288,15 +321,20 @@ def job():
 		{forkperjob.Model{}, "true"},
 		{hybrid.Model{}, "false"},
 	} {
-		rig := newRig(t, script{text: text, function: "job", warm: []string{"script:warm"}})
-		var got []string
-		rig.machine.Workers = 1
-		_, _, err := rig.run(spied{test.e, func(o models.Outcome) { got = append(got, string(o.Result)) }}, repeat(3, "[]")...)
-		if err != nil {
-			t.Fatal(err)
-		}
-		if !slices.Equal(got, []string{test.want, test.want, test.want}) {
-			t.Errorf("%s: jobs that did the work themselves: %v; want %s", test.e.Name(), got, test.want)
+		python := newRig(t, script{text: text, function: "job", warm: []string{"script:warm"}})
+		golang := newRig(t, new(goState))
+		golang.machine.Runtime = live.Go{}
+		for _, rig := range []*rig{python, golang} {
+			var got []string
+			rig.machine.Workers = 1
+			_, _, err := rig.run(spied{test.e, func(o models.Outcome) { got = append(got, string(o.Result)) }}, repeat(3, "[]")...)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if !slices.Equal(got, []string{test.want, test.want, test.want}) {
+				t.Errorf("%s on %s: jobs that did the work themselves: %v; want %s",
+					test.e.Name(), rig.machine.Runtime.Name(), got, test.want)
+			}
 		}
 	}
 }

@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"os"
+	"strconv"
 	"sync"
 	"testing"
 
@@ -17,7 +18,7 @@ import (
 
 func TestMain(m *testing.M) {
 	bareMain()
-	live.Main(goEcho{})
+	live.Main(goEcho{}, new(goState))
 	os.Exit(m.Run())
 }
 
@@ -129,3 +130,32 @@ func readFile(t testing.TB, path string) string {
 	}
 	return string(text)
 }
+
+// goState remembers which process made its state, and hands it on.
+type goState struct{ by []byte }
+
+func (*goState) Name() string                { return "go:state" }
+func (*goState) Payload(_, _ uint64) []byte  { return []byte("[]") }
+func (s *goState) Snapshot() ([]byte, error) { return s.by, nil }
+
+func (s *goState) Warm(context.Context) error {
+	s.by = strconv.AppendInt(nil, int64(os.Getpid()), 10)
+	return nil
+}
+
+func (s *goState) Restore(mem []byte) error {
+	s.by = mem
+	return nil
+}
+
+// Run returns whether the process made the state itself.
+func (s *goState) Run(ctx context.Context, _ []byte) ([]byte, error) {
+	if s.by == nil {
+		if err := s.Warm(ctx); err != nil {
+			return nil, err
+		}
+	}
+	return strconv.AppendBool(nil, string(s.by) == strconv.Itoa(os.Getpid())), nil
+}
+
+var _ workload.Snapshotter = (*goState)(nil)
