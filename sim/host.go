@@ -1,0 +1,294 @@
+package sim
+
+import (
+	"context"
+	"fmt"
+	"iter"
+	"time"
+
+	"forkbench/models"
+	"forkbench/record"
+	"forkbench/workload"
+)
+
+// A Host is the simulated machine for the time of one round: models.Host in
+// virtual time. Machine.Run makes it.
+type Host struct {
+	engine
+	workers int
+	profile *Profile
+	timeout int64
+	ending  func(workload.Job) models.Status
+	round   Round
+	cancel  context.CancelCauseFunc
+
+	random     source
+	mix        mixer
+	supervisor station
+	server     *server // Redis; nil if it costs nothing
+	feed       feed
+	settle     settler
+	gate       gate
+
+	lastID      int
+	first, last *process // open: started and not yet reaped
+	processes   int      // of them
+	pages       pages
+
+	used          clocks
+	begin, finish clocks // around the work
+	drained       bool   // finish has been taken
+	gone          time.Duration
+	wait4         time.Duration    // CPU of the reaped, summed
+	made          []record.Process // reaped before work began: their times wait for its zero
+	sampleEvery   time.Duration
+	samples       int
+	job           record.Job // reused: a sink does not keep it
+	law           law
+	stranger      stranger
+}
+
+var _ models.Host = (*Host)(nil)
+
+// Workers is the number of slots.
+func (h *Host) Workers() int { return h.workers }
+
+// Now is the virtual time since the round began.
+func (h *Host) Now() time.Duration { return time.Duration(h.now) }
+
+// Sleep waits, but not beyond the context.
+func (h *Host) Sleep(ctx context.Context, d time.Duration) error {
+	if err := h.check(); err != nil {
+		return err
+	}
+	if err := ctx.Err(); err != nil {
+		return err
+	}
+	switch h.sleepWithin(ctx, int64(d)) {
+	case cancelled:
+		return ctx.Err()
+	case killed:
+		return errOver
+	case ready, timedOut:
+	}
+	return nil
+}
+
+// Boot starts a process and has it load the application.
+func (h *Host) Boot(context.Context) (models.Process, error) {
+	if err := h.check(); err != nil {
+		return nil, err
+	}
+	p := h.newProcess(h.current.slot.id, nil)
+	if err := p.boot(); err != nil {
+		return nil, fmt.Errorf("boot process %d: %w", p.id, err)
+	}
+	return p, nil
+}
+
+// A slot is one of the branches of Parallel. Work that calls no Parallel runs
+// in a slot of its own.
+type slot struct {
+	id    int
+	top   *slot     // the branch of the outermost Parallel; itself there
+	holds []holding // jobs taken and not settled
+	asked bool      // only of a top slot
+	root  bool      // not of a Parallel
+	due   bool      // it waits until the job that it has picked is due
+}
+
+// MaxWorkers bounds the slots: each is a coroutine of some kilobytes.
+const MaxWorkers = 100_000
+
+// Parallel runs work in n slots.
+func (h *Host) Parallel(ctx context.Context, n int, work func(ctx context.Context, slot int) error) error {
+	if err := h.check(); err != nil {
+		return err
+	}
+	if n < 1 || n > MaxWorkers {
+		return fmt.Errorf("Parallel with %d slots: must be from 1 to %d", n, MaxWorkers)
+	}
+	outer := h.current.slot
+	nested := !outer.root
+	if !nested {
+		h.gate.expect(n)
+	}
+	branch, cancel := context.WithCancelCause(ctx)
+	defer cancel(nil)
+	left, first := n, error(nil)
+	self := h.current
+	for i := range n {
+		s := &slot{id: i}
+		s.top = s
+		if nested {
+			s.id, s.top = outer.id, outer.top
+		}
+		h.spawn(branch, s, func() error { return work(branch, i) }, func(err error) {
+			if !nested {
+				h.gate.done(h, s)
+			}
+			if err != nil && first == nil {
+				first = err
+				cancel(err)
+				h.wakeCancelled()
+			}
+			if left--; left == 0 && self.place == joining {
+				h.wake(self, ready)
+			}
+		})
+	}
+	for left > 0 && !h.engine.ending {
+		h.park(joining)
+	}
+	return first
+}
+
+// Jobs yields jobs to the calling slot.
+func (h *Host) Jobs(ctx context.Context) iter.Seq[workload.Job] {
+	return func(yield func(workload.Job) bool) {
+		if h.check() != nil {
+			return
+		}
+		s := h.current.slot
+		if !h.gate.enter(ctx, h, s.top) {
+			return
+		}
+		defer h.gate.leave(h)
+		for {
+			job, ok := h.feed.next(ctx, h)
+			if !ok {
+				return
+			}
+			h.law.take(h.now)
+			s.holds = append(s.holds, holding{job.ID, h.now})
+			if !yield(job) {
+				return
+			}
+		}
+	}
+}
+
+// Settle reports an outcome.
+func (h *Host) Settle(job workload.Job, o models.Outcome) {
+	if h.check() == nil {
+		h.settle.add(h, &job, &o)
+	}
+}
+
+// fail ends the round: the executor's context is cancelled with the cause. The
+// first cause counts.
+func (h *Host) fail(cause error) {
+	h.cancel(cause)
+	h.wakeCancelled()
+}
+
+func (h *Host) write(l record.Line) {
+	if h.lost.Load() {
+		return
+	}
+	h.outside.Add(1)
+	err := h.round.Sink.Write(l)
+	h.outside.Add(-1)
+	if err != nil {
+		h.fail(fmt.Errorf("write a record: %w", err))
+	}
+}
+
+// newProcess makes the bookkeeping of a process; nothing of it runs yet.
+func (h *Host) newProcess(slot int, maker *process) *process {
+	h.lastID++
+	return &process{host: h, id: h.lastID, slot: slot, maker: maker, busy: station{free: 1}}
+}
+
+// link notes that a process runs.
+func (h *Host) link(p *process) {
+	p.state = running
+	p.before = !h.gate.open
+	p.preceding = h.last
+	if h.last == nil {
+		h.first = p
+	} else {
+		h.last.following = p
+	}
+	h.last = p
+	h.processes++
+}
+
+// unlink notes that a process has been reaped.
+func (h *Host) unlink(p *process) {
+	if p.preceding == nil {
+		h.first = p.following
+	} else {
+		p.preceding.following = p.following
+	}
+	if p.following == nil {
+		h.last = p.preceding
+	} else {
+		p.following.preceding = p.preceding
+	}
+	p.preceding, p.following = nil, nil
+	h.processes--
+}
+
+// toPages converts MiB.
+func (h *Host) toPages(mb float64) int64 {
+	if mb == 0 {
+		return 0
+	}
+	return int64(mb*1024/h.profile.Memory.PageKB + 0.5)
+}
+
+// perMB is a cost in nanoseconds that grows with what a process has mapped.
+func (h *Host) perMB(ms float64, p *process) int64 {
+	if ms == 0 {
+		return 0
+	}
+	return nanos(ms * float64(p.mem.mapped) * h.profile.Memory.PageKB / 1024)
+}
+
+// A mixer draws what each job asks for.
+type mixer struct {
+	classes []Class
+	upTo    []float64 // cumulated weights; nil for one class
+	plain   bool      // one class of constants: nothing to draw
+}
+
+func newMixer(classes []Class) mixer {
+	m := mixer{classes: classes}
+	if len(classes) == 1 {
+		m.plain = classes[0].CPU.kind == constant && classes[0].Wait.kind == constant
+		return m
+	}
+	total, sum := 0.0, 0.0
+	for i := range classes {
+		total += classes[i].Weight
+	}
+	for i := range classes {
+		sum += classes[i].Weight
+		m.upTo = append(m.upTo, sum/total)
+	}
+	return m
+}
+
+// demand is what one job asks for, in nanoseconds.
+type demand struct {
+	class     *Class
+	cpu, wait int64
+}
+
+// demand depends on the seed and the job's ID alone.
+func (h *Host) demand(id uint64) demand {
+	m := &h.mix
+	c := &m.classes[0]
+	if !m.plain {
+		h.random.begin(forJob, id)
+		if m.upTo != nil {
+			u, i := h.random.unit(), 0
+			for i < len(m.upTo)-1 && u >= m.upTo[i] {
+				i++
+			}
+			c = &m.classes[i]
+		}
+	}
+	return demand{c, c.CPU.draw(&h.random), c.Wait.draw(&h.random)}
+}

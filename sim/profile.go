@@ -1,0 +1,230 @@
+package sim
+
+import (
+	"errors"
+	"fmt"
+	"math"
+	"slices"
+	"strings"
+)
+
+// ProfileVersion is the version of the profile format.
+const ProfileVersion = 1
+
+// A Profile is what things cost on one machine for one application. Fields named
+// _ms are milliseconds, of one core where they are CPU and of wall time where
+// they are waiting; _mb are MiB; pages are of PageKB.
+//
+// CPU is shared with all that runs at the same time; waiting is not, and takes
+// none. Where a field comes from is written next to it here, and in Sources for
+// the numbers at hand.
+type Profile struct {
+	Version int    `json:"version"` // ProfileVersion
+	Name    string `json:"name"`    // of the application and the machine
+
+	Boot       Boot       `json:"boot"`
+	OneTime    OneTime    `json:"one_time"`
+	FirstJob   FirstJob   `json:"first_job"`
+	Fork       Fork       `json:"fork"`
+	Exit       Exit       `json:"exit"`
+	Memory     Memory     `json:"memory"`
+	Jobs       []Class    `json:"jobs"` // what jobs do; one class, or a mix
+	Supervisor Supervisor `json:"supervisor"`
+	Redis      Redis      `json:"redis"`
+
+	// Sources says where the numbers come from: the path of a field, or of
+	// the part that it is in, to a sentence. ReadProfile wants one for each.
+	Sources map[string]string `json:"sources"`
+}
+
+// Boot is starting a process and loading the application into it: the parents'
+// records, from fork to ready.
+type Boot struct {
+	CPU    Dist    `json:"cpu_ms"`       // StartupUser + StartupSys of parents that Warm was not called in
+	Wait   Dist    `json:"wait_ms"`      // the rest of ready - fork
+	System float64 `json:"system_share"` // of the CPU, 0 to 1
+}
+
+// OneTime is work that the first job in a process does lazily, and Warm ahead
+// of time: Redash's configure_mappers. Forked children inherit it done.
+type OneTime struct {
+	CPU      Dist    `json:"cpu_ms"`        // a first job's CPU less a later one's, in a child of a cold parent
+	Wait     Dist    `json:"wait_ms"`       // the same of its wall time, less the CPU
+	Warmable float64 `json:"warmable"`      // the share that Warm does, 0 to 1; 0 where the workload names no warm-up
+	MemoryMB float64 `json:"memory_mb"`     // what it leaves allocated
+	Pages    int     `json:"touched_pages"` // inherited pages that it writes to: copied, or faulted
+}
+
+// FirstJob is what the first job costs more in every process, however warm its
+// parent: connections that cannot be inherited, cold caches.
+type FirstJob struct {
+	CPU   Dist `json:"cpu_ms"`        // a first job's CPU less a later one's, in a child of a warm parent
+	Wait  Dist `json:"wait_ms"`       // the same of its wall time, less the CPU
+	Pages int  `json:"touched_pages"` // minor faults of a child of one job less those of one more job
+}
+
+// Fork is making a child. The parent makes one at a time.
+type Fork struct {
+	Base  Dist    `json:"base_ms"`       // the parent's CPU, whatever its size
+	PerMB float64 `json:"per_mb_ms"`     // the parent's CPU for each MiB that it has mapped: page tables
+	Start Dist    `json:"start_ms"`      // the child's CPU before it can take a job
+	Pages int     `json:"touched_pages"` // inherited pages that the child writes to meanwhile
+	Reap  Dist    `json:"reap_ms"`       // the parent's CPU to wait for a child that has ended
+}
+
+// Exit is the end of a process.
+type Exit struct {
+	Base  Dist    `json:"base_ms"`   // its CPU, whatever its size
+	PerMB float64 `json:"per_mb_ms"` // its CPU for each MiB that it has mapped
+}
+
+// Memory is the application's, and what faults cost.
+type Memory struct {
+	BootedMB float64 `json:"booted_mb"` // resident memory after boot
+	PageKB   float64 `json:"page_kb"`   // 4, or what huge pages come to
+	Copy     float64 `json:"copy_ms"`   // system CPU of the first write to an inherited page
+	Fresh    float64 `json:"fresh_ms"`  // system CPU of the first write to a new page
+}
+
+// A Class is one kind of job. Its CPU does not include page faults.
+type Class struct {
+	Weight     float64 `json:"weight"`        // how often, relative to the other classes
+	CPU        Dist    `json:"cpu_ms"`        // Job.CPUNS of jobs that are not their process's first
+	Wait       Dist    `json:"wait_ms"`       // finished - started - CPU of the same jobs, on a machine with cores to spare
+	System     float64 `json:"system_share"`  // of the CPU, 0 to 1
+	MemoryMB   float64 `json:"memory_mb"`     // allocated while it runs
+	RetainedMB float64 `json:"retained_mb"`   // of which never given back: a leak
+	Pages      int     `json:"touched_pages"` // inherited pages that it writes to, as far as the process still shares them
+}
+
+// Supervisor is the program that hands out the jobs.
+type Supervisor struct {
+	Dispatch Dist    `json:"dispatch_ms"`  // its CPU to give a job to a process
+	Collect  Dist    `json:"collect_ms"`   // its CPU to take the outcome
+	Fork     Dist    `json:"fork_ms"`      // its CPU for a fork and the child's reaping
+	Latency  Dist    `json:"latency_ms"`   // from handing the job over until the process looks at it: not CPU
+	Protocol Dist    `json:"protocol_ms"`  // the process's CPU to read the job and write the answer
+	System   float64 `json:"system_share"` // of its CPU, 0 to 1
+	Threads  int     `json:"threads"`      // that work at once; 0 for one for each core
+}
+
+// Redis is the server that holds the stream: one thread. All its times 0 leaves
+// it out.
+type Redis struct {
+	Command   Dist    `json:"command_ms"`    // its CPU for a round trip, however large
+	Read      Dist    `json:"read_ms"`       // its CPU for each job read
+	Settle    Dist    `json:"settle_ms"`     // its CPU for each job settled
+	RoundTrip Dist    `json:"round_trip_ms"` // of the network: not CPU
+	LingerMS  float64 `json:"linger_ms"`     // how long an outcome waits for others at most
+	Batch     int     `json:"batch"`         // jobs read or settled in one round trip at most
+	System    float64 `json:"system_share"`  // of its CPU, 0 to 1
+}
+
+func (r *Redis) free() bool {
+	return r.Command.zero() && r.Read.zero() && r.Settle.zero() && r.RoundTrip.zero() && r.LingerMS == 0
+}
+
+// A Problem is one thing wrong with a profile.
+type Problem struct {
+	Path    string // of the field, as in "jobs[0].cpu_ms"
+	Message string
+}
+
+func (p Problem) String() string {
+	if p.Path == "" {
+		return p.Message
+	}
+	return p.Path + ": " + p.Message
+}
+
+// A ProfileError is all that is wrong with a profile.
+type ProfileError struct{ Problems []Problem }
+
+func (e *ProfileError) Error() string {
+	lines := make([]string, len(e.Problems))
+	for i, p := range e.Problems {
+		lines[i] = p.String()
+	}
+	if len(lines) == 1 {
+		return "profile: " + lines[0]
+	}
+	return fmt.Sprintf("profile: %d problems:\n\t%s", len(lines), strings.Join(lines, "\n\t"))
+}
+
+// Bounds on what a profile may say.
+const (
+	maxMB    = 1 << 24 // 16 TiB
+	maxPages = 1 << 30
+)
+
+// Validate checks that all values make sense. It returns a *ProfileError with
+// every problem, or nil.
+func (p *Profile) Validate() error {
+	var r reader
+	if p.Version != ProfileVersion {
+		r.problem("version", "is %d: this program reads version %d", p.Version, ProfileVersion)
+	}
+	r.validate("", p)
+	if len(p.Jobs) == 0 {
+		r.problem("jobs", "is empty: needs at least one class of jobs")
+	}
+	weight := 0.0
+	for i := range p.Jobs {
+		c := &p.Jobs[i]
+		weight += c.Weight
+		if c.RetainedMB > c.MemoryMB {
+			r.problem(fmt.Sprintf("jobs[%d].retained_mb", i), "is %v: must be at most memory_mb, which is %v", c.RetainedMB, c.MemoryMB)
+		}
+	}
+	if len(p.Jobs) > 0 && weight == 0 {
+		r.problem("jobs", "have weights of 0: at least one must be more")
+	}
+	if p.Memory.PageKB == 0 {
+		r.problem("memory.page_kb", "is 0: must be more; 4 for ordinary pages")
+	}
+	if !p.Redis.free() && p.Redis.Batch < 1 {
+		r.problem("redis.batch", "is %d: must be at least 1", p.Redis.Batch)
+	}
+	return r.err()
+}
+
+// reader collects problems.
+type reader struct{ problems []Problem }
+
+func (r *reader) problem(path, format string, args ...any) {
+	r.problems = append(r.problems, Problem{path, fmt.Sprintf(format, args...)})
+}
+
+func (r *reader) err() error {
+	if len(r.problems) == 0 {
+		return nil
+	}
+	slices.SortStableFunc(r.problems, func(a, b Problem) int { return strings.Compare(a.Path, b.Path) })
+	return &ProfileError{r.problems}
+}
+
+// number checks a plain number of the field with the given name, whose suffix
+// tells the unit.
+func (r *reader) number(path, name string, x float64) {
+	most := math.Inf(1)
+	switch {
+	case name == "system_share" || name == "warmable":
+		most = 1
+	case name == "weight":
+		most = 1e9
+	case strings.HasSuffix(name, "_ms"):
+		most = maxMS
+	case strings.HasSuffix(name, "_mb"), strings.HasSuffix(name, "_kb"):
+		most = maxMB
+	case name == "touched_pages":
+		most = maxPages
+	case name == "threads" || name == "batch":
+		most = 1 << 20
+	}
+	if err := checkNumber(x, most); err != nil {
+		r.problem(path, "%v", err)
+	}
+}
+
+// errNotProfile is why a file that is not JSON is no profile.
+var errNotProfile = errors.New("not a profile")

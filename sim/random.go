@@ -1,0 +1,42 @@
+package sim
+
+import "math/rand/v2"
+
+// A purpose is what random numbers are drawn for. Each draw is a function of
+// the seed, the purpose and an id, not of what was drawn before: job k asks the
+// same of every model (common random numbers), and one more fork does not shift
+// the jobs after it.
+type purpose uint64
+
+const (
+	forJob     purpose = iota + 1 // by job
+	forBoot                       // by process, and so on
+	forFork                       // fork and start of the child
+	forOneTime                    // the one-time work, and the first job's penalty
+	forExit                       // exit and reap
+)
+
+// A source draws numbers. It allocates nothing.
+type source struct {
+	seed uint64
+	pcg  rand.PCG
+}
+
+// begin starts the numbers for one thing that needs some.
+func (s *source) begin(p purpose, id uint64) {
+	// Neighbouring seeds are far apart after mixing, and PCG's two halves do
+	// not move together.
+	high := mix(s.seed + uint64(p)*0x9e3779b97f4a7c15)
+	s.pcg.Seed(high, mix(high^id))
+}
+
+// mix is the finalizer of SplitMix64 (Steele, Lea and Flood 2014).
+func mix(x uint64) uint64 {
+	x += 0x9e3779b97f4a7c15
+	x = (x ^ x>>30) * 0xbf58476d1ce4e5b9
+	x = (x ^ x>>27) * 0x94d049bb133111eb
+	return x ^ x>>31
+}
+
+// unit is uniform in [0, 1).
+func (s *source) unit() float64 { return float64(s.pcg.Uint64()>>11) * 0x1p-53 }

@@ -1,0 +1,87 @@
+package sim
+
+// A server is Redis: one thread, on the same cores as everything else.
+type server struct{ thread station }
+
+// A client has Redis do something, one request at a time, and is told when it
+// is done. It is a machine: nobody's coroutine waits for it.
+type client struct {
+	actor *actor
+	host  *Host
+	done  func()
+	phase phase
+	cost  int64 // of the server's CPU
+	trip  int64
+}
+
+type phase uint8
+
+const (
+	idle     phase = iota
+	awaiting       // for the server's thread
+	served         // by it
+	under          // way: the answer is
+)
+
+func newClient(h *Host, done func()) client {
+	return client{host: h, done: done, actor: &actor{}}
+}
+
+// request asks for n jobs to be read or settled, each at a cost.
+func (c *client) request(each *Dist, n int) {
+	h := c.host
+	if c.actor.fire == nil {
+		c.actor.fire = c.fire
+	}
+	h.used.commands++
+	h.random.begin(forJob, ^uint64(h.used.commands))
+	c.cost = h.profile.Redis.Command.draw(&h.random)
+	c.trip = h.profile.Redis.RoundTrip.draw(&h.random)
+	if each.kind == constant {
+		c.cost += nanos(float64(n) * each.a)
+	} else {
+		for range n {
+			c.cost = min(c.cost+each.draw(&h.random), maxNS)
+		}
+	}
+	c.phase = awaiting
+	if s := &h.server.thread; s.free > 0 {
+		s.free--
+		c.fire()
+	} else {
+		s.queue.push(c.actor)
+	}
+}
+
+// fire goes on to the next phase.
+func (c *client) fire() {
+	h := c.host
+	if h.dead {
+		return
+	}
+	switch c.phase {
+	case awaiting:
+		c.phase = served
+		if c.cost > 0 {
+			c.actor.place = computing
+			h.seq++
+			h.cpu.add(c.actor, h.now, c.cost, h.seq)
+			return
+		}
+		fallthrough
+	case served:
+		h.used.redis = h.used.redis.Add(split(c.cost, h.profile.Redis.System))
+		h.server.thread.leave(&h.engine)
+		c.phase = under
+		if c.trip > 0 {
+			c.actor.place = sleeping
+			h.schedule(c.actor, later(h.now, c.trip), wakeUp)
+			return
+		}
+		fallthrough
+	case under:
+		c.phase = idle
+		c.done()
+	case idle:
+	}
+}

@@ -1,0 +1,105 @@
+package sim
+
+import (
+	"bytes"
+	"fmt"
+	"runtime"
+	"strconv"
+	"sync/atomic"
+	"time"
+)
+
+// An executor must block only in methods of its host. Two things catch one that
+// does not: a watchdog in real time, which gives up on a slot that has not come
+// back for long, and a look at which goroutine calls.
+
+// A StuckError says that the executor did not come back to its host.
+type StuckError struct {
+	Model string
+	Slot  int // whose code does not come back
+	After time.Duration
+}
+
+func (e *StuckError) Error() string {
+	return fmt.Sprintf("model %s, slot %d: has not called its Host for %v of real time: an executor must block only in"+
+		" methods of its Host and its processes, with no channels, locks or sleeps of its own", e.Model, e.Slot, e.After)
+}
+
+// A StrangerError says that the executor called its host from a goroutine of
+// its own.
+type StrangerError struct{ Model string }
+
+func (e *StrangerError) Error() string {
+	return fmt.Sprintf("model %s calls its Host from a goroutine of its own: an executor runs side by side only what it"+
+		" gives to Host.Parallel", e.Model)
+}
+
+// stranger is the first call from a goroutine that is none of the slots'.
+type stranger struct{ seen atomic.Pointer[StrangerError] }
+
+// check is called first in every method of the host and its processes that an
+// executor calls. It fails if it is not the slot whose turn it is that calls.
+func (h *Host) check() error {
+	a := h.current
+	if a == nil {
+		return h.intruder()
+	}
+	// Asking the runtime takes many microseconds, so it is done for the first
+	// calls of each slot, and ever more rarely after that; more often where the
+	// executor is most likely to have started goroutines: before any Parallel.
+	look := a.calls < 16 || a.calls&(a.calls-1) == 0
+	if a.slot.root {
+		look = look || a.calls < 64 || a.calls&1023 == 0
+	}
+	if look && thisGoroutine() != a.owner {
+		return h.intruder()
+	}
+	a.calls++
+	if h.lost.Load() {
+		h.kill()
+	}
+	return nil
+}
+
+func (h *Host) intruder() error {
+	err := &StrangerError{h.round.Model}
+	h.stranger.seen.CompareAndSwap(nil, err)
+	return err
+}
+
+// goroutine is the number that stack traces give a goroutine.
+type goroutine uint64
+
+func thisGoroutine() goroutine {
+	var buf [64]byte
+	text := buf[:runtime.Stack(buf[:], false)] // "goroutine 18 [running]:..."
+	text = bytes.TrimPrefix(text, []byte("goroutine "))
+	if i := bytes.IndexByte(text, ' '); i > 0 {
+		text = text[:i]
+	}
+	n, _ := strconv.ParseUint(string(text), 10, 64) // 0 for all, should the form change: then nobody is a stranger
+	return goroutine(n)
+}
+
+// watch waits for done, or until the executor's code has not come back for
+// longer than patience. It reports the slot in the second case.
+func (h *Host) watch(done <-chan struct{}, patience time.Duration) (slot int, stuck bool) {
+	tick := time.NewTicker(max(patience/8, time.Millisecond))
+	defer tick.Stop()
+	last, since := h.pulse.Load(), time.Now()
+	for {
+		select {
+		case <-done:
+			return 0, false
+		case <-tick.C:
+		}
+		pulse := h.pulse.Load()
+		switch {
+		case pulse != last || h.outside.Load() > 0:
+			last, since = pulse, time.Now()
+		case time.Since(since) >= patience:
+			h.lost.Store(true)
+			return max(int(pulse&(1<<slotBits-1))-1, 0), true
+		}
+	}
+}
