@@ -34,7 +34,7 @@ test: deps ## Run the tests
 
 .PHONY: race
 race: deps ## Run the tests with the race detector, in random order
-	$(GO_TEST) -race -shuffle=on -timeout=30m $(PKGS)
+	$(GO_TEST) -race -short -shuffle=on -timeout=30m $(PKGS)
 
 .PHONY: fuzz
 fuzz: deps ## Run each fuzz test for FUZZTIME=10s
