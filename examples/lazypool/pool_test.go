@@ -22,9 +22,10 @@ func TestMain(m *testing.M) {
 func TestConformance(t *testing.T) {
 	simulated := simtest.Machine{Cores: 2, Profile: sim.Profile{
 		Version: sim.ProfileVersion, Name: "light jobs",
-		Boot: sim.Boot{CPU: sim.Constant(200)},
-		Fork: sim.Fork{Base: sim.Constant(1)},
-		Jobs: []sim.Class{{Weight: 1, CPU: sim.Constant(2)}},
+		Boot:   sim.Boot{CPU: sim.Constant(200)},
+		Fork:   sim.Fork{Base: sim.Constant(1)},
+		Memory: sim.Memory{BootedMB: 20, PageKB: 4},
+		Jobs:   []sim.Class{{Weight: 1, CPU: sim.Constant(2)}},
 	}}
 	machines := map[string]modelstest.Machine{"live": livetest.New(t), "simulated": simulated}
 	for name, m := range machines {
