@@ -41,7 +41,7 @@ func simulate(rounds, jobs, workers, keep int, policies ...policy) *runner.Analy
 	a.Summary.Spec = record.Spec{
 		Jobs: jobs, Workers: workers, Rounds: rounds, Workload: "record_event", Runtime: "python", Arrivals: "burst",
 	}
-	a.Summary.Environment = record.Environment{Cores: 2, ForkPrimitive: "os.fork() of CPython 3.11"}
+	a.Summary.Environment = record.Environment{Cores: 2, ForkPrimitive: "os.fork of a Python template, copy-on-write"}
 	for _, p := range policies {
 		s := runner.Series{Model: p.name}
 		a.Summary.Spec.Models = append(a.Summary.Spec.Models, record.Model{Name: p.name})
@@ -176,7 +176,7 @@ func (p policy) summarise(s *runner.Series, latencies []float64, jobs int) runne
 	m := runner.ModelSummary{
 		Model: p.name, Rounds: len(s.Rounds), StartupS: 0.7, Throughput: about(median(rates)),
 		Phases:    runner.Phases{Fork: p.fork, FirstJobPenalty: new(p.penalty), Run: p.run, Exit: p.exit},
-		Memory:    runner.Memory{PeakPSS: p.memory * 1.04, USSPerWorker: 9},
+		Memory:    runner.Memory{PeakPSS: new(p.memory * 1.04), USSPerWorker: new(9.0)},
 		Processes: processes,
 		Jobs:      runner.Jobs{Enqueued: jobs, Settled: jobs, Done: jobs},
 	}

@@ -93,7 +93,7 @@ var analyses = sync.OnceValue(func() map[string]*runner.Analysis {
 			m := &a.Summary.Models[i]
 			m.Throughput = runner.Interval{Median: 1.23e6, Low: new(1.2e6), High: new(1.3e6)}
 			m.Jobs = runner.Jobs{Enqueued: 750e6, Settled: 750e6, Failed: 12_345_678}
-			m.Memory.PeakPSS = 1.5e6
+			m.Memory.PeakPSS = new(1.5e6)
 			for j := range a.Series[i].Rounds {
 				r := &a.Series[i].Rounds[j]
 				r.Measure.Settled = 250_000_000
@@ -166,7 +166,7 @@ func fill64(a *runner.Analysis, v float64) {
 			UserS: v, SystemS: v,
 			Latency: runner.Quantiles{P50: v, P95: v, P99: v, Max: v},
 			Phases:  runner.Phases{Fork: v, FirstJobPenalty: &v, Run: v, Exit: v},
-			Memory:  runner.Memory{PeakPSS: v, USSPerWorker: v},
+			Memory:  runner.Memory{PeakPSS: &v, USSPerWorker: &v},
 		}
 		for j := range a.Series[i].Latency {
 			if j%2 == 0 {

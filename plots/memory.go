@@ -38,8 +38,8 @@ func memoryChart(a *runner.Analysis) chart {
 		}
 		l := line{model: clean(m.Model), style: styleOf(i)}
 		l.points, l.band = merge(curves)
-		if p := m.Memory.PeakPSS; finite(p) && p > 0 {
-			l.detail = "peak " + number(p) + " MB"
+		if p := m.Memory.PeakPSS; p != nil && finite(*p) && *p > 0 {
+			l.detail = "peak " + number(*p) + " MB"
 		}
 		if len(l.band) > 0 {
 			lc.bands = "lowest to highest round"

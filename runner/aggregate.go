@@ -226,7 +226,7 @@ type roundState struct {
 	last     time.Duration                // the last job's settling
 
 	processes int
-	warmed    bool // a process was warmed
+	warmed    bool // a booted process was warmed
 	reforked  bool // a process forked children after running jobs
 	faults    int64
 
@@ -317,7 +317,7 @@ func (r *roundState) addJob(j *record.Job) {
 
 func (r *roundState) addProcess(p *record.Process) {
 	r.processes++
-	r.warmed = r.warmed || p.Warmed
+	r.warmed = r.warmed || p.Warmed && p.Role == record.RoleParent
 	r.reforked = r.reforked || p.Refork
 	r.checkProcess(p)
 	if r.keep {

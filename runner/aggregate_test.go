@@ -97,8 +97,8 @@ func TestSummaryByHand(t *testing.T) {
 			Run:             4,        // the only later job
 			Exit:            2,        // of 3, 1 and 2
 		},
-		Memory:       runner.Memory{PeakPSS: 50, USSPerWorker: 9},
-		FaultsPerJob: 150, CommandsPerJob: 2.5, Processes: 4,
+		Memory:       runner.Memory{PeakPSS: new(50.0), USSPerWorker: new(9.0)},
+		FaultsPerJob: 150, CommandsPerJob: new(2.5), Processes: 4,
 		ResidualPercent: new(0.5),
 		Jobs:            runner.Jobs{Enqueued: 4, Settled: 4, Done: 4},
 	}
@@ -164,7 +164,7 @@ func TestMediansOverRounds(t *testing.T) {
 	wantComparisons := []runner.Comparison{
 		{Metric: "throughput", A: "a", B: "b", Ratio: 2, Low: new(2.0), High: new(2.0), P: new(0.0)},
 		{Metric: "cpu_ms_per_job", A: "a", B: "b", Ratio: 1, Low: new(1.0), High: new(1.0), P: new(1.0)},
-		{Metric: "latency_p95", A: "a", B: "b", Ratio: 0.5, Low: new(0.5), High: new(0.5), P: new(0.0)},
+		{Metric: "p95", A: "a", B: "b", Ratio: 0.5, Low: new(0.5), High: new(0.5), P: new(0.0)},
 	}
 	if diff := cmp.Diff(wantComparisons, a.Summary.Comparisons,
 		cmp.Comparer(func(a, b float64) bool { return math.Abs(a-b) < 1e-3 })); diff != "" {
@@ -382,7 +382,7 @@ func TestLateSample(t *testing.T) {
 	if err := a.Write(&record.Sample{Model: "prefork", PSS: 500e6}); err != nil {
 		t.Fatal(err)
 	}
-	if got := a.Analysis().Summary.Models[0].Memory.PeakPSS; got != 500 {
+	if got := *a.Analysis().Summary.Models[0].Memory.PeakPSS; got != 500 {
 		t.Errorf("peak %v MB, want 500", got)
 	}
 }

@@ -75,7 +75,7 @@ func TestBoundedMemory(t *testing.T) {
 		}
 		peak, last = max(peak, sample.PSS), sample.AtNS
 	}
-	if got := analysis.Summary.Models[0].Memory.PeakPSS; float64(peak)/1e6 != got {
+	if got := *analysis.Summary.Models[0].Memory.PeakPSS; float64(peak)/1e6 != got {
 		t.Errorf("the samples' peak is %v MB, the summary's %v", float64(peak)/1e6, got)
 	}
 	for i, p := range s.Latency[1:] {

@@ -206,7 +206,7 @@ func TestWarnings(t *testing.T) {
 			"one round gives no interval and no p-value"},
 		{"two rounds", func(h *record.Header) { h.Spec.Rounds = 2 }, nil,
 			"2 rounds give very wide intervals; try --rounds=3"},
-		{"miniredis", func(h *record.Header) { h.Environment.Redis = "miniredis 2.40.0" }, nil,
+		{"miniredis", func(h *record.Header) { h.Environment.Redis = "miniredis v2.40.0 (private)" }, nil,
 			"the jobs went through miniredis"},
 		{"all failed", nil, fail(models.Failed, "Traceback\n  File x\nModuleNotFoundError: No module named 'app'\n"),
 			"forkperjob and hybrid: every job failed, so the times are those of failing: ModuleNotFoundError: No module named 'app'"},
@@ -293,6 +293,21 @@ func TestWarningsThatDoNotApply(t *testing.T) {
 				t.Errorf("warnings %q", s.Warnings)
 			}
 		})
+	}
+}
+
+// The warning is about any model that warms its parent, whatever its name.
+func TestColdParentOfAnyName(t *testing.T) {
+	own := hybrid
+	own.name = "nursery"
+	run := newSynthetic(200, 3, forkperjob, own)
+	run.header.Spec.Warm = nil
+	s := summarize(t, run, nil)
+	if !contains(s.Warnings, "nursery: its parent did nothing before the forks") || len(s.Warnings) != 1 {
+		t.Errorf("warnings %q", s.Warnings)
+	}
+	if s.Models[0].WarmParent || !s.Models[1].WarmParent {
+		t.Errorf("warm parents: forkperjob %t, nursery %t", s.Models[0].WarmParent, s.Models[1].WarmParent)
 	}
 }
 

@@ -53,7 +53,7 @@ func analyze(t *testing.T, s *synthetic) *runner.Analysis {
 func troubled() *synthetic {
 	s := newSynthetic(60, 2, forkperjob, hybrid)
 	s.header.Spec.Warm = nil
-	s.header.Environment.Redis = "miniredis (a stand-in)"
+	s.header.Environment.Redis = "miniredis v2.40.0 (private)"
 	s.each = func(lines []record.Line, m *record.Round) []record.Line {
 		for _, l := range lines {
 			j, ok := l.(*record.Job)

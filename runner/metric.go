@@ -3,6 +3,7 @@ package runner
 import (
 	"cmp"
 	"slices"
+	"strings"
 )
 
 // A unit is what a metric is measured in.
@@ -61,10 +62,10 @@ func metrics() []metric {
 		maybe("first_job_penalty", unitMilli, func(m *ModelSummary) *float64 { return m.Phases.FirstJobPenalty }),
 		of("run", unitMilli, func(m *ModelSummary) float64 { return m.Phases.Run }),
 		of("exit", unitMilli, func(m *ModelSummary) float64 { return m.Phases.Exit }),
-		of("peak_pss", unitMB, func(m *ModelSummary) float64 { return m.Memory.PeakPSS }),
-		of("uss_per_worker", unitMB, func(m *ModelSummary) float64 { return m.Memory.USSPerWorker }),
+		maybe("peak_pss", unitMB, func(m *ModelSummary) *float64 { return m.Memory.PeakPSS }),
+		maybe("uss_per_worker", unitMB, func(m *ModelSummary) *float64 { return m.Memory.USSPerWorker }),
 		of("faults_per_job", unitCount, func(m *ModelSummary) float64 { return m.FaultsPerJob }),
-		of("redis_commands_per_job", unitCount, func(m *ModelSummary) float64 { return m.CommandsPerJob }),
+		maybe("redis_commands_per_job", unitCount, func(m *ModelSummary) *float64 { return m.CommandsPerJob }),
 		of("processes", unitCount, func(m *ModelSummary) float64 { return float64(m.Processes) }),
 		maybe("cgroup_residual_percent", unitPercent, func(m *ModelSummary) *float64 { return m.ResidualPercent }),
 		of("contaminated_rounds", unitCount, func(m *ModelSummary) float64 { return float64(m.Contaminated) }),
@@ -108,6 +109,7 @@ func metricNamed(name string) (metric, bool) {
 
 // closest is the name most like the given one, or "" if none is much like it.
 func closest(name string, names []string) string {
+	name = strings.ToLower(name)
 	best := slices.MinFunc(names, func(a, b string) int {
 		return cmp.Compare(distance(name, a), distance(name, b))
 	})
@@ -117,23 +119,26 @@ func closest(name string, names []string) string {
 	return best
 }
 
-// distance is how many single-character edits make b of a (Levenshtein).
+// distance is the number of bytes to insert, delete, replace or swap with their
+// neighbour to make b of a (optimal string alignment).
 func distance(a, b string) int {
-	row := make([]int, len(b)+1)
-	for j := range row {
-		row[j] = j
+	before, last, row := make([]int, len(b)+1), make([]int, len(b)+1), make([]int, len(b)+1)
+	for j := range last {
+		last[j] = j
 	}
 	for i := range len(a) {
-		diagonal := row[0]
 		row[0] = i + 1
 		for j := range len(b) {
-			change := diagonal
+			replace := last[j]
 			if a[i] != b[j] {
-				change++
+				replace++
 			}
-			diagonal = row[j+1]
-			row[j+1] = min(change, row[j]+1, row[j+1]+1)
+			row[j+1] = min(replace, last[j+1]+1, row[j]+1)
+			if i > 0 && j > 0 && a[i] == b[j-1] && a[i-1] == b[j] {
+				row[j+1] = min(row[j+1], before[j-1]+1)
+			}
 		}
+		before, last, row = last, row, before
 	}
-	return row[len(b)]
+	return last[len(b)]
 }

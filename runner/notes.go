@@ -19,9 +19,6 @@ const (
 	maxNotes        = 40   // of Errors, and of Warnings
 )
 
-// hybridName is the model whose parent is meant to be warm.
-const hybridName = "hybrid"
-
 // impossible is the checks that the rounds did not pass.
 func (a *Aggregator) impossible() []string {
 	var n notes
@@ -195,18 +192,22 @@ func (n *notes) aboutCPU(m *modelState, s *ModelSummary) {
 	}
 }
 
-// aboutWarming tells a hybrid that is none: a parent that did nothing before its
-// forks. Where the first jobs turned out to cost no more than later ones, there
-// was nothing to do.
+// aboutWarming tells of a parent that was warmed, but with nothing to do: nobody
+// said what. Where the first jobs turned out to cost no more than later ones,
+// there was nothing to say.
 func (n *notes) aboutWarming(m *modelState, s *ModelSummary, spec *record.Spec) {
-	if m.spec.Name != hybridName || s.Rounds == 0 || m.reforks() {
+	switch {
+	case s.Rounds == 0 || !s.WarmParent || namesWarming(spec) || m.reforks():
+		return
+	case s.Phases.FirstJobPenalty != nil && !s.repeatsWork():
 		return
 	}
-	warmed := slices.ContainsFunc(m.rounds, func(r *roundState) bool { return r.warmed })
-	if (warmed && namesWarming(spec)) || (s.Phases.FirstJobPenalty != nil && !s.repeatsWork()) {
-		return
-	}
-	n.add(m, "its parent did nothing before the forks, so they are as cold as those of forkperjob: name the one-time work with --warm=MODULE:FUNCTION, or let --refork find it")
+	n.add(m, "its parent did nothing before the forks, so they are as cold as those of forkperjob: name the one-time work with --warm=MODULE:FUNCTION, or let hybrid's --refork find it")
+}
+
+// warmed reports whether the model warms the processes that it forks from.
+func (m *modelState) warmed() bool {
+	return slices.ContainsFunc(m.rounds, func(r *roundState) bool { return r.warmed })
 }
 
 // reforks reports whether children that have run jobs become parents.

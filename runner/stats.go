@@ -30,6 +30,14 @@ func median(xs []float64) float64 {
 	return s[len(s)/2]
 }
 
+// medianIfAny is the median of xs, or nil if there are none.
+func medianIfAny(xs []float64) *float64 {
+	if len(xs) == 0 {
+		return nil
+	}
+	return new(median(xs))
+}
+
 // interval is the median of xs, a value for each round, with its 95 % confidence
 // interval:
 //

@@ -97,19 +97,21 @@ func (m *modelState) summary(allLater *dist) ModelSummary {
 		FaultsPerJob: mid(func(r *roundState) float64 {
 			return float64(r.faults) / float64(r.measure.Settled)
 		}),
-		CommandsPerJob: mid(func(r *roundState) float64 {
-			return float64(r.measure.RedisCommands) / float64(r.measure.Settled)
-		}),
-		Processes: int(mid(func(r *roundState) float64 { return float64(r.processes) })),
-		Jobs:      m.jobs(),
+		Processes:  int(mid(func(r *roundState) float64 { return float64(r.processes) })),
+		WarmParent: m.warmed(),
+		Jobs:       m.jobs(),
 	}
-	var uss, residual []float64
+	var peak int64
+	var uss, commands, residual []float64
 	for _, r := range rounds {
-		s.Memory.PeakPSS = max(s.Memory.PeakPSS, float64(r.samples.peak)/1e6)
+		peak = max(peak, r.samples.peak)
 		for _, sample := range r.samples.kept {
 			if sample.ChildUSS > 0 {
 				uss = append(uss, float64(sample.ChildUSS)/1e6)
 			}
+		}
+		if n := r.measure.RedisCommands; n > 0 {
+			commands = append(commands, float64(n)/float64(r.measure.Settled))
 		}
 		if share, ok := r.residual(); ok {
 			residual = append(residual, 100*share)
@@ -118,11 +120,12 @@ func (m *modelState) summary(allLater *dist) ModelSummary {
 			s.Contaminated++
 		}
 	}
-	s.Memory.USSPerWorker = median(uss)
-	if len(residual) > 0 {
-		percent := median(residual)
-		s.ResidualPercent = &percent
+	if peak > 0 {
+		s.Memory.PeakPSS = new(float64(peak) / 1e6)
 	}
+	s.Memory.USSPerWorker = medianIfAny(uss)
+	s.CommandsPerJob = medianIfAny(commands)
+	s.ResidualPercent = medianIfAny(residual)
 	return s
 }
 
@@ -215,11 +218,11 @@ func (m *modelState) series() Series {
 	return s
 }
 
-// The metrics that models are compared in.
+// The metrics that models are compared in, by their names in [Metrics].
 const (
 	MetricThroughput = "throughput"
 	MetricCPU        = "cpu_ms_per_job"
-	MetricLatency    = "latency_p95"
+	MetricLatency    = "p95"
 )
 
 // compareAll compares each model with each one after it, in the rounds that

@@ -38,9 +38,12 @@ type ModelSummary struct {
 	Phases     Phases    `json:"phases_ms"`
 	Memory     Memory    `json:"memory_mb"`
 
-	FaultsPerJob   float64 `json:"faults_per_job"` // minor faults of the children
-	CommandsPerJob float64 `json:"redis_commands_per_job"`
-	Processes      int     `json:"processes"` // made in one round, median
+	// WarmParent says that a booted process was warmed before it forked.
+	WarmParent   bool    `json:"warm_parent"`
+	FaultsPerJob float64 `json:"faults_per_job"` // minor faults of the children
+	// CommandsPerJob is null where the server could not tell.
+	CommandsPerJob *float64 `json:"redis_commands_per_job"`
+	Processes      int      `json:"processes"` // made in one round, median
 	// ResidualPercent is what the cgroup saw and wait4 did not, in percent of
 	// the cgroup's total; null where no cgroup could be made.
 	ResidualPercent *float64 `json:"cgroup_residual_percent"`
@@ -56,12 +59,13 @@ type Interval struct {
 	High   *float64 `json:"high"`
 }
 
-// CPU is processor time per job, in milliseconds. Children, Supervisor and Redis
-// add up to their own medians' sum, which may differ from Median by rounding.
+// CPU is processor time per job, in milliseconds. Each number is the median of
+// its own values over the rounds, and Median that of the rounds' sums: Children,
+// Supervisor and Redis need not add up to it exactly. Children includes Parents.
 type CPU struct {
 	Interval
 	Children   float64 `json:"children"` // the model's processes: the forked and the booted
-	Parents    float64 `json:"parents"`  // of which the booted ones: fork and reap
+	Parents    float64 `json:"parents"`  // of Children, the booted ones: fork and reap
 	Supervisor float64 `json:"supervisor"`
 	Redis      float64 `json:"redis"`
 }
@@ -90,10 +94,11 @@ type Phases struct {
 	Exit float64 `json:"exit"` // from a process's last job to its being reaped
 }
 
-// Memory of a model's processes, in megabytes (1e6 bytes).
+// Memory of a model's processes, in megabytes (1e6 bytes). It is sampled: null is
+// what no sample saw.
 type Memory struct {
-	PeakPSS      float64 `json:"peak_pss"`       // of the whole tree, largest sample of any round
-	USSPerWorker float64 `json:"uss_per_worker"` // private memory of a child, median sample
+	PeakPSS      *float64 `json:"peak_pss"`       // of the whole tree, largest sample of any round
+	USSPerWorker *float64 `json:"uss_per_worker"` // private memory of a child, median sample
 }
 
 // Jobs counts what became of the jobs. Settled counts each job once, whatever
@@ -114,7 +119,7 @@ type Jobs struct {
 // round. P is the p-value of "there is no difference". Low, High and P are null
 // where there are too few rounds.
 type Comparison struct {
-	Metric string   `json:"metric"` // "throughput", "cpu_ms_per_job" or "latency_p95"
+	Metric string   `json:"metric"` // "throughput", "cpu_ms_per_job" or "p95"
 	A      string   `json:"a"`
 	B      string   `json:"b"`
 	Ratio  float64  `json:"ratio"`

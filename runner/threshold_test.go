@@ -41,6 +41,8 @@ func TestParseThresholdErrors(t *testing.T) {
 		"p95=50":               "has no < or >",
 		"p95>":                 "a metric is missing",
 		">50ms":                "a metric is missing",
+		"P95>50ms":             `unknown metric "P95": did you mean p95?`,
+		"xeti<5":               `unknown metric "xeti": did you mean exit?`,
 		"p94>50ms":             `unknown metric "p94": did you mean p95?`,
 		"prefork.troughput<5":  `unknown metric "troughput": did you mean throughput?`,
 		"beauty<5":             `unknown metric "beauty"; known are startup_s, elapsed_s, throughput, `,

@@ -11,8 +11,8 @@ import (
 
 // When first jobs are said to repeat one-time work.
 const (
-	repeatedLeast = 0.5  // ms that the first job costs over a later one
-	repeatedShare = 0.25 // of a later job's time
+	repeatedLeast = 1.0  // ms that the first job costs over a later one
+	repeatedShare = 0.20 // of that first job's way through its process
 	repeatedOften = 0.05 // processes per job
 )
 
@@ -175,64 +175,89 @@ func (c Comparison) inverse() Comparison {
 // repeatsWork reports whether the model does one-time work again and again.
 func (m *ModelSummary) repeatsWork() bool {
 	p := m.Phases.FirstJobPenalty
-	return p != nil && large(*p, m.Phases.Run) && m.processesPerJob() >= repeatedOften
+	return p != nil && m.material(*p) && m.processesPerJob() >= repeatedOften
 }
 
-// large reports whether extra is worth a sentence on top of a job's time.
-func large(extra, run float64) bool { return extra >= repeatedLeast && extra >= repeatedShare*run }
+// material reports whether a part of a process's first job is worth a sentence.
+// A first job always costs a little more than a later one: it copies the pages
+// that it writes to.
+func (m *ModelSummary) material(part float64) bool {
+	whole := m.Phases.Fork + m.firstJob() + m.Phases.Exit
+	return part >= repeatedLeast && part >= repeatedShare*whole
+}
+
+// firstJob is what the first job of a process takes, in milliseconds.
+func (m *ModelSummary) firstJob() float64 {
+	if p := m.Phases.FirstJobPenalty; p != nil {
+		return m.Phases.Run + *p
+	}
+	return m.Phases.Run
+}
 
 func (m *ModelSummary) processesPerJob() float64 {
 	return min(1, float64(m.Processes*m.Rounds)/float64(max(m.Jobs.Settled, 1)))
 }
 
+func (m *ModelSummary) repeatedPerJob() float64 {
+	return *m.Phases.FirstJobPenalty * m.processesPerJob()
+}
+
 // repeated names the one-time work that forks repeat, and says what to do.
 func repeated(spec *record.Spec, ms []ModelSummary) string {
-	var worst, hybrid *ModelSummary
+	var worst *ModelSummary
 	for i := range ms {
-		m := &ms[i]
-		if m.Model == hybridName {
-			hybrid = m
-		}
-		if m.repeatsWork() && (worst == nil || m.repeatedPerJob() > worst.repeatedPerJob()) {
+		if m := &ms[i]; m.repeatsWork() && (worst == nil || m.repeatedPerJob() > worst.repeatedPerJob()) {
 			worst = m
 		}
 	}
+	warm := warmest(ms)
 	if worst == nil {
-		return inherited(ms, hybrid)
+		return inherited(ms, warm)
 	}
 	penalty := *worst.Phases.FirstJobPenalty
-	if worst == hybrid && namesWarming(spec) {
-		return fmt.Sprintf("the first job of each hybrid process still costs %s ms more than a later one: pages copied, and what the warm-up does not reach",
-			number(penalty))
+	if worst.WarmParent && namesWarming(spec) {
+		return fmt.Sprintf("the first job of each %s process still costs %s ms more than a later one: pages copied, and what the warm-up does not reach",
+			worst.Model, number(penalty))
 	}
 	text := fmt.Sprintf("the first job of each %s process costs %s ms more than a later one: one-time work that every fork repeats, unless it is hoisted into the parent",
 		worst.Model, number(penalty))
 	switch {
-	case hybrid == nil:
+	case warm == nil:
 		return text + " (--model=hybrid)"
-	case hybrid.Phases.FirstJobPenalty != nil && *hybrid.Phases.FirstJobPenalty >= penalty/2:
-		return text + ", which hybrid does not do yet: name it with --warm=MODULE:FUNCTION"
+	case warm.Phases.FirstJobPenalty == nil: // it may or may not be
+		return text
+	case *warm.Phases.FirstJobPenalty >= penalty/2:
+		return text + ", which " + warm.Model + " does not do yet: name it with --warm=MODULE:FUNCTION"
 	}
-	return text + ", as in hybrid"
+	return text + ", as in " + warm.Model
 }
 
 // namesWarming reports whether it is known what a parent can do up front.
 func namesWarming(spec *record.Spec) bool { return len(spec.Warm) > 0 || spec.Runtime != "python" }
 
-func (m *ModelSummary) repeatedPerJob() float64 {
-	return *m.Phases.FirstJobPenalty * m.processesPerJob()
+// warmest is the model with a warm parent that spares its first jobs the most, or
+// nil if there is no such model.
+func warmest(ms []ModelSummary) *ModelSummary {
+	var best *ModelSummary
+	for i := range ms {
+		if m := &ms[i]; m.WarmParent && (best == nil || m.firstJob() < best.firstJob()) {
+			best = m
+		}
+	}
+	return best
 }
 
 // inherited is the finding where no process ran a second job to compare with:
 // what jobs are spared in forks of a warm parent.
-func inherited(ms []ModelSummary, hybrid *ModelSummary) string {
-	if hybrid == nil || hybrid.Phases.FirstJobPenalty != nil {
+func inherited(ms []ModelSummary, warm *ModelSummary) string {
+	if warm == nil || warm.Phases.FirstJobPenalty != nil {
 		return ""
 	}
-	for _, m := range ms {
-		if spared := m.Phases.Run - hybrid.Phases.Run; m.Model != hybridName && large(spared, hybrid.Phases.Run) {
-			return fmt.Sprintf("a job runs %s ms less in a fork of hybrid's warm parent than in one of %s: one-time work that every fork repeats, unless it is hoisted into the parent, as in hybrid",
-				number(spared), m.Model)
+	for i := range ms {
+		m := &ms[i]
+		if spared := m.Phases.Run - warm.Phases.Run; !m.WarmParent && m.material(spared) {
+			return fmt.Sprintf("a job runs %s ms less in a fork of %s's warm parent than in one of %s: one-time work that every fork repeats, unless it is hoisted into the parent, as in %s",
+				number(spared), warm.Model, m.Model, warm.Model)
 		}
 	}
 	return ""

@@ -3,6 +3,7 @@ package runner_test
 import (
 	"strings"
 	"testing"
+	"time"
 
 	"forkbench/models"
 	"forkbench/record"
@@ -11,9 +12,9 @@ import (
 func TestVerdict(t *testing.T) {
 	named := func(b behaviour, name string) behaviour { b.name = name; return b }
 	cold := hybrid
-	cold.warm = false
+	cold.unreached = cold.oneTime
 	leftover := hybrid
-	leftover.warm, leftover.oneTime = false, 5*ms
+	leftover.unreached = 5 * ms
 	light := prefork // nothing lazy in its jobs
 	light.oneTime = 100 * µs
 	slower := named(light, "slower")
@@ -52,6 +53,12 @@ func TestVerdict(t *testing.T) {
 			"prefork ran #× [#, #] the jobs per second of hybrid; the first job of each hybrid process still costs # ms more than a later one: pages copied, and what the warm-up does not reach."},
 		{"with the fork that repeats all", newSynthetic(200, 3, prefork, forkperjob, leftover), nil,
 			"prefork ran #× [#, #] the jobs per second of forkperjob and #× [#, #] those of hybrid; the first job of each forkperjob process costs # ms more than a later one: one-time work that every fork repeats, unless it is hoisted into the parent, as in hybrid."},
+		{"a warm parent of the user's own", newSynthetic(200, 3, prefork, forkperjob, named(hybrid, "nursery")), nil,
+			"prefork ran #× [#, #] the jobs per second of forkperjob and #× [#, #] those of nursery; the first job of each forkperjob process costs # ms more than a later one: one-time work that every fork repeats, unless it is hoisted into the parent, as in nursery."},
+		{"of two warm parents, the better", newSynthetic(200, 3, prefork, cold, named(hybrid, "nursery")), nil,
+			"prefork ran #× [#, #] the jobs per second of hybrid and #× [#, #] those of nursery; the first job of each hybrid process still costs # ms more than a later one: pages copied, and what the warm-up does not reach."},
+		{"its own, with no later jobs", newSynthetic(200, 3, forkperjob, named(hybrid, "nursery")), nil,
+			"nursery ran #× [#, #] the jobs per second of forkperjob; a job runs # ms less in a fork of nursery's warm parent than in one of forkperjob: one-time work that every fork repeats, unless it is hoisted into the parent, as in nursery."},
 		{"no later jobs", newSynthetic(200, 3, forkperjob, hybrid), nil,
 			"hybrid ran #× [#, #] the jobs per second of forkperjob; a job runs # ms less in a fork of hybrid's warm parent than in one of forkperjob: one-time work that every fork repeats, unless it is hoisted into the parent, as in hybrid."},
 		{"five models", newSynthetic(200, 3, light, slower, named(slower, "slow too"), named(forkperjob, "last"), named(light, "a")), nil,
@@ -104,6 +111,39 @@ func matches(text, pattern string) bool {
 			return false
 		}
 		text = text[n:]
+	}
+}
+
+// What a first job costs over a later one is a finding only where it matters: the
+// first writes of any fork copy pages.
+func TestRepeatedWorkIsMaterial(t *testing.T) {
+	for _, c := range []struct {
+		name         string
+		run, oneTime time.Duration
+		found        bool
+	}{
+		{"no-op", 20 * µs, 300 * µs, false},
+		{"of a short job, just below a millisecond", 20 * µs, 900 * µs, false},
+		{"of a short job, above", 20 * µs, 1100 * µs, true},
+		{"a small share", 10 * ms, 2 * ms, false},
+		{"a fifth", 10 * ms, 3500 * µs, true},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			models := []behaviour{prefork, forkperjob, hybrid}
+			for i := range models {
+				models[i].run, models[i].oneTime = c.run, c.oneTime
+			}
+			models[2].unreached = c.oneTime // nobody named anything
+			run := newSynthetic(200, 3, models...)
+			run.header.Spec.Warm = nil
+			s := summarize(t, run, nil)
+			if found := strings.Contains(s.Verdict, "one-time work that every fork repeats"); found != c.found {
+				t.Errorf("verdict %q", s.Verdict)
+			}
+			if warned := contains(s.Warnings, "its parent did nothing before the forks"); warned != c.found || !c.found && len(s.Warnings) != 0 {
+				t.Errorf("warnings %q", s.Warnings)
+			}
+		})
 	}
 }
 
