@@ -11,10 +11,10 @@ import (
 
 // A window is what had been used at one moment: two of them enclose the work.
 type window struct {
-	at                time.Duration // CLOCK_MONOTONIC
-	children, parents time.Duration
-	supervisor        record.CPU
-	redis             stream.Stats
+	clocks
+	supervisor record.CPU
+	redis      stream.Stats
+	redisKnown bool
 }
 
 // serverPatience bounds the question after the Redis server's CPU.
@@ -31,11 +31,10 @@ func (h *Host) window() window {
 		} else if !stats.CPUKnown {
 			h.warn("the Redis server does not tell its CPU: the part of Redis is missing in the totals")
 		}
-		w.redis = stats
+		w.redis, w.redisKnown = stats, err == nil
 	}
 	w.supervisor = ownCPU()
-	w.children, w.parents = h.clocks()
-	w.at = monotonic()
+	w.clocks = h.clocks()
 	return w
 }
 
@@ -47,7 +46,8 @@ func (h *Host) beginWork() {
 
 // endWork is called by the gate when the last slot has no job any more.
 func (h *Host) endWork() {
-	h.finish = h.window()
+	w := h.window()
+	h.finish = &w
 	h.noise.End()
 }
 
@@ -83,15 +83,18 @@ func (h *Host) summary(ctx context.Context, cause error) *record.Round {
 	r.WorkNS = end - zero
 	r.ShutdownNS = max(h.gone-end, 0)
 
-	b, f := h.begin, h.finish
-	if f.at == 0 {
-		f = b // cancelled before any slot came out of Jobs
+	b, f := h.begin, h.begin
+	if h.finish != nil { // else cancelled before any slot came out of Jobs
+		f = *h.finish
 	}
+	b.clocks, f.clocks = b.settled(), f.settled()
 	r.Children = split(f.children-b.children, h.reaped.children, record.CPU{})
 	r.Parents = split(f.parents-b.parents, h.reaped.parents, h.startup)
 	r.Supervisor = f.supervisor.Sub(b.supervisor)
-	r.Redis = f.redis.CPU.Sub(b.redis.CPU)
-	r.RedisCommands = f.redis.Commands - b.redis.Commands
+	if b.redisKnown && f.redisKnown {
+		r.Redis = f.redis.CPU.Sub(b.redis.CPU)
+		r.RedisCommands = f.redis.Commands - b.redis.Commands
+	}
 	own := f.children - b.children + f.parents - b.parents + r.Supervisor.Total()
 	if h.m.Server != nil && h.m.Server.Private() {
 		own += r.Redis.Total() // a server of the user's may run on another machine

@@ -59,6 +59,8 @@ func TestFaultyJobs(t *testing.T) {
 		{"leaves a thread", `{"do":"thread"}`, models.Done, "", 0},
 		{"prints a lot", `{"do":"print","size":50000000}`, models.Done, "", 0},
 		{"changes directory", `{"do":"chdir"}`, models.Done, "", 0},
+		{"forks, then dies", `{"do":"orphan"}`, models.Crashed, "signal: killed", 1},
+		{"result is not a number", `{"do":"nan"}`, models.Failed, "not JSON", 0},
 		{"result is not JSON", `{"do":"notjson"}`, models.Failed, "returned a set that is not JSON", 0},
 		{"result is huge", `{"do":"done","size":2000000}`, models.Failed, "the limit is 1048576", 0},
 		{"result is large", `{"do":"done","size":1000000}`, models.Done, "", 0},

@@ -21,8 +21,8 @@ import (
 // runs have started (told by an environment variable that every one of them
 // inherits), and removes the private directory and the cgroups.
 //
-// Processes also end by themselves when their host is gone; the guard is for
-// those that cannot: a hung job, whose template was killed as well, a Redis
+// Processes also end by themselves when their host is gone, even if the guard was
+// killed with it; the guard is for those that cannot: a hung job, whose template was killed as well, a Redis
 // server, a daemon that a job left behind.
 type Guard struct {
 	run    string
@@ -125,8 +125,11 @@ func (g *Guard) Cgroup() string {
 
 // Close removes what the guard would have removed, and ends it.
 func (g *Guard) Close() error {
-	_, err := g.pipe.Write([]byte{'.'}) // an orderly end: nothing left to do
-	err = errors.Join(err, g.pipe.Close(), g.cmd.Wait(), os.Unsetenv(markVar))
+	// An orderly end: nothing left to do. If somebody has killed the guard, there
+	// is nobody to tell.
+	_, _ = g.pipe.Write([]byte{'.'})
+	_, _ = g.pipe.Close(), g.cmd.Wait()
+	err := os.Unsetenv(markVar)
 	g.clean()
 	return err
 }

@@ -32,9 +32,10 @@ type Host struct {
 	cgroup *cgroup
 	waits  sync.WaitGroup // one for each spawned process and each output
 
-	noise         conditions.NoiseMeter
-	begin, finish window        // around the work
-	gone          time.Duration // when the last process was
+	noise  conditions.NoiseMeter
+	begin  window        // when work began
+	finish *window       // when it ended; nil before
+	gone   time.Duration // when the last process was
 
 	mu        sync.Mutex
 	lastID    int
@@ -222,6 +223,9 @@ func (h *Host) account(p *process, e exit) {
 	minor, major := e.minor-p.faults, e.major-p.major
 	p.mu.Unlock()
 
+	if p.end == 0 || p.end > e.at {
+		p.end = e.at
+	}
 	r := record.Process{
 		Model: h.r.Model, Round: h.r.Number,
 		ID: p.id, Role: p.role, Slot: p.slot, PID: p.pid,
@@ -236,6 +240,7 @@ func (h *Host) account(p *process, e exit) {
 	}
 
 	h.mu.Lock()
+	p.spent = own.Total()
 	if i := slices.Index(h.processes, p); i >= 0 {
 		h.processes = slices.Delete(h.processes, i, i+1)
 	}
@@ -258,8 +263,14 @@ func (h *Host) account(p *process, e exit) {
 // write puts a process's record on the round's clock, whose zero is the start of
 // work, and passes it on.
 func (h *Host) write(r record.Process) {
+	zero := h.gate.zero
+	if zero == 0 {
+		zero = h.born // work never began
+	}
 	for _, t := range []*time.Duration{&r.ForkNS, &r.ReadyNS, &r.EndNS, &r.ReapNS} {
-		*t -= h.gate.zero
+		if *t != 0 { // a boot that failed was never ready
+			*t -= zero
+		}
 	}
 	if err := h.r.Sink.Write(&r); err != nil {
 		h.fail(fmt.Errorf("write a record: %w", err))
@@ -277,23 +288,51 @@ func (h *Host) flushMade() {
 	}
 }
 
-// clocks is the CPU that the round's processes have used so far, the dead and
-// the living.
-func (h *Host) clocks() (children, parents time.Duration) {
+// A clocks is the CPU that the round's processes had used at one moment, the
+// dead and the living.
+type clocks struct {
+	children, parents time.Duration
+	// Those that had been waited for and whose account was still on its way.
+	// They are in the sums with what was last seen of them.
+	between []between
+}
+
+type between struct {
+	*process
+	seen time.Duration
+}
+
+func (h *Host) clocks() clocks {
 	h.mu.Lock()
 	defer h.mu.Unlock()
-	children, parents = h.reaped.children.Total(), h.reaped.parents.Total()
+	c := clocks{children: h.reaped.children.Total(), parents: h.reaped.parents.Total()}
 	for _, p := range h.processes {
-		used, err := cpuOf(p.pid)
-		switch {
-		case err != nil: // reaped a moment ago; its account is on the way
-		case p.role == roleChild:
-			children += used
-		default:
-			parents += used
+		if used, err := cpuOf(p.pid); err == nil {
+			p.seen = used
+		} else {
+			c.between = append(c.between, between{p, p.seen})
 		}
+		c.add(p, p.seen)
 	}
-	return children, parents
+	return c
+}
+
+func (c *clocks) add(p *process, used time.Duration) {
+	if p.role == roleChild {
+		c.children += used
+	} else {
+		c.parents += used
+	}
+}
+
+// settled is the clocks after all accounts have come in: what had been waited for
+// had used all that it ever would.
+func (c clocks) settled() clocks {
+	for _, b := range c.between {
+		c.add(b.process, b.spent-b.seen)
+	}
+	c.between = nil
+	return c
 }
 
 const (

@@ -79,10 +79,10 @@ func (m Machine) withDefaults() *Machine {
 // complete in any case; the error says why the executor could not go on, and
 // stands in the record too. A job's failure is not an error.
 func (m *Machine) Run(ctx context.Context, e models.Executor, r Round) (*record.Round, error) {
-	h := newHost(m.withDefaults(), r)
-	if err := unix.Prctl(unix.PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0); err != nil {
-		return nil, fmt.Errorf("become the reaper of orphans: %w", err)
+	if err := adoptOrphans(); err != nil {
+		return nil, err
 	}
+	h := newHost(m.withDefaults(), r)
 	h.cgroup = m.Guard.cgroup(fmt.Sprintf("%s-%d", r.Model, r.Number))
 	defer h.cgroup.remove()
 
@@ -91,6 +91,15 @@ func (m *Machine) Run(ctx context.Context, e models.Executor, r Round) (*record.
 	done := h.summary(ctx, err)
 	done.Strays = strays
 	return done, err
+}
+
+// adoptOrphans has the kernel give this program the children of its processes
+// that die.
+func adoptOrphans() error {
+	if err := unix.Prctl(unix.PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0); err != nil {
+		return fmt.Errorf("become the reaper of orphans: %w", err)
+	}
+	return nil
 }
 
 func newHost(m *Machine, r Round) *Host {
@@ -118,6 +127,10 @@ func (h *Host) execute(ctx context.Context, e models.Executor) error {
 	})
 	serving.Go(func() error {
 		h.settle.flush(ctx)
+		return nil
+	})
+	serving.Go(func() error {
+		h.stopStartup(exec)
 		return nil
 	})
 	sampled := make(chan struct{})
@@ -156,6 +169,20 @@ func (h *Host) execute(ctx context.Context, e models.Executor) error {
 	return err
 }
 
+// stopStartup ends the round if it is to be stopped before work has begun: there
+// is nothing to finish.
+func (h *Host) stopStartup(ctx context.Context) {
+	select {
+	case <-h.r.Stop:
+		if !h.gate.isOpen() {
+			h.fail(errInterrupted)
+			h.killAll()
+		}
+	case <-h.gate.open:
+	case <-ctx.Done():
+	}
+}
+
 // ignoreCancelled drops an error that only says that the context had ended.
 func ignoreCancelled(err error) error {
 	if errors.Is(err, context.Canceled) {
@@ -191,6 +218,9 @@ func (m *Machine) Check(ctx context.Context) (Application, error) {
 	if err := m.Runtime.check(m.Workload); err != nil {
 		return Application{}, err
 	}
+	if err := adoptOrphans(); err != nil {
+		return Application{}, err
+	}
 	probe := &prober{}
 	r := Round{Model: "check", Sink: discard{}}
 	h := newHost(m.withDefaults(), r)
@@ -216,6 +246,7 @@ func (h *Host) probe(ctx context.Context, to *prober) error {
 		o.close()
 	}
 	h.waits.Wait()
+	h.sweep()
 	if ctx.Err() != nil {
 		err = errInterrupted
 	}

@@ -64,6 +64,8 @@ type process struct {
 	reaping sync.Mutex
 	last    exit
 
+	seen, spent time.Duration // its CPU when last looked at, and in the end; guarded by host.mu
+
 	// Stamps of CLOCK_MONOTONIC.
 	forkBegan, ready, end time.Duration
 	warming               time.Duration // a span
@@ -211,6 +213,8 @@ func (p *process) Run(_ context.Context, job workload.Job) models.Outcome {
 	switch {
 	case done.status == models.Failed:
 		o.Detail = string(done.detail)
+	case len(done.detail) > 0 && !json.Valid(done.detail):
+		o.Status, o.Detail = models.Failed, "its result is not JSON"
 	case len(done.detail) > 0:
 		o.Result = append([]byte(nil), done.detail...)
 	}

@@ -2,9 +2,7 @@ package live
 
 import (
 	"context"
-	"errors"
 	"fmt"
-	"os"
 	"slices"
 	"syscall"
 	"time"
@@ -54,6 +52,7 @@ func (p *process) kill() {
 	case <-p.own.exited:
 	default:
 		_ = unix.Kill(-p.pid, unix.SIGKILL)
+		_ = unix.Kill(p.pid, unix.SIGKILL) // it may have left its group
 	}
 }
 
@@ -103,18 +102,17 @@ func (p *process) waitOwn(grace time.Duration) exit {
 
 // waitForked has the maker wait for the process.
 func (p *process) waitForked(grace time.Duration) exit {
-	w := func() *waiter { return &waiter{answers: kindReaped, pid: p.pid} }
-	r := p.maker.ask(w(), grace, func(b []byte) []byte { return appendReap(b, p.pid) })
-	if errors.Is(r.err, os.ErrDeadlineExceeded) {
-		p.kill()
-		r = p.maker.ask(w(), p.host.m.BootTimeout, nil)
-	}
+	timer := time.AfterFunc(grace, p.kill)
+	defer timer.Stop()
+	w := &waiter{answers: kindReaped, pid: p.pid}
+	r := p.maker.ask(w, grace+p.host.m.BootTimeout, func(b []byte) []byte { return appendReap(b, p.pid) })
 	if r.err != nil {
 		return p.waitOrphan()
 	}
 	reaped, err := parseReaped(r.body)
 	if err != nil || reaped.status == -1 {
-		p.host.warn("the application waited for child %d itself: its CPU is booked on its parent", p.pid)
+		p.host.warn("the application waited for its template's children itself, or ignores SIGCHLD: " +
+			"their CPU is missing, or booked on their parent")
 		return exit{at: monotonic()}
 	}
 	e := exit{
@@ -141,15 +139,19 @@ func (p *process) booked(e exit) {
 func (p *process) waitOrphan() exit {
 	p.kill()
 	if p.maker.own != nil {
-		_ = unix.Kill(-p.maker.pid, unix.SIGKILL) // it did not answer: make sure that it is dead
+		p.maker.kill() // it did not answer: make sure that it is dead
 		<-p.maker.own.exited
 	}
 	var status unix.WaitStatus
 	var ru unix.Rusage
+	patience := time.Now().Add(p.host.m.Grace)
 	for {
 		pid, err := unix.Wait4(p.pid, &status, 0, &ru)
 		switch {
 		case err == unix.EINTR:
+			continue
+		case err == unix.ECHILD && p.maker.own == nil && time.Now().Before(patience):
+			time.Sleep(time.Millisecond) // the kernel is about to give it to us
 			continue
 		case err != nil || pid != p.pid:
 			return exit{at: monotonic()}

@@ -53,8 +53,8 @@ func (h *Host) sample(done <-chan struct{}) {
 // nothing to say when no process could be read.
 func (h *Host) look() (record.Sample, bool) {
 	s := record.Sample{Model: h.r.Model, Round: h.r.Number, AtNS: monotonic() - h.gate.zero}
-	children, parents := h.clocks()
-	s.CPUNS = children + parents
+	used := h.clocks()
+	s.CPUNS = used.children + used.parents
 
 	open := h.open()
 	var kids, read int64

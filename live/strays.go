@@ -54,14 +54,14 @@ func marked(mark string) ([]int, error) {
 // this program as the orphans' reaper, and returns how many were still alive.
 func (h *Host) sweep() int {
 	_, mark, _ := strings.Cut(h.mark(), "=")
-	count := 0
+	found := make(map[int]bool)
 	for range 100 {
 		left, err := marked(mark)
 		if err != nil || len(left) == 0 {
 			break
 		}
 		for _, pid := range left {
-			count++
+			found[pid] = true
 			_ = unix.Kill(pid, unix.SIGKILL)
 			h.reapOrphan(pid)
 		}
@@ -69,10 +69,10 @@ func (h *Host) sweep() int {
 	for _, pid := range h.zombies() {
 		h.reapOrphan(pid)
 	}
-	if count > 0 {
-		h.warn("jobs left %d processes behind: they were killed", count)
+	if len(found) > 0 {
+		h.warn("the application left %d processes behind: they were killed", len(found))
 	}
-	return count
+	return len(found)
 }
 
 // reapOrphan waits for a killed process if it is this program's to wait for.

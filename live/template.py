@@ -12,10 +12,10 @@ child touches is a copy.
 from __future__ import annotations
 
 import array
+import contextlib
 import gc
 import importlib
 import importlib.machinery
-import json
 import os
 import select
 import signal
@@ -26,6 +26,7 @@ import time
 import traceback
 from collections.abc import Callable, Sequence
 from importlib.abc import Loader, MetaPathFinder
+from json import dumps, loads
 from types import ModuleType
 from typing import Any, NoReturn, Union
 
@@ -122,6 +123,7 @@ class Application:
             for reference in self.warm:
                 resolve(reference)()
             self.warmed = True
+        keep_children()
         gc.collect()
         gc.freeze()
 
@@ -129,7 +131,7 @@ class Application:
 def call_of(payload: bytes) -> Call:
     """Parses a payload: an array is positional arguments, an object keyword arguments."""
     try:
-        value = json.loads(payload) if payload else []
+        value = loads(payload) if payload else []
     except (ValueError, RecursionError) as error:
         return error
     if isinstance(value, list):
@@ -149,7 +151,7 @@ def failure(error: BaseException) -> bytes:
 def encoded(result: object) -> bytes:
     """A job's return value as JSON."""
     try:
-        text = json.dumps(result).encode()
+        text = dumps(result, allow_nan=False).encode()
     except (TypeError, ValueError, RecursionError) as error:
         raise TypeError(
             f"the job returned a {type(result).__name__} that is not JSON ({error}):"
@@ -182,6 +184,12 @@ def usage() -> dict[str, int]:
     ticks = times.user + times.system
     user = int(total * times.user / ticks) if ticks else total
     return {"user_us": user, "system_us": total - user}
+
+
+def keep_children() -> None:
+    """Has the kernel keep dead children until they are waited for, whatever the application set."""
+    if signal.getsignal(signal.SIGCHLD) is signal.SIG_IGN:
+        signal.signal(signal.SIGCHLD, signal.SIG_DFL)
 
 
 class Channel:
@@ -252,6 +260,7 @@ class Process:
         self.application: Application  # set by boot
         self.life = 0  # jobs left before this process exits; 0 is for ever
         self.children: set[int] = set()  # forked and not reaped
+        self.forking = False  # in os.fork, called by us
         self.shared = False  # it has had several children at once: several slots use it
         self.ending: dict[int, int] = {}  # children to reap when they exit: pid to its pidfd
 
@@ -270,7 +279,7 @@ class Process:
             elif kind == 0x77:  # w
                 self.reply_ready(self.application.do_warm)
             elif kind == 0x62:  # b
-                self.reply_ready(lambda: self.boot(json.loads(body)))  # noqa: B023
+                self.reply_ready(lambda: self.boot(loads(body)))  # noqa: B023
             else:
                 raise ValueError(f"unknown message {chr(kind)!r} from the host")
 
@@ -280,6 +289,7 @@ class Process:
         if order["sources"]:
             sys.meta_path.insert(0, SourceImporter(order["sources"]))
         self.application = Application(order)
+        keep_children()
 
     def reply_ready(self, work: Callable[[], None]) -> None:
         """Does the work and says how it went; what it raises is the host's to report."""
@@ -295,7 +305,7 @@ class Process:
         answer.update(usage())
         answer["version"] = "{}.{}.{}".format(*sys.version_info[:3])
         answer["executable"] = sys.executable
-        self.channel.send(b"R", json.dumps(answer).encode())
+        self.channel.send(b"R", dumps(answer).encode())
 
     def run(self, job_id: int, call: Call) -> None:
         """Runs a job and reports it; exits with the last one of this process's life."""
@@ -329,21 +339,27 @@ class Process:
         """Makes a child. Returns in both: the child is this object from then on."""
         refusal = self.refusal()
         if refusal:
-            self.channel.send(b"F", FORKED.pack(0, 0, 0) + refusal.encode())
+            self.refuse(refusal)
             return
         life, fused = FORK.unpack_from(body)
         job = (JOB.unpack_from(body, 5)[0], call_of(body[13:])) if fused else None
-        ours, theirs = socket.socketpair()
+        try:
+            ours, theirs = socket.socketpair()
+        except OSError as error:
+            self.refuse(f"no socket for a child: {error.strerror} (limit of open files)")
+            return
         ours_fd, theirs_fd = ours.detach(), theirs.detach()
         began = time.monotonic_ns()
+        self.forking = True
         try:
             pid = os.fork()
         except OSError as error:
             os.close(ours_fd)
             os.close(theirs_fd)
-            text = f"fork failed: {error.strerror} (process limit or memory)"
-            self.channel.send(b"F", FORKED.pack(0, 0, 0) + text.encode())
+            self.refuse(f"fork failed: {error.strerror} (limit of processes, or memory)")
             return
+        finally:
+            self.forking = False
         if pid == 0:
             os.close(self.channel.fd)
             os.close(ours_fd)
@@ -360,6 +376,19 @@ class Process:
             self.channel.send_with_fd(b"F", FORKED.pack(pid, began, returned), ours_fd)
         finally:
             os.close(ours_fd)
+
+    def refuse(self, reason: str) -> None:
+        self.channel.send(b"F", FORKED.pack(0, 0, 0) + reason.encode())
+
+    def forget(self) -> None:
+        """Runs in every forked child. One that the application forked must not hold the socket:
+
+        the host takes its end for the end of this process.
+        """
+        if not self.forking:
+            with contextlib.suppress(OSError):  # a job may have closed it
+                os.close(self.channel.fd)
+            self.channel.fd = -1
 
     def become_child(self, life: int) -> None:
         self.pid = os.getpid()
@@ -394,7 +423,10 @@ class Process:
         if not self.shared:
             self.wait(pid, 0)
         elif not self.wait(pid, os.WNOHANG):
-            self.ending[pid] = os.pidfd_open(pid)
+            try:
+                self.ending[pid] = os.pidfd_open(pid)
+            except OSError:  # the limit of open files: wait after all
+                self.wait(pid, 0)
 
     def wait(self, pid: int, options: int) -> bool:
         try:
@@ -451,6 +483,7 @@ def main() -> NoReturn:
     os.close(4)  # this file
     sys.argv = ["forkbench"]
     process = Process(Channel(3))
+    os.register_at_fork(after_in_child=process.forget)
     try:
         process.serve()
     except HostGone:

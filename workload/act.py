@@ -103,6 +103,19 @@ def stray(seconds: float = 600) -> int:
     return pid
 
 
+def orphan(seconds: float = 600) -> None:
+    """Fork a process that sleeps and holds what it inherited, and die."""
+    if os.fork() == 0:
+        time.sleep(seconds)  # not for ever, in case nobody finds it
+        os._exit(0)
+    os.kill(os.getpid(), signal.SIGKILL)
+
+
+def nan() -> float:
+    """Return what JSON has no number for."""
+    return float("nan")
+
+
 def thread(seconds: float = 600) -> int:
     """Leave a thread running, and return how many there are."""
     threading.Thread(target=time.sleep, args=(seconds,), name="left-behind", daemon=True).start()
@@ -151,6 +164,8 @@ _ACTIONS: dict[str, Callable[..., Any]] = {
     "closefd": closefd,
     "fork": fork,
     "stray": stray,
+    "orphan": orphan,
+    "nan": nan,
     "thread": thread,
     "pid": pid,
     "print": output,

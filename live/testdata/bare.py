@@ -10,6 +10,7 @@ what the template imports, so that both fork the same.
 from __future__ import annotations
 
 import array  # noqa: F401
+import contextlib  # noqa: F401
 import gc  # noqa: F401
 import importlib.abc
 import importlib.machinery  # noqa: F401
