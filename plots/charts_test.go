@@ -159,6 +159,9 @@ func TestMemoryNumbers(t *testing.T) {
 	diff(t, "first band", band{0, 10, 90}, bands[0])
 	diff(t, "last band", band{1000, 10, 40}, bands[len(bands)-1])
 
+	if pts, bands := merge([][]xy{{{1, 10}}, {{2, 20}}}); len(pts) != 0 || len(bands) != 0 {
+		t.Errorf("curves with nothing in common: %v, %v", pts, bands)
+	}
 	pts, bands = merge([][]xy{{{0, 10}, {1000, 10}}})
 	diff(t, "one round", []xy{{0, 10}, {1000, 10}}, pts)
 	diff(t, "band of one round", 0, len(bands))

@@ -33,7 +33,7 @@ type line struct {
 	model  string
 	detail string // added to the name on the line
 	style  modelStyle
-	points []xy
+	points []xy   // may be empty: then nothing is drawn, and the name is not placed
 	band   []band // around the line; may be empty
 	marks  []xy   // glyphs on the line
 }
@@ -187,9 +187,9 @@ func (lc *lineChart) draw(c draw.Canvas) {
 			lc.lines[i].style.glyph.draw(f.Canvas, f.point(m.x, m.y), 3.4, lc.lines[i].style.color, white)
 		}
 	}
-	for i, p := range lc.placed {
+	for _, p := range lc.placed {
 		t := strong
-		t.color = inkOf(lc.lines[i].style.color)
+		t.color = inkOf(lc.lines[p.path].style.color)
 		at := p.box.Min.Add(c.Min)
 		ground := white
 		ground.A = 0xc8

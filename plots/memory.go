@@ -19,8 +19,10 @@ func memoryPlot() Plot {
 
 func memoryChart(a *runner.Analysis) chart {
 	const why = "no memory sample was taken (a run may be over before the first one)"
+	const apart = "its rounds have too few memory samples to be drawn as one line"
 	lc := &lineChart{}
 	var lengths []float64
+	few := false
 	for i := range a.Summary.Models {
 		m := &a.Summary.Models[i]
 		rounds := roundsOf(a, i)
@@ -38,6 +40,11 @@ func memoryChart(a *runner.Analysis) chart {
 		}
 		l := line{model: clean(m.Model), style: styleOf(i)}
 		l.points, l.band = merge(curves)
+		if len(l.points) == 0 {
+			lc.remarks = missing(lc.remarks, m.Model, apart)
+			few = true
+			continue
+		}
 		if p := m.Memory.PeakPSS; p != nil && finite(*p) && *p > 0 {
 			l.detail = "peak " + number(*p) + " MB"
 		}
@@ -48,6 +55,9 @@ func memoryChart(a *runner.Analysis) chart {
 		lengths = append(lengths, math.Max(median(ends), 1e-3))
 	}
 	if len(lc.lines) == 0 {
+		if few {
+			return noData(apart)
+		}
 		return noData(why)
 	}
 	lc.setTime(lengths)

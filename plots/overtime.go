@@ -72,7 +72,8 @@ func (l *line) from(x float64) {
 }
 
 // merge is the median of the curves and their range, on a grid of times from
-// where at least half of them have begun to where half of them have ended.
+// where at least half of them have begun to where half of them have ended. It is
+// empty where no curve reaches there: two curves of a point each, say.
 func merge(curves [][]xy) ([]xy, []band) {
 	if len(curves) == 1 {
 		return thin(slices.Clone(curves[0]), maxPoints), nil

@@ -6,8 +6,9 @@ import (
 	"gonum.org/v1/plot/vg"
 )
 
-// A label is a text with its place.
+// A label is a text with its place, beside the path of an index.
 type label struct {
+	path int
 	text string
 	box  vg.Rectangle
 }
@@ -16,16 +17,19 @@ const labelPad = vg.Length(1.5)
 
 // placeLabels puts a name beside each path within area, so that no name lies
 // on a path or on another name, and none is nearer to another path than to its
-// own. The i-th obstacle belongs to the i-th path, whose name may lie on it. It
-// returns nil if there is no room for all names.
+// own. The i-th obstacle belongs to the i-th path, whose name may lie on it. A path
+// without points gets no label. It returns nil if there is no room for all names.
 func placeLabels(area vg.Rectangle, paths, obstacles [][]vg.Point, names []string, t textStyle) []label {
 	placed := make([]label, 0, len(names))
 	for i, name := range names {
+		if len(paths[i]) == 0 {
+			continue
+		}
 		best, ok := bestPlace(area, paths, obstacles, i, t.width(name)+2*labelPad, t.size+2*labelPad, placed)
 		if !ok {
 			return nil
 		}
-		placed = append(placed, label{name, best})
+		placed = append(placed, label{i, name, best})
 	}
 	return placed
 }
@@ -85,8 +89,12 @@ func beside(pt vg.Point, w, h, d vg.Length, side int) vg.Rectangle {
 	return vg.Rectangle{Min: at, Max: at.Add(vg.Point{X: w, Y: h})}
 }
 
-// pointAlong is the point at a share of a path's length.
+// pointAlong is the point at a share of a path's length, or the origin if the
+// path has no points.
 func pointAlong(path []vg.Point, share float64) vg.Point {
+	if len(path) == 0 {
+		return vg.Point{}
+	}
 	var total float64
 	for i := 1; i < len(path); i++ {
 		total += dist(path[i-1], path[i])

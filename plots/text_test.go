@@ -185,3 +185,19 @@ func TestPlaceLabels(t *testing.T) {
 		t.Errorf("there is no room, yet %v", got)
 	}
 }
+
+// A line without points has no place for its name, and takes none from others.
+func TestPlaceLabelsOfEmptyPaths(t *testing.T) {
+	area := vg.Rectangle{Max: vg.Point{X: 400, Y: 200}}
+	flat := []vg.Point{{X: 0, Y: 100}, {X: 400, Y: 100}}
+	got := placeLabels(area, [][]vg.Point{nil, flat, {}}, nil, []string{"none", "flat", "empty"}, strong)
+	if len(got) != 1 || got[0].path != 1 || got[0].text != "flat" {
+		t.Errorf("labels %v, want only that of path 1", got)
+	}
+	if got := placeLabels(area, [][]vg.Point{nil}, nil, []string{"none"}, strong); got == nil || len(got) != 0 {
+		t.Errorf("labels %v: no path is no lack of room", got)
+	}
+	if got := pointAlong(nil, 0.5); got != (vg.Point{}) {
+		t.Errorf("along nothing: %v", got)
+	}
+}

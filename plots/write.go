@@ -11,23 +11,57 @@ import (
 	"forkbench/runner"
 )
 
+// A defect is a panic in the drawing of one plot. The other plots can still be
+// drawn.
+type defect struct {
+	plot  string
+	value any
+}
+
+var _ error = (*defect)(nil)
+
+func (d *defect) Error() string {
+	return fmt.Sprintf("the plot %q cannot be drawn from these records, which is a defect of this program: %v", d.plot, d.value)
+}
+
 // Write draws every plot of a into dir, which must exist, in each format. It
 // returns the names of the files it has written, without dir, in reading order;
 // after an error, of those that are complete. Files of the same names are
 // replaced, each in one step: no file is ever half written.
+//
+// A file that cannot be written ends it. A plot whose drawing panics does not:
+// the others are written, and the error names that plot.
 func Write(dir string, a *runner.Analysis) ([]string, error) {
-	var names []string
-	for _, p := range All() {
+	return write(dir, All(), a)
+}
+
+func write(dir string, plots []Plot, a *runner.Analysis) (names []string, err error) {
+	var defects []error
+	for _, p := range plots {
 		for _, f := range Formats() {
 			name := p.Name + "." + string(f)
-			err := writeFile(filepath.Join(dir, name), func(w io.Writer) error { return p.Draw(w, f, a) })
+			err := writeFile(filepath.Join(dir, name), func(w io.Writer) error { return p.try(w, f, a) })
+			if _, ok := errors.AsType[*defect](err); ok {
+				defects = append(defects, err)
+				break // the other formats draw the same
+			}
 			if err != nil {
-				return names, err
+				return names, errors.Join(append(defects, err)...)
 			}
 			names = append(names, name)
 		}
 	}
-	return names, nil
+	return names, errors.Join(defects...)
+}
+
+// try is Draw, with a panic as an error.
+func (p Plot) try(w io.Writer, f Format, a *runner.Analysis) (err error) {
+	defer func() {
+		if v := recover(); v != nil {
+			err = &defect{p.Name, v}
+		}
+	}()
+	return p.Draw(w, f, a)
 }
 
 // writeFile makes the file path hold what write writes, or leaves it as it was.

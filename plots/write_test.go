@@ -11,6 +11,8 @@ import (
 	"strings"
 	"syscall"
 	"testing"
+
+	"forkbench/runner"
 )
 
 func listing(t *testing.T, dir string) []string {
@@ -82,6 +84,45 @@ func TestWriteErrors(t *testing.T) {
 		diff(t, c.name+": written", c.written, names)
 	}
 	diff(t, "left behind", []string{"throughput.png", "throughput.svg"}, listing(t, occupied))
+}
+
+// TestWriteDespiteDefect wants all plots but the one that panics, and its name.
+func TestWriteDespiteDefect(t *testing.T) {
+	plots := All()
+	plots[1].build = func(*runner.Analysis) chart {
+		var path []int
+		return noData(strings.Repeat("x", path[len(path)-1]))
+	}
+	dir := t.TempDir()
+	names, err := write(dir, plots, threeModels())
+	d, ok := errors.AsType[*defect](err)
+	if !ok || d.plot != plots[1].Name {
+		t.Fatalf("got %v, want a defect of %s", err, plots[1].Name)
+	}
+	for _, want := range []string{`"` + plots[1].Name + `"`, "index out of range [-1]"} {
+		if !strings.Contains(err.Error(), want) || strings.Contains(err.Error(), "\n") {
+			t.Errorf("%q: want %s in it, on one line", err, want)
+		}
+	}
+	var want []string
+	for i, p := range plots {
+		if i != 1 {
+			want = append(want, p.Name+".svg", p.Name+".png")
+		}
+	}
+	diff(t, "names", want, names)
+	diff(t, "files", len(want), len(listing(t, dir)))
+
+	// A file that cannot be written ends it; the defect before it is told too.
+	occupied := t.TempDir()
+	if err := os.Mkdir(filepath.Join(occupied, plots[2].Name+".svg"), 0o755); err != nil {
+		t.Fatal(err)
+	}
+	names, err = write(occupied, plots, threeModels())
+	if _, ok := errors.AsType[*defect](err); !ok || !errors.Is(err, syscall.EEXIST) {
+		t.Errorf("got %v, want the defect and %v", err, syscall.EEXIST)
+	}
+	diff(t, "names", want[:2], names)
 }
 
 // TestWriteFileKeepsOld wants a failed write to leave the old file and nothing

@@ -184,6 +184,9 @@ func (m *modelState) close(r *roundState, l *record.Round, h *record.Header) {
 	r.measure.Warnings = slices.Clone(l.Warnings)
 	r.p95 = r.dists.latency.quantile(0.95)
 	r.broken = r.check(&h.Spec, &h.Environment)
+	if !r.ended() {
+		r.blunders.forget(oddProcess) // see check
+	}
 	m.blunders.merge(&r.blunders)
 	switch {
 	case r.counts():

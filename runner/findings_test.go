@@ -144,6 +144,50 @@ func TestSanityChecks(t *testing.T) {
 	}
 }
 
+// A round that was cut short cannot satisfy the checks of its clocks, but its
+// jobs must add up all the same.
+func TestChecksOfRoundsCutShort(t *testing.T) {
+	clocks := map[string]change{
+		"negative CPU":          round(func(m *record.Round) { m.Children.User = -time.Hour }),
+		"more CPU than cores":   round(func(m *record.Round) { m.Children.User = time.Hour }),
+		"negative phase":        round(func(m *record.Round) { m.ShutdownNS = -ms }),
+		"no time":               round(func(m *record.Round) { m.WorkNS = 0 }),
+		"Little's law":          round(func(m *record.Round) { m.WorkNS /= 2 }),
+		"a process backwards":   process(9, func(p *record.Process) { p.ReadyNS, p.EndNS, p.ReapNS = p.ForkNS-ms, p.ForkNS-ms, p.ForkNS-2*ms }),
+		"a job before its fork": process(9, func(p *record.Process) { p.ForkNS += 20 * ms; p.ReadyNS = 0 }),
+	}
+	counts := map[string]change{
+		"1 of 200 jobs lost":    round(func(m *record.Round) { m.Lost, m.Settled = 1, 199 }),
+		"are accounted for":     round(func(m *record.Round) { m.NotRun = 3 }),
+		"settled more than":     round(func(m *record.Round) { m.Duplicated = 3 }),
+		"times run backwards":   job(7, func(j *record.Job) { j.SettledNS = j.FinishedNS - ms }),
+		"before work began":     job(7, func(j *record.Job) { j.DequeuedNS = -3 * ms }),
+		"on record, but the st": round(func(m *record.Round) { m.Settled, m.NotRun = 199, 1 }),
+	}
+	for end, cut := range map[string]func(*record.Round){
+		"interrupted":     func(m *record.Round) { m.Interrupted = true },
+		"could not go on": func(m *record.Round) { m.Error = "boom" },
+	} {
+		errors := func(c change) []string {
+			s := summarize(t, newSynthetic(200, 1, forkperjob), func(lines []record.Line, m *record.Round) []record.Line {
+				cut(m)
+				return c(lines, m)
+			})
+			return slices.DeleteFunc(s.Errors, func(text string) bool { return text == "forkperjob could not go on in round 1: boom" })
+		}
+		for name, c := range clocks {
+			if got := errors(c); len(got) != 0 {
+				t.Errorf("%s, %s: errors %q", end, name, got)
+			}
+		}
+		for want, c := range counts {
+			if got := errors(c); !contains(got, want) {
+				t.Errorf("%s: errors %q, want %q", end, got, want)
+			}
+		}
+	}
+}
+
 func TestErrorsOfManyJobsAreOne(t *testing.T) {
 	s := summarize(t, newSynthetic(200, 2, prefork), everyJob(func(j *record.Job) { j.SettledNS = j.FinishedNS - time.Millisecond }))
 	if len(s.Errors) != 1 || !strings.Contains(s.Errors[0], "prefork: a job's times run backwards, 400 times (first in round 1, job 0: dequeued 0s, ") {

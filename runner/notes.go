@@ -45,7 +45,7 @@ func (a *Aggregator) stopped() []string {
 			}
 		}
 	}
-	return n.texts()
+	return n.join(" ")
 }
 
 // warnings is why the numbers in s should not be trusted.
@@ -247,11 +247,15 @@ func (n *notes) add(m *modelState, format string, args ...any) {
 	n.all = append(n.all, note{[]string{m.spec.Name}, text})
 }
 
-func (n *notes) texts() []string {
+// texts are the notes, each after the names of its models and a colon.
+func (n *notes) texts() []string { return n.join(": ") }
+
+// join is texts with something else than the colon.
+func (n *notes) join(separator string) []string {
 	var texts []string
 	for _, note := range n.all {
 		if note.models != nil {
-			note.text = list(note.models) + ": " + note.text
+			note.text = list(note.models) + separator + note.text
 		}
 		texts = append(texts, note.text)
 	}

@@ -59,6 +59,9 @@ func (b *blunders) merge(later *blunders) {
 	}
 }
 
+// forget drops those of a kind.
+func (b *blunders) forget(kind int) { clear(b[kind : kind+1]) }
+
 func (b *blunders) errors() []string {
 	var errs []string
 	for kind, k := range b {
@@ -107,7 +110,9 @@ func (r *roundState) checkBirth(id int, b birth) {
 }
 
 // check is what a closed round says that cannot be: jobs that do not add up, and
-// more work than its time, its workers and its cores allow.
+// more work than its time, its workers and its cores allow. A round that was cut
+// short has to add up only: its clocks were read whenever it ended, some of them
+// never, while its processes were still being ended.
 func (r *roundState) check(spec *record.Spec, env *record.Environment) []string {
 	var errs []string
 	fail := func(format string, args ...any) { errs = append(errs, fmt.Sprintf(format, args...)) }
@@ -133,6 +138,9 @@ func (r *roundState) check(spec *record.Spec, env *record.Environment) []string 
 	}
 	if m.Enqueued != spec.Jobs {
 		fail("%d jobs were asked for and %d enqueued", spec.Jobs, m.Enqueued)
+	}
+	if !r.ended() {
+		return errs
 	}
 	if m.StartupNS < 0 || m.WorkNS < 0 || m.ShutdownNS < 0 {
 		fail("a phase of the round has a negative length: start-up %v, work %v, shutdown %v", m.StartupNS, m.WorkNS, m.ShutdownNS)

@@ -24,7 +24,7 @@ func (a *Aggregator) Analysis() *Analysis {
 		Errors:      []string{},
 	}
 	if a.header == nil {
-		s.Verdict = verdict(&s, nil)
+		s.Verdict = verdict(&s, nil, nil)
 		return &Analysis{Summary: s}
 	}
 	s.Environment, s.Spec = a.header.Environment, a.header.Spec
@@ -52,10 +52,11 @@ func (a *Aggregator) Analysis() *Analysis {
 	if !s.Environment.Race {
 		s.Comparisons = append(s.Comparisons, compareAll(a.models)...)
 	}
-	impossible := a.impossible()
-	s.Errors = atMost(append(s.Errors, slices.Concat(impossible, a.stopped())...), maxNotes)
+	stopped, impossible := a.stopped(), a.impossible()
+	// What stopped a model comes first: the rest may follow from it.
+	s.Errors = atMost(append(s.Errors, slices.Concat(stopped, impossible)...), maxNotes)
 	s.Warnings = atMost(append(s.Warnings, a.warnings(&s)...), maxNotes)
-	s.Verdict = verdict(&s, impossible)
+	s.Verdict = verdict(&s, stopped, impossible)
 	analysis.Summary = s
 	return analysis
 }

@@ -17,31 +17,36 @@ const (
 )
 
 // verdict is what to take home, in one sentence. What is impossible in the
-// records comes first: then nothing else counts.
-func verdict(s *Summary, impossible []string) string {
+// records comes first, for then nothing else counts; before it what stopped a
+// model, which may be its cause.
+func verdict(s *Summary, stopped, impossible []string) string {
 	measured := slices.DeleteFunc(slices.Clone(s.Models), func(m ModelSummary) bool { return m.Rounds == 0 })
 	switch {
 	case s.Environment.Race:
 		return "No verdict: built with -race, this program measures the race detector; build it without."
+	case len(measured) == 0 && len(stopped) > 0:
+		return "No verdict: " + stopped[0] + "."
 	case len(impossible) > 0:
-		text := "Do not use these numbers: " + impossible[0]
-		if more := len(impossible) - 1; more > 0 {
+		why := slices.Concat(stopped, impossible)
+		text := "Do not use these numbers: " + why[0]
+		if more := len(why) - 1; more > 0 {
 			text += fmt.Sprintf(" (and %d more, see the errors)", more)
 		}
 		return text + "."
-	case len(measured) == 0 && len(s.Errors) > 0:
-		return "No verdict: " + s.Errors[0] + "."
 	case len(measured) == 0:
 		return "No verdict: no round was finished."
 	case !slices.ContainsFunc(measured, func(m ModelSummary) bool { return m.Jobs.Done > 0 }):
 		return "No verdict: not one job was done; the warnings say why."
 	}
 	h := headlineFor(s)
-	var text string
+	text, subjects := "", measured
 	if len(measured) == 1 {
 		text = h.alone(&measured[0])
 	} else {
-		text = h.compare(s, measured)
+		text, subjects = h.compare(s, measured)
+	}
+	if slices.ContainsFunc(subjects, func(m ModelSummary) bool { return 2*m.Contaminated > m.Rounds }) {
+		text += ", on a machine that was busy with other work"
 	}
 	if finding := repeated(&s.Spec, measured); finding != "" {
 		text += "; " + finding
@@ -101,10 +106,12 @@ func headlineFor(s *Summary) headline {
 // maxRivals bounds how many models the winner is compared with in a sentence.
 const maxRivals = 3
 
-// compare says how far the best model is ahead of the others, the last first.
-func (h headline) compare(s *Summary, ms []ModelSummary) string {
+// compare says how far the best model is ahead of the others, the last first, and
+// returns the models that this rests on.
+func (h headline) compare(s *Summary, ms []ModelSummary) (text string, subjects []ModelSummary) {
 	slices.SortStableFunc(ms, func(a, b ModelSummary) int { return h.best(&a, &b) })
 	best, rivals := ms[0].Model, ms[1:]
+	subjects = ms[:1:1]
 	if len(rivals) > maxRivals { // the runner-up and the last
 		rivals = []ModelSummary{rivals[0], rivals[len(rivals)-1]}
 	}
@@ -115,6 +122,7 @@ func (h headline) compare(s *Summary, ms []ModelSummary) string {
 		if !ok {
 			continue
 		}
+		subjects = append(subjects, rival)
 		value := number(c.Ratio) + "×" + bounds(c.Low, c.High)
 		switch {
 		case c.P != nil && *c.P >= alpha:
@@ -134,13 +142,14 @@ func (h headline) compare(s *Summary, ms []ModelSummary) string {
 		parts = append(parts, fmt.Sprintf("no difference in %s was found between %s and %s", h.what, best, list(same)))
 	}
 	if parts == nil {
+		subjects = ms
 		parts = append(parts, fmt.Sprintf("no two models share a round, so %s is only the best by median", best))
 	}
-	text := strings.Join(parts, "; ")
+	text = strings.Join(parts, "; ")
 	if unsure {
 		text += ", in one round, which may be chance"
 	}
-	return text
+	return text, subjects
 }
 
 // comparison is A against B, also where the Summary holds B against A.
@@ -178,6 +187,10 @@ func (m *ModelSummary) repeatsWork() bool {
 	return p != nil && m.material(*p) && m.processesPerJob() >= repeatedOften
 }
 
+// allContaminated reports whether no round of the model can be trusted with a
+// finding.
+func (m *ModelSummary) allContaminated() bool { return m.Contaminated == m.Rounds }
+
 // material reports whether a part of a process's first job is worth a sentence.
 // A first job always costs a little more than a later one: it copies the pages
 // that it writes to.
@@ -202,11 +215,13 @@ func (m *ModelSummary) repeatedPerJob() float64 {
 	return *m.Phases.FirstJobPenalty * m.processesPerJob()
 }
 
-// repeated names the one-time work that forks repeat, and says what to do.
+// repeated names the one-time work that forks repeat, and says what to do. What
+// was measured only while the machine did other work too is no finding: a first
+// job may have been slow for that.
 func repeated(spec *record.Spec, ms []ModelSummary) string {
 	var worst *ModelSummary
 	for i := range ms {
-		if m := &ms[i]; m.repeatsWork() && (worst == nil || m.repeatedPerJob() > worst.repeatedPerJob()) {
+		if m := &ms[i]; m.repeatsWork() && !m.allContaminated() && (worst == nil || m.repeatedPerJob() > worst.repeatedPerJob()) {
 			worst = m
 		}
 	}
@@ -224,7 +239,7 @@ func repeated(spec *record.Spec, ms []ModelSummary) string {
 	switch {
 	case warm == nil:
 		return text + " (--model=hybrid)"
-	case warm.Phases.FirstJobPenalty == nil: // it may or may not be
+	case warm.Phases.FirstJobPenalty == nil, warm.allContaminated(): // it may or may not be
 		return text
 	case *warm.Phases.FirstJobPenalty >= penalty/2:
 		return text + ", which " + warm.Model + " does not do yet: name it with --warm=MODULE:FUNCTION"
@@ -250,12 +265,12 @@ func warmest(ms []ModelSummary) *ModelSummary {
 // inherited is the finding where no process ran a second job to compare with:
 // what jobs are spared in forks of a warm parent.
 func inherited(ms []ModelSummary, warm *ModelSummary) string {
-	if warm == nil || warm.Phases.FirstJobPenalty != nil {
+	if warm == nil || warm.Phases.FirstJobPenalty != nil || warm.allContaminated() {
 		return ""
 	}
 	for i := range ms {
 		m := &ms[i]
-		if spared := m.Phases.Run - warm.Phases.Run; !m.WarmParent && m.material(spared) {
+		if spared := m.Phases.Run - warm.Phases.Run; !m.WarmParent && !m.allContaminated() && m.material(spared) {
 			return fmt.Sprintf("a job runs %s ms less in a fork of %s's warm parent than in one of %s: one-time work that every fork repeats, unless it is hoisted into the parent, as in %s",
 				number(spared), warm.Model, m.Model, warm.Model)
 		}

@@ -68,7 +68,7 @@ func TestVerdict(t *testing.T) {
 		{"nothing measured", newSynthetic(200, 1, prefork, hybrid), func(_ []record.Line, m *record.Round) []record.Line {
 			*m = record.Round{Model: m.Model, Enqueued: 200, NotRun: 200, Error: "python3: not found"}
 			return nil
-		}, "No verdict: prefork and hybrid: could not go on in round 1: python3: not found."},
+		}, "No verdict: prefork and hybrid could not go on in round 1: python3: not found."},
 		{"one model failed", newSynthetic(200, 3, slower, light, hybrid), func(lines []record.Line, m *record.Round) []record.Line {
 			if m.Model != "hybrid" {
 				return lines
@@ -85,6 +85,91 @@ func TestVerdict(t *testing.T) {
 				t.Errorf("verdict\n%s, want\n%s", got, c.want)
 			}
 		})
+	}
+}
+
+// What stopped a model is told before what its broken round leads to.
+func TestVerdictNamesTheCause(t *testing.T) {
+	for _, c := range []struct {
+		name   string
+		change func(m *record.Round)
+		want   string
+	}{
+		{"one round", func(m *record.Round) {
+			if m.Model == "forkperjob" && m.Round == 1 {
+				m.Lost, m.Settled, m.Error = 1, m.Settled-1, "the parent died: signal: killed"
+			}
+		}, "Do not use these numbers: forkperjob could not go on in round 2: the parent died: signal: killed (and # more, see the errors)."},
+		{"nothing measured", func(m *record.Round) {
+			*m = record.Round{Model: m.Model, Round: m.Round, Enqueued: 200, Lost: 200, Error: "boom"}
+		}, "No verdict: prefork and forkperjob could not go on in round 1: boom."},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			s := summarize(t, newSynthetic(200, 3, prefork, forkperjob), round(c.change))
+			if !matches(s.Verdict, c.want) {
+				t.Errorf("verdict\n%s, want\n%s", s.Verdict, c.want)
+			}
+			if !strings.Contains(s.Errors[0], "could not go on") || !contains(s.Errors, "jobs lost") {
+				t.Errorf("errors %q: want the cause first, and the count", s.Errors)
+			}
+		})
+	}
+}
+
+// The verdict is what people paste: where most of what it rests on was measured on
+// a busy machine, it says so, and it makes no finding of one-time work.
+func TestVerdictOfABusyMachine(t *testing.T) {
+	const (
+		busy    = ", on a machine that was busy with other work"
+		finding = "one-time work that every fork repeats"
+	)
+	named := func(b behaviour, name string) behaviour { b.name = name; return b }
+	rounds := func(model string, n int) change {
+		return round(func(m *record.Round) {
+			if (model == "" || m.Model == model) && m.Round < n {
+				m.Noise.Contaminated = "other processes used 31 % of the CPU"
+			}
+		})
+	}
+	five := []behaviour{prefork, forkperjob, named(hybrid, "a"), named(hybrid, "b"), named(hybrid, "c")}
+	five[3].run *= 2 // b is neither the runner-up nor the last
+	for _, c := range []struct {
+		name        string
+		run         *synthetic
+		change      change
+		busy, finds bool
+	}{
+		{"no round", newSynthetic(200, 3, prefork, forkperjob), nil, false, true},
+		{"one of three", newSynthetic(200, 3, prefork, forkperjob), rounds("", 1), false, true},
+		{"two of four", newSynthetic(200, 4, prefork, forkperjob), rounds("", 2), false, true},
+		{"two of three", newSynthetic(200, 3, prefork, forkperjob), rounds("", 2), true, true},
+		{"all", newSynthetic(200, 3, prefork, forkperjob), rounds("", 3), true, false},
+		{"the only one", newSynthetic(200, 1, prefork, forkperjob), rounds("", 1), true, false},
+		{"one model alone", newSynthetic(200, 1, prefork), rounds("", 1), true, false},
+		{"all of the winner", newSynthetic(200, 3, prefork, forkperjob), rounds("prefork", 3), true, true},
+		{"all of the one that repeats", newSynthetic(200, 3, prefork, forkperjob), rounds("forkperjob", 3), true, false},
+		{"all of a model that is not in the sentence", newSynthetic(200, 3, five...), rounds("b", 3), false, true},
+		{"no later jobs, all of the warm one", newSynthetic(200, 3, forkperjob, hybrid), rounds("hybrid", 3), true, false},
+		{"no later jobs, all of the cold one", newSynthetic(200, 3, forkperjob, hybrid), rounds("forkperjob", 3), true, false},
+		{"no later jobs, two of three", newSynthetic(200, 3, forkperjob, hybrid), rounds("", 2), true, true},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			got := summarize(t, c.run, c.change).Verdict
+			// It belongs to the comparison, which a finding may follow.
+			first, _, _ := strings.Cut(got, "; the first job")
+			first, _, _ = strings.Cut(first, "; a job runs")
+			if strings.HasSuffix(strings.TrimSuffix(first, "."), busy) != c.busy {
+				t.Errorf("busy should be %t: %s", c.busy, got)
+			}
+			if strings.Contains(got, finding) != c.finds {
+				t.Errorf("finding should be %t: %s", c.finds, got)
+			}
+		})
+	}
+	// Whether a warm parent helps is not known from contaminated rounds.
+	got := summarize(t, newSynthetic(200, 3, prefork, forkperjob, hybrid), rounds("hybrid", 3)).Verdict
+	if !strings.HasSuffix(got, "unless it is hoisted into the parent.") {
+		t.Errorf("verdict %s", got)
 	}
 }
 

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"strconv"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/redis/go-redis/v9"
@@ -41,6 +42,10 @@ type Group struct {
 	dead     string // key
 	config   Config
 
+	// expiring says that the outcomes have their time to expire. It is one for
+	// all hands that the group is in.
+	expiring *atomic.Bool
+
 	mu     sync.Mutex // one delivery at a time: see unsure
 	last   uint64     // the largest entry number that this consumer was given
 	unsure bool       // a reply was lost: entries after last may be ours already
@@ -55,7 +60,7 @@ func (g *Group) With(c Config) *Group {
 	if c.MaxAttempts == 0 {
 		c.MaxAttempts = DefaultMaxAttempts
 	}
-	return &Group{stream: g.stream, name: g.name, outcomes: g.outcomes, dead: g.dead, config: c}
+	return &Group{stream: g.stream, name: g.name, outcomes: g.outcomes, dead: g.dead, config: c, expiring: g.expiring}
 }
 
 // Read takes up to limit jobs that no reader of the group has had yet, in the
@@ -227,6 +232,7 @@ func (g *Group) bury(ctx context.Context, letters []DeadLetter) error {
 			}})
 			pipe.XAck(ctx, g.stream.key, g.name, l.Entry)
 		}
+		pipe.Expire(ctx, g.dead, KeptFor)
 		return nil
 	})
 	return g.explain(err)
@@ -285,10 +291,17 @@ func (g *Group) Settle(ctx context.Context, batch []Settlement) error {
 	// The outcome first: a job that is acknowledged has one.
 	pipe := client.Pipeline()
 	_ = pipe.Process(ctx, redis.NewIntCmd(ctx, set...)) // only queues
+	first := !g.expiring.Load()
+	if first { // of several at a time, each: which changes nothing
+		pipe.Expire(ctx, g.outcomes, KeptFor)
+	}
 	acked := redis.NewIntCmd(ctx, ack...)
 	_ = pipe.Process(ctx, acked)
 	if _, err := pipe.Exec(ctx); err != nil {
 		return g.explain(err)
+	}
+	if first {
+		g.expiring.Store(true)
 	}
 	if acked.Val() < int64(len(batch)) {
 		// Settled before, or there is nothing left to acknowledge in: XACK does

@@ -20,6 +20,10 @@
 // The braces are a hash tag: in a cluster all three live in one slot, which is
 // what lets one pipeline write an outcome and acknowledge the job.
 //
+// All three expire by themselves, for a program that is killed cannot delete them:
+// [KeptFor] after they are made, the stream that long after its last group is
+// made. A round that takes longer loses its jobs, which is [ErrLost].
+//
 // # Delivery
 //
 // Each entry goes to one reader of a group. A reply that got lost on its way is
@@ -38,11 +42,16 @@ import (
 	"strconv"
 	"strings"
 	"sync"
+	"sync/atomic"
+	"time"
 
 	"github.com/redis/go-redis/v9"
 
 	"forkbench/workload"
 )
+
+// KeptFor is how long keys outlive a program that could not delete them.
+const KeptFor = 24 * time.Hour
 
 // One pipeline of Enqueue holds at most this much, so that memory stays bounded
 // however many jobs there are.
@@ -83,7 +92,10 @@ func (s *Server) Create(ctx context.Context, key string) (*Stream, error) {
 	if err := s.client.Process(ctx, create); err != nil {
 		return nil, s.explain(err)
 	}
-	if err := s.client.XGroupDestroy(ctx, key, first).Err(); err != nil {
+	pipe := s.client.Pipeline()
+	pipe.Expire(ctx, key, KeptFor)
+	pipe.XGroupDestroy(ctx, key, first)
+	if _, err := pipe.Exec(ctx); err != nil {
 		return nil, s.explain(err)
 	}
 	return &Stream{server: s, key: key}, nil
@@ -169,7 +181,8 @@ func (st *Stream) Delete(ctx context.Context) error {
 }
 
 // Group makes a consumer group that reads the stream from its beginning. The
-// name must be new to the stream.
+// name must be new to the stream. The stream's time to expire begins anew: a
+// comparison may take longer than that, if none of its rounds does.
 func (st *Stream) Group(ctx context.Context, name string) (*Group, error) {
 	if name == "" {
 		return nil, errors.New("a group needs a name")
@@ -183,7 +196,10 @@ func (st *Stream) Group(ctx context.Context, name string) (*Group, error) {
 	if err := st.server.client.Process(ctx, cmd); err != nil {
 		return nil, st.server.explain(err)
 	}
-	g := &Group{stream: st, name: name, outcomes: st.outcomes(name), dead: st.dead(name)}
+	if err := st.server.client.Expire(ctx, st.key, KeptFor).Err(); err != nil {
+		return nil, st.server.explain(err)
+	}
+	g := &Group{stream: st, name: name, outcomes: st.outcomes(name), dead: st.dead(name), expiring: new(atomic.Bool)}
 	return g.With(Config{}), nil
 }
 

@@ -7,6 +7,7 @@ import (
 	"math"
 	"slices"
 	"testing"
+	"time"
 
 	"forkbench/models"
 	"forkbench/workload"
@@ -185,6 +186,89 @@ func TestDelete(t *testing.T) {
 		}
 		if n := size(); n != 0 {
 			t.Errorf("%d keys after deleting the stream; want 0", n)
+		}
+	})
+}
+
+// A program that is killed leaves nothing behind for good: every key expires.
+func TestKeysExpire(t *testing.T) {
+	each(t, func(t *testing.T, s *Server) {
+		ctx := t.Context()
+		ttl := func(key string) time.Duration {
+			d, err := s.client.PTTL(ctx, key).Result()
+			if err != nil {
+				t.Fatal(err)
+			}
+			return d
+		}
+		// The test is not an hour long; a key without a time to expire has -1.
+		wantWhole := func(what, key string) {
+			t.Helper()
+			if d := ttl(key); d <= KeptFor-time.Hour || d > KeptFor {
+				t.Errorf("%s: expires in %v; want %v", what, d, KeptFor)
+			}
+		}
+		shorten := func(key string) {
+			if err := s.client.Expire(ctx, key, time.Hour).Err(); err != nil {
+				t.Fatal(err)
+			}
+		}
+		st, err := s.Create(ctx, "jobs")
+		if err != nil {
+			t.Fatal(err)
+		}
+		wantWhole("the stream when it is made", st.key)
+		if _, err := st.Enqueue(ctx, jobs(10)); err != nil {
+			t.Fatal(err)
+		}
+		wantWhole("the stream with jobs", st.key)
+		shorten(st.key)
+		g := group(t, st, "g")
+		wantWhole("the stream with a new group", st.key)
+
+		batch := done(read(t, g, 5))
+		if err := g.Settle(ctx, batch[:1]); err != nil {
+			t.Fatal(err)
+		}
+		wantWhole("the outcomes", g.outcomes)
+		shorten(g.outcomes)
+		// Only the first outcomes pay for it, whoever settles.
+		for _, hands := range []*Group{g, g.With(Config{Consumer: "other"})} {
+			if err := hands.Settle(ctx, batch[1:3]); err != nil {
+				t.Fatal(err)
+			}
+			if d := ttl(g.outcomes); d <= 0 || d > time.Hour {
+				t.Errorf("a later Settle set the time to expire again, to %v", d)
+			}
+		}
+		if _, err := g.With(Config{MaxAttempts: -1}).Reclaim(ctx, 0, 10); err != nil {
+			t.Fatal(err)
+		}
+		wantCounts(t, g, Counts{Enqueued: 10, Delivered: 5, Settled: 3, Dead: 2})
+		wantWhole("the dead letters", g.dead)
+
+		keys, err := s.client.Keys(ctx, "*").Result()
+		if err != nil || len(keys) != 3 {
+			t.Fatalf("keys %q, %v; want 3", keys, err)
+		}
+	})
+}
+
+// A first Settle whose reply was lost is no reason to leave the outcomes for good.
+func TestOutcomesExpireAfterAFailure(t *testing.T) {
+	each(t, func(t *testing.T, s *Server) {
+		g := group(t, enqueued(t, s, 2), "g")
+		batch := done(read(t, g, 2))
+		cancelled, cancel := context.WithCancel(t.Context())
+		cancel()
+		if err := g.Settle(cancelled, batch); !errors.Is(err, context.Canceled) {
+			t.Fatalf("Settle: %v; want %v", err, context.Canceled)
+		}
+		if err := g.Settle(t.Context(), batch); err != nil {
+			t.Fatal(err)
+		}
+		if d, err := s.client.TTL(t.Context(), g.outcomes).Result(); d <= 0 || err != nil {
+			t.Errorf("the outcomes expire in %v, %v; want %v", d, err, KeptFor)
 		}
 	})
 }
