@@ -117,7 +117,7 @@ func (p *program) compare(ctx context.Context, o *options) error {
 // keep writes the results to files, and says where they are: below the text, but
 // not into data.
 func (p *program) keep(m measured, format string) error {
-	names, err := writeResults(m.dir, m.analysis)
+	names, err := p.writeResults(m.dir, m.analysis)
 	if _, gone := os.Stat(filepath.Join(m.dir, recordsName)); gone != nil {
 		err = errors.Join(fmt.Errorf("the raw records are lost: %w: was the directory removed during the run?", gone), err)
 	} else {

@@ -10,6 +10,7 @@ import (
 	"testing"
 
 	"forkbench/conditions"
+	"forkbench/plots"
 	"forkbench/record"
 	"forkbench/runner"
 )
@@ -22,7 +23,7 @@ func TestCompares(t *testing.T) {
 		jobs int // that each model settles in all rounds
 	}{
 		{"python", []string{"--workload=noop", "--jobs=40", "--rounds=2"}, 80},
-		{"go", []string{"--workload=go:noop", "--jobs=40", "--rounds=2"}, 80},
+		{"go", []string{"--workload=go:noop", "--jobs=8", "--rounds=1"}, 8},
 		{"knobs", []string{
 			"--workload=noop", "--jobs=30", "--rounds=1", "--workers=2", "--seed=18446744073709551615",
 			"--max-jobs-per-child=7", "--max-memory-per-child=1GB", "--jobs-per-child=3", "--spares=2", "--refork=4",
@@ -31,6 +32,10 @@ func TestCompares(t *testing.T) {
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			b := newBench(t)
+			files := textNames()
+			if c.name == "python" {
+				b.draw, files = plots.Write, resultNames()
+			}
 			r := b.run(append(c.args, "--out=out")...)
 			r.want(t, exitDone)
 			if controlCodes.MatchString(r.stdout + r.stderr) {
@@ -51,9 +56,9 @@ func TestCompares(t *testing.T) {
 					t.Errorf("the progress does not name %s:\n%s", m.Model, r.stderr)
 				}
 			}
-			wantFiles(t, "out", resultNames())
-			for _, name := range []string{recordsName, summaryName, reportName, "throughput"} {
-				if !strings.Contains(r.stdout, name) {
+			wantFiles(t, "out", files)
+			for _, name := range files {
+				if name = strings.TrimSuffix(strings.TrimSuffix(name, ".svg"), ".png"); !strings.Contains(r.stdout, name) {
 					t.Errorf("the output does not say where %s is", name)
 				}
 			}
@@ -134,7 +139,7 @@ func TestHeader(t *testing.T) {
 // Data on standard output is data and nothing else.
 func TestFormats(t *testing.T) {
 	b := newBench(t)
-	args := []string{"--workload=go:noop", "--jobs=20", "--rounds=1", "--model=prefork", "--quiet"}
+	args := []string{"--workload=noop", "--jobs=20", "--rounds=1", "--model=prefork", "--quiet"}
 	for format, check := range map[string]func(text string) error{
 		formatJSON: func(text string) error { return json.Unmarshal([]byte(text), new(runner.Summary)) },
 		formatCSV: func(text string) error {
@@ -144,7 +149,7 @@ func TestFormats(t *testing.T) {
 		formatMarkdown: func(text string) error { return nil },
 	} {
 		r := b.run(append(args, "--format="+format)...)
-		r.want(t, exitDone, "results in results/2026-01-31T120000-go-noop-prefork-20jobs-4workers")
+		r.want(t, exitDone, "results in results/2026-01-31T120000-noop-prefork-20jobs-4workers")
 		if err := check(r.stdout); err != nil {
 			t.Errorf("%s: %v in\n%s", format, err, r.stdout)
 		}
@@ -163,13 +168,13 @@ func TestFormats(t *testing.T) {
 
 func TestThresholds(t *testing.T) {
 	b := newBench(t)
-	args := []string{"--workload=go:noop", "--jobs=20", "--rounds=1", "--model=prefork", "--out=out"}
+	args := []string{"--workload=noop", "--jobs=20", "--rounds=1", "--model=prefork", "--out=out"}
 	r := b.run(append(args, "--fail-if=settled < 20", "--fail-if=prefork.done >= 20", "--fail-if=enqueued > 1")...)
 	r.want(t, exitCrossed, "done of prefork is 20", "enqueued of prefork is 20")
 	if strings.Contains(r.stderr, "settled of") {
 		t.Errorf("a threshold that was not crossed is said to be:\n%s", r.stderr)
 	}
-	wantFiles(t, "out", resultNames())
+	wantFiles(t, "out", textNames())
 	b.run("report", "out", "--fail-if=done >= 20").want(t, exitCrossed, "done of prefork is 20")
 	b.run("report", "out", "--fail-if=done > 20").want(t, exitDone)
 }
@@ -255,7 +260,7 @@ func withPrograms(t *testing.T, scripts map[string]string) {
 	t.Setenv("PATH", dir)
 }
 
-const shortRun = "--jobs=12"
+const shortRun = "--jobs=4"
 
 func TestWithoutPython(t *testing.T) {
 	for _, c := range []struct {
@@ -284,7 +289,7 @@ func TestWithoutPython(t *testing.T) {
 			r := b.run(append(c.args, shortRun, "--rounds=1", "--out=out")...)
 			r.want(t, c.code, c.want)
 			if c.code == exitDone {
-				if s := summaryIn(t, "out"); s.Spec.Workload != "go:record_event" || s.Models[0].Jobs.Done != 12 {
+				if s := summaryIn(t, "out"); s.Spec.Workload != "go:record_event" || s.Models[0].Jobs.Done != 4 {
 					t.Errorf("%s: jobs %+v", s.Spec.Workload, s.Models[0].Jobs)
 				}
 			}
@@ -306,7 +311,7 @@ func TestWithoutAnything(t *testing.T) {
 // A binary with the race detector publishes no numbers, and this one says so.
 func TestRaceDetector(t *testing.T) {
 	b := newBench(t)
-	r := b.run("--workload=go:noop", shortRun, "--rounds=1", "--model=prefork")
+	r := b.run("--workload=noop", shortRun, "--rounds=1", "--model=prefork")
 	r.want(t, exitDone)
 	if got := strings.Contains(firstLine(r.stdout), "built with -race"); got != conditions.Environment().Race {
 		t.Errorf("built with -race: %t, the verdict: %s", conditions.Environment().Race, firstLine(r.stdout))

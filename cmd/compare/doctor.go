@@ -117,8 +117,9 @@ func (p *program) doctor(ctx context.Context, o *options) (err error) {
 	for _, f := range findings {
 		f.write(&b)
 	}
-	if _, err := p.stdout.Write(b.Bytes()); outputError(err) != nil {
-		return outputError(err)
+	_, printed := p.stdout.Write(b.Bytes())
+	if err := outputError(printed); err != nil {
+		return err
 	}
 	if last := findings[len(findings)-1]; last.condition == missing {
 		return exitWith(exitLacking, errors.New("nothing can be measured here: see what is missing above"))

@@ -167,7 +167,7 @@ func unknownFlag(cmd *cobra.Command, arg, name string, long bool) string {
 	// Given to the wrong command, perhaps.
 	for _, c := range append(cmd.Root().Commands(), cmd.Root()) {
 		if c.Flags().Lookup(name) != nil {
-			return fmt.Sprintf("%s: is a flag of `%s`, not of `%s`", arg, c.CommandPath(), cmd.CommandPath())
+			return fmt.Sprintf("%s: is a flag of %#q, not of %#q", arg, c.CommandPath(), cmd.CommandPath())
 		}
 	}
 	return fmt.Sprintf("%s: no such flag", arg)

@@ -88,9 +88,9 @@
 //	$ compare --fail-if='failed > 0' --fail-if='hybrid.p95 > 60s'
 //
 // The first Ctrl-C (or SIGTERM, or SIGHUP) lets the jobs that run finish, and
-// reports what was measured; the second kills them and does the same with what
-// there is, except for the plots. However it ends, killed by SIGKILL included, no
-// process and no temporary file stays behind.
+// reports what was measured; the second kills them, and prints the table of what
+// there is. Thresholds are not checked then. However it ends, killed by SIGKILL
+// included, no process and no temporary file stays behind.
 //
 // # Redis
 //
@@ -114,10 +114,17 @@ import (
 	"time"
 
 	"forkbench/live"
+	"forkbench/plots"
+	"forkbench/runner"
 )
 
 func main() {
 	live.Main()
+	os.Exit(int(execute(plots.Write)))
+}
+
+// execute runs the command line of this process.
+func execute(draw func(string, *runner.Analysis) ([]string, error)) exitCode {
 	signals := make(chan os.Signal, 3)
 	ends := []os.Signal{syscall.SIGINT, syscall.SIGTERM, syscall.SIGHUP}
 	for _, s := range ends {
@@ -135,6 +142,7 @@ func main() {
 		signals: signals,
 		giveUp:  func() { signal.Reset(ends...) },
 		create:  func(path string) (io.WriteCloser, error) { return os.Create(path) },
+		draw:    draw,
 	}
-	os.Exit(int(finish(p.run(context.Background(), os.Args[1:]), os.Stderr)))
+	return finish(p.run(context.Background(), os.Args[1:]), os.Stderr)
 }

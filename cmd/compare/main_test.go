@@ -26,14 +26,23 @@ import (
 
 var update = goflag.Bool("update", false, "write the golden files anew")
 
-// commandVar makes the test binary the command.
-const commandVar = "COMPARE_TEST_COMMAND"
+// commandVar makes the test binary the command: as it is, or without plots.
+const (
+	commandVar     = "COMPARE_TEST_COMMAND"
+	commandIsWhole = "whole"
+	commandIsQuick = "quick"
+)
+
+// noPlots stands in for drawing, which would take longer than all else.
+func noPlots(string, *runner.Analysis) ([]string, error) { return nil, nil }
 
 func TestMain(m *testing.M) {
 	live.Main()
-	if os.Getenv(commandVar) != "" {
+	switch os.Getenv(commandVar) {
+	case commandIsWhole:
 		main()
-		return
+	case commandIsQuick:
+		os.Exit(int(execute(noPlots)))
 	}
 	goleak.VerifyTestMain(m)
 }
@@ -52,9 +61,11 @@ type bench struct {
 	testdata  string // the path of that directory
 	signals   chan os.Signal
 	create    func(path string) (io.WriteCloser, error)
+	draw      func(dir string, a *runner.Analysis) ([]string, error)
 }
 
-// newBench makes a bench. At its end nothing temporary may be left.
+// newBench makes a bench, for commands that draw no plots unless told to. At its
+// end nothing temporary may be left.
 func newBench(t *testing.T) *bench {
 	t.Helper()
 	data, err := filepath.Abs("testdata")
@@ -64,6 +75,7 @@ func newBench(t *testing.T) *bench {
 	b := &bench{
 		t: t, temporary: shortDir(t), testdata: data, signals: make(chan os.Signal, 3),
 		create: func(path string) (io.WriteCloser, error) { return os.Create(path) },
+		draw:   noPlots,
 	}
 	t.Chdir(t.TempDir())
 	t.Setenv("TMPDIR", b.temporary)
@@ -100,6 +112,7 @@ func (b *bench) run(args ...string) result {
 		signals: b.signals,
 		giveUp:  func() {},
 		create:  b.create,
+		draw:    b.draw,
 	}
 	code := finish(p.run(b.t.Context(), args), &stderr)
 	return result{code, stdout.String(), stderr.String()}
@@ -150,7 +163,7 @@ func (b *bench) startWith(prepare func(*command), args ...string) *command {
 		b.t.Fatal(err)
 	}
 	c.cmd = exec.Command(self, args...)
-	c.cmd.Env = append(os.Environ(), commandVar+"=1", c.mark)
+	c.cmd.Env = append(os.Environ(), commandVar+"="+commandIsQuick, c.mark)
 	c.cmd.Stdout, c.cmd.Stderr = c.stdout, c.stderr
 	c.cmd.WaitDelay = 5 * time.Second
 	prepare(c)
@@ -304,6 +317,9 @@ func lookPath(t *testing.T, name string) string {
 	}
 	return path
 }
+
+// textNames lists what a comparison writes besides plots.
+func textNames() []string { return []string{recordsName, summaryName, reportName} }
 
 func firstLine(text string) string {
 	line, _, _ := strings.Cut(text, "\n")

@@ -7,8 +7,6 @@ import (
 	"os"
 
 	"github.com/spf13/cobra"
-
-	"forkbench/plots"
 )
 
 // plotCommand is `compare plot`.
@@ -39,7 +37,7 @@ func (p *program) plotCommand() *cobra.Command {
 			if err := os.MkdirAll(out, 0o755); err != nil {
 				return usagef(cmd.CommandPath(), "--out=%s: %v: name a directory that you may write to", out, pathCause(err))
 			}
-			names, err := plots.Write(out, a)
+			names, err := p.draw(out, a)
 			_, printed := io.WriteString(p.stdout, listing(out, names))
 			if err != nil {
 				return errors.Join(fmt.Errorf("draw the plots: %w", err), outputError(printed))

@@ -24,8 +24,9 @@ type program struct {
 	signals        <-chan os.Signal // those that ask for an end; may be nil
 	giveUp         func()           // has further ones end the process
 
-	// create makes the file of raw records.
+	// create makes the file of raw records, and draw the plots: plots.Write.
 	create func(path string) (io.WriteCloser, error)
+	draw   func(dir string, a *runner.Analysis) ([]string, error)
 
 	unknown []string // problems with flags that are none
 }
@@ -65,7 +66,7 @@ func noArguments(cmd *cobra.Command, args []string) []string {
 	if len(args) == 0 {
 		return nil
 	}
-	return []string{fmt.Sprintf("%s: `%s` takes no arguments", shorten(strings.Join(args, " "), 80), cmd.CommandPath())}
+	return []string{fmt.Sprintf("%s: %#q takes no arguments", shorten(strings.Join(args, " "), 80), cmd.CommandPath())}
 }
 
 // terminal is the width of the terminal that w is, or 0 if it is none.

@@ -268,7 +268,7 @@ func (p *progress) status(now time.Time) string {
 		done := p.settled.Load()
 		digits := len(fmt.Sprint(p.plan.jobs))
 		text += fmt.Sprintf("  %*d/%d jobs", digits, done, p.plan.jobs)
-		if worked := now.Sub(t.working).Seconds(); worked > 0 {
+		if worked := now.Sub(t.working).Seconds(); worked > 0 && done > 0 {
 			text += fmt.Sprintf("  %5s/s", amount(float64(done)/worked))
 		}
 		if cores, ok := t.cores(); ok {
@@ -347,7 +347,8 @@ func (p *progress) leftOfTurn(now time.Time, usually time.Duration) (time.Durati
 		ahead := max(0, int64(p.plan.jobs)-done)
 		return time.Duration(float64(now.Sub(t.working)) * float64(ahead) / float64(done)), true
 	}
-	return max(0, usually-now.Sub(t.began)), usually > 0
+	ahead := usually - now.Sub(t.began)
+	return ahead, ahead > 0
 }
 
 func mean(ds []time.Duration) time.Duration {

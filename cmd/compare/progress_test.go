@@ -3,6 +3,7 @@ package main
 import (
 	"bytes"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -83,15 +84,16 @@ func TestProgressInLines(t *testing.T) {
 func TestProgressOnATerminal(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		var out bytes.Buffer
-		width := 80
-		p := newProgress(&out, true, func() int { return width }, false)
+		var width atomic.Int64
+		width.Store(80)
+		p := newProgress(&out, true, func() int { return int(width.Load()) }, false)
 		p.doing("starting")
 		p.begin(plan{models: []string{"hybrid"}, rounds: 1, jobs: 10})
 		p.take(0, "hybrid")
 		sample(p, 0, 0, 1e6)
 		pass(p, time.Second, 5)
 		p.say("warning: something")
-		width = 20
+		width.Store(20)
 		pass(p, 100*time.Millisecond, 0)
 		p.close()
 
@@ -105,7 +107,7 @@ func TestProgressOnATerminal(t *testing.T) {
 			t.Errorf("first %q", drawn[0])
 		}
 		for _, want := range []string{
-			"round 1/1  hybrid   5/10 jobs   5.00/s  1.00 MB  0:01 left" + lineClear, // before the warning
+			"round 1/1  hybrid   4/10 jobs   4.44/s  1.00 MB  0:01 left" + lineClear, // after 0.9 s
 			lineClear + "warning: something\n",
 			"round 1/1  hybrid  " + lineClear, // 19 columns
 		} {

@@ -108,7 +108,7 @@ func fileName(text string) string {
 // writeResults writes what can be made of a comparison's records: its summary,
 // its report, and its plots. Each is tried, whatever became of the others. It
 // returns the names of the files written.
-func writeResults(dir string, a *runner.Analysis) ([]string, error) {
+func (p *program) writeResults(dir string, a *runner.Analysis) ([]string, error) {
 	var names []string
 	var errs []error
 	for _, f := range []struct {
@@ -124,7 +124,7 @@ func writeResults(dir string, a *runner.Analysis) ([]string, error) {
 		}
 		names = append(names, f.name)
 	}
-	drawn, err := plots.Write(dir, a)
+	drawn, err := p.draw(dir, a)
 	if err != nil {
 		errs = append(errs, fmt.Errorf("draw the plots: %w", err))
 	}

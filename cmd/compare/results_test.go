@@ -8,21 +8,27 @@ import (
 	"testing"
 	"time"
 
+	"forkbench/plots"
 	"forkbench/workload"
 )
 
-// run is a comparison that takes no time.
-var quickRun = []string{"--workload=go:noop", "--model=prefork", "--jobs=10", "--rounds=1"}
+// quickRun is a comparison that takes next to no time.
+var quickRun = []string{"--workload=noop", "--model=prefork", "--jobs=10", "--rounds=1"}
 
 func TestForceReplacesFormerResultsOnly(t *testing.T) {
 	b := newBench(t)
+	b.draw = plots.Write
 	b.run(append(quickRun, "--out=deep/out")...).want(t, exitDone)
 	if err := os.WriteFile("deep/out/notes.txt", []byte("mine"), 0o644); err != nil {
 		t.Fatal(err)
 	}
 	b.run(append(quickRun, "--out=deep/out")...).want(t, exitUsage, "--out=deep/out: is not empty")
+	if err := os.Remove("deep/out/" + summaryName); err != nil {
+		t.Fatal(err)
+	}
+	b.draw = noPlots
 	b.run(append(quickRun, "--out=deep/out", "--force", "--jobs=11")...).want(t, exitDone)
-	wantFiles(t, "deep/out", append(resultNames(), "notes.txt"))
+	wantFiles(t, "deep/out", append(textNames(), "notes.txt"))
 	if got := summaryIn(t, "deep/out").Spec.Jobs; got != 11 {
 		t.Errorf("the summary is about %d jobs, want 11", got)
 	}
@@ -81,6 +87,7 @@ func TestResultsDisturbedDuringTheRun(t *testing.T) {
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			b := newBench(t)
+			b.draw = plots.Write
 			payloads(t, c.payload)
 			r := b.run("--workload=py:faults:"+c.function, "--path="+b.testdata, "--payload=payloads", "--model=prefork", "--jobs=3", "--rounds=1", "--out=out")
 			r.want(t, exitFailed, c.want)

@@ -47,7 +47,7 @@ func TestInterruptedOnce(t *testing.T) {
 			if j.Done == 0 || j.NotRun == 0 || j.Lost != 0 || j.Done+j.NotRun != 20000 {
 				t.Errorf("jobs %+v", j)
 			}
-			wantFiles(t, "out", resultNames())
+			wantFiles(t, "out", textNames())
 		})
 	}
 }
@@ -119,7 +119,10 @@ func TestClosedOutput(t *testing.T) {
 	if err := r.Close(); err != nil {
 		t.Fatal(err)
 	}
-	c := b.startWith(func(c *command) { c.cmd.Stdout = w }, append(quickRun, "--out=out")...)
+	c := b.startWith(func(c *command) {
+		c.cmd.Stdout = w
+		c.cmd.Env = append(c.cmd.Env, commandVar+"="+commandIsWhole)
+	}, append(quickRun, "--out=out")...)
 	if err := w.Close(); err != nil {
 		t.Fatal(err)
 	}

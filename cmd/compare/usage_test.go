@@ -20,7 +20,7 @@ func TestUsageErrors(t *testing.T) {
 	}{
 		{"everything-at-once", []string{
 			"reprot", "-jobs=5", "--jbos", "7", "--jobs=0", "--workers", "99999999999999999999", "--rounds=-1", "--seed=-1",
-			"--model=preforc,hybrid,hybrid,,all", "--workload=recrod_event", "--arrivals=bust", "--timeout=-1s",
+			"--model=preforc,hybrid,hybrid,,all", "--workload=recordevent", "--arrivals=bust", "--timeout=-1s",
 			"--boot-timeout=0", "--fail-if=p95>50q", "--fail-if=hybrd", "--format=jsn", "--redis=http://user:secret@host",
 			"--payload=payloads.jsonl", "--path=file", "--out=full", "--max-memory-per-child=lots", "--warm=nothing", "--quiet=maybe",
 		}},

@@ -30,7 +30,7 @@ func (p *program) workloadsCommand() *cobra.Command {
 				if d.Example != d.Name {
 					example = "; as in " + d.Example
 				}
-				fmt.Fprintf(table, "%s\t%s%s\n", d.Name, d.Doc, example)
+				_, _ = fmt.Fprintf(table, "%s\t%s%s\n", d.Name, d.Doc, example) // Flush tells
 			}
 			if err := table.Flush(); err != nil {
 				return err
