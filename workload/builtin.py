@@ -506,6 +506,21 @@ def compile_validators() -> dict[str, Validator]:
             raise ValueError("must be in seconds since 1970")
         return datetime.fromtimestamp(value, timezone.utc).isoformat(timespec="milliseconds")
 
+    def take(
+        row: dict[str, Any],
+        event: Mapping[str, Any],
+        name: str,
+        convert: Callable[[Any], Any],
+        must: bool,
+        problems: list[str],
+    ) -> None:
+        value = event.get(name)
+        if must or value is not None:
+            try:
+                row[name] = convert(value)
+            except (ValueError, ArithmeticError) as error:
+                problems.append(f"{name}: {error}: {value!r:.100}")
+
     converters: dict[str, Any] = dict(locals())
     validators = {}
     for line in _lines(SCHEMA):
@@ -536,14 +551,8 @@ def write_validator(kind: str, actions: list[str], properties: str) -> str:
     required = REQUIRED.split()
     for to, where, field in fields:
         name, _, converter = field.partition(":")
-        source += [
-            f"    value = {where}.get({name!r})",
-            "    if True:" if field in required else "    if value is not None:",
-            "        try:",
-            f"            {to}[{name!r}] = {converter}(value)",
-            "        except (ValueError, ArithmeticError) as error:",
-            f"            problems.append({name!r} + ': %s: %.100r' % (error, value))",
-        ]
+        must = field in required
+        source.append(f"    take({to}, {where}, {name!r}, {converter}, {must}, problems)")
     source += [
         "    if problems:",
         "        raise ValueError('; '.join(problems))",
