@@ -98,7 +98,7 @@ func (p *program) doctor(ctx context.Context, o *options) (err error) {
 	}
 	defer func() { err = errors.Join(err, guard.Close()) }()
 
-	findings := []finding{examineBuild(), examineCores(), examineNoise(), examineFrequency()}
+	findings := []finding{examineBuild(), examineCores(runtime.NumCPU()), examineNoise(), examineFrequency("/sys")}
 	findings = append(findings, examineKernel("/proc", "/sys")...)
 	findings = append(findings, examineCgroup(guard.Cgroup()))
 	python, err := findPython(ctx, o.python)
@@ -149,8 +149,7 @@ func examineBuild() finding {
 	return f
 }
 
-func examineCores() finding {
-	n := runtime.NumCPU()
+func examineCores(n int) finding {
 	f := finding{about: "cores", found: fmt.Sprintf("%d for this program", n)}
 	if n < 2 {
 		f.condition = degraded
@@ -178,9 +177,9 @@ func examineNoise() finding {
 	return f
 }
 
-func examineFrequency() finding {
+func examineFrequency(sys string) finding {
 	f := finding{about: "frequency", found: "no governor: the hypervisor's or the firmware's matter"}
-	governor, err := os.ReadFile("/sys/devices/system/cpu/cpu0/cpufreq/scaling_governor")
+	governor, err := os.ReadFile(filepath.Join(sys, "devices/system/cpu/cpu0/cpufreq/scaling_governor"))
 	if err != nil {
 		return f
 	}

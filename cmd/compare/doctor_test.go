@@ -110,6 +110,26 @@ func TestDoctorReadsTheKernel(t *testing.T) {
 	if f := list[len(list)-1]; f.condition != degraded || f.means == "" || f.way == "" {
 		t.Errorf("%+v", f)
 	}
+	if f := examineFrequency(empty); f.condition != fine {
+		t.Errorf("%+v", f)
+	}
+	for governor, want := range map[string]condition{"performance\n": fine, "powersave\n": degraded} {
+		dir := filepath.Join(empty, "devices/system/cpu/cpu0/cpufreq")
+		if err := os.MkdirAll(dir, 0o755); err != nil {
+			t.Fatal(err)
+		}
+		if err := os.WriteFile(filepath.Join(dir, "scaling_governor"), []byte(governor), 0o644); err != nil {
+			t.Fatal(err)
+		}
+		if f := examineFrequency(empty); f.condition != want || (f.way == "") != (want == fine) {
+			t.Errorf("%+v, want %v", f, want)
+		}
+	}
+	for n, want := range map[int]condition{1: degraded, 2: fine} {
+		if f := examineCores(n); f.condition != want || (f.way == "") != (want == fine) {
+			t.Errorf("%+v, want %v", f, want)
+		}
+	}
 	if f := examineCgroup("none: permission denied"); f.condition != degraded || f.found != "permission denied" || f.way == "" {
 		t.Errorf("%+v", f)
 	}

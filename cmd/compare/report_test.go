@@ -102,6 +102,25 @@ func TestReportOfDamagedRecords(t *testing.T) {
 	}
 }
 
+// Records that contradict themselves end with an error, after the report.
+func TestReportOfImpossibleRecords(t *testing.T) {
+	dir, _ := storedRun(t)
+	text, err := os.ReadFile(filepath.Join(dir, recordsName))
+	if err != nil {
+		t.Fatal(err)
+	}
+	b := newBench(t)
+	damaged := strings.ReplaceAll(string(text), `"duplicated":0`, `"duplicated":1`)
+	if err := os.WriteFile(recordsName, []byte(damaged), 0o644); err != nil {
+		t.Fatal(err)
+	}
+	r := b.run("report", ".", "--fail-if=done > 1")
+	r.want(t, exitFailed, "the comparison has errors: ", "more, see the report")
+	if !strings.HasPrefix(r.stdout, "Do not use these numbers") {
+		t.Errorf("the verdict: %s", firstLine(r.stdout))
+	}
+}
+
 func TestPlot(t *testing.T) {
 	dir, _ := storedRun(t)
 	before := names(t, dir)
