@@ -93,7 +93,10 @@ func (p *process) Warm(context.Context) error {
 	if err != nil {
 		return fmt.Errorf("warm process %d: %w", p.pid, err)
 	}
-	p.warm, p.startup = true, answer.cpu()
+	p.warm = true
+	if !p.host.gate.isOpen() { // a promoted child is warmed in the middle of work
+		p.startup = answer.cpu()
+	}
 	p.dropSnapshot()
 	return nil
 }
