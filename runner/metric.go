@@ -4,6 +4,8 @@ import (
 	"cmp"
 	"slices"
 	"strings"
+
+	"forkbench/spelling"
 )
 
 // A unit is what a metric is measured in.
@@ -111,34 +113,10 @@ func metricNamed(name string) (metric, bool) {
 func closest(name string, names []string) string {
 	name = strings.ToLower(name)
 	best := slices.MinFunc(names, func(a, b string) int {
-		return cmp.Compare(distance(name, a), distance(name, b))
+		return cmp.Compare(spelling.Distance(name, a), spelling.Distance(name, b))
 	})
-	if distance(name, best) > max(2, len(name)/3) {
+	if spelling.Distance(name, best) > max(2, len(name)/3) {
 		return ""
 	}
 	return best
-}
-
-// distance is the number of bytes to insert, delete, replace or swap with their
-// neighbour to make b of a (optimal string alignment).
-func distance(a, b string) int {
-	before, last, row := make([]int, len(b)+1), make([]int, len(b)+1), make([]int, len(b)+1)
-	for j := range last {
-		last[j] = j
-	}
-	for i := range len(a) {
-		row[0] = i + 1
-		for j := range len(b) {
-			replace := last[j]
-			if a[i] != b[j] {
-				replace++
-			}
-			row[j+1] = min(replace, last[j+1]+1, row[j]+1)
-			if i > 0 && j > 0 && a[i] == b[j-1] && a[i-1] == b[j] {
-				row[j+1] = min(row[j+1], before[j-1]+1)
-			}
-		}
-		before, last, row = last, row, before
-	}
-	return last[len(b)]
 }

@@ -1,6 +1,10 @@
 package workload
 
-import "strings"
+import (
+	"strings"
+
+	"forkbench/spelling"
+)
 
 // nearest is the index of the candidate that name was probably meant to be, or
 // -1.
@@ -9,33 +13,9 @@ func nearest(name string, candidates []string) int {
 	best, found := max(2, len(name)/4)+1, -1
 	for i, c := range candidates {
 		// A name is not a slip of another when every letter differs.
-		if d := distance(name, c); d < best && d < len(c) {
+		if d := spelling.Distance(name, c); d < best && d < len(c) {
 			best, found = d, i
 		}
 	}
 	return found
-}
-
-// distance is the number of bytes to insert, delete, replace or swap with their
-// neighbour to make b of a (optimal string alignment).
-func distance(a, b string) int {
-	before, last, row := make([]int, len(b)+1), make([]int, len(b)+1), make([]int, len(b)+1)
-	for j := range last {
-		last[j] = j
-	}
-	for i := range len(a) {
-		row[0] = i + 1
-		for j := range len(b) {
-			replace := last[j]
-			if a[i] != b[j] {
-				replace++
-			}
-			row[j+1] = min(replace, last[j+1]+1, row[j]+1)
-			if i > 0 && j > 0 && a[i] == b[j-1] && a[i-1] == b[j] {
-				row[j+1] = min(row[j+1], before[j-1]+1)
-			}
-		}
-		before, last, row = last, row, before
-	}
-	return last[len(b)]
 }

@@ -8,6 +8,8 @@ import (
 	"strconv"
 	"strings"
 	"time"
+
+	"forkbench/spelling"
 )
 
 // whole is the parser of a whole number between two bounds.
@@ -157,33 +159,9 @@ func closest(word string, words []string) string {
 		return ""
 	}
 	word = strings.ToLower(word)
-	best := slices.MinFunc(words, func(a, b string) int { return cmp.Compare(distance(word, a), distance(word, b)) })
-	if d := distance(word, best); d <= max(2, len(word)/3) && d < len(best) {
+	best := slices.MinFunc(words, func(a, b string) int { return cmp.Compare(spelling.Distance(word, a), spelling.Distance(word, b)) })
+	if d := spelling.Distance(word, best); d <= max(2, len(word)/3) && d < len(best) {
 		return best
 	}
 	return ""
-}
-
-// distance is how many bytes to insert, delete, replace, or swap with their
-// neighbour make b of a (optimal string alignment).
-func distance(a, b string) int {
-	before, last, row := make([]int, len(b)+1), make([]int, len(b)+1), make([]int, len(b)+1)
-	for j := range last {
-		last[j] = j
-	}
-	for i := range len(a) {
-		row[0] = i + 1
-		for j := range len(b) {
-			replace := last[j]
-			if a[i] != b[j] {
-				replace++
-			}
-			row[j+1] = min(replace, last[j+1]+1, row[j]+1)
-			if i > 0 && j > 0 && a[i] == b[j-1] && a[i-1] == b[j] {
-				row[j+1] = min(row[j+1], before[j-1]+1)
-			}
-		}
-		before, last, row = last, row, before
-	}
-	return last[len(b)]
 }
