@@ -1,0 +1,233 @@
+// Package predict asks a simulated machine what execution models would do on it,
+// and answers with intervals: replications of package sim, and the statistics
+// that make a prediction of them.
+//
+// # What an answer rests on
+//
+//   - Replications with common random numbers: replication r of every model gets
+//     the same seeds, so job k comes at the same time and asks the same of each
+//     of them, and differences between models are not the luck of the draw. See
+//     [Paired].
+//   - Where jobs keep coming (rate:, poisson:) the question is about the steady
+//     state, and each replication's beginning is cut off by the rule MSER-5
+//     (White 1997, "An effective truncation heuristic for bias reduction in
+//     simulation output"). Where they are a given batch (burst, trace:) the
+//     beginning and the end are part of the question, and nothing is cut
+//     (a terminating simulation, in Law's terms).
+//   - Intervals are Student's t across replications, for quantiles too. That of
+//     the mean latency in the steady state is held against batch means within the
+//     replications, and the wider one counts.
+//   - Before jobs keep coming to a model, its capacity is measured by a short
+//     saturated run. Above it no latency is given: there is none, the queue
+//     grows without end.
+//
+// Where that does not come to a number to stand up for, Converged is false and
+// Reasons say why.
+//
+// The same question gets the same answer, whatever GOMAXPROCS is.
+package predict
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strings"
+	"time"
+
+	"forkbench/models"
+	"forkbench/record"
+	"forkbench/sim"
+	"forkbench/workload"
+)
+
+// A Model is an execution model to ask about. Its executor is shared by runs
+// that go on at the same time: it keeps no state of its own between the calls of
+// Execute, as those of this project do.
+type Model struct {
+	Name     string // as answers and records name it; unique within a question
+	Executor models.Executor
+}
+
+// A Question is what to predict.
+type Question struct {
+	Models  []Model
+	Profile *sim.Profile
+	Workers int
+	Cores   int
+	Timeout time.Duration // for a job; 0 means none
+
+	Arrivals workload.Arrivals // nil for a burst
+	Jobs     int               // of one replication
+	Seed     uint64
+
+	// Replications is how many are made; 0 means DefaultReplications.
+	Replications int
+
+	// Until, if it is not 0, goes on until the half-width of every interval is at
+	// most this share of its estimate, or there are MaxReplications.
+	Until float64
+
+	// MaxReplications bounds Until; 0 means DefaultMaxReplications.
+	MaxReplications int
+
+	// Sink, if not nil, is asked for a sink for each run before it begins, and
+	// gets its records, the *record.Round last; it may return nil. It is called
+	// from one goroutine; runs, and so their sinks, go on side by side.
+	Sink func(model string, replication int) record.Sink
+
+	// Stop ends the prediction early when it is closed; what has been run to its
+	// end is answered from. It may be nil.
+	Stop <-chan struct{}
+}
+
+// How many replications there are, unless a question says so.
+const (
+	DefaultReplications    = 10
+	DefaultMaxReplications = 200
+)
+
+// Bounds on a question.
+const (
+	maxJobs         = 1_000_000_000
+	maxReplications = 100_000
+)
+
+// Validate reports every problem of a question.
+func (q *Question) Validate() error {
+	var errs []error
+	fail := func(format string, args ...any) { errs = append(errs, fmt.Errorf(format, args...)) }
+	if len(q.Models) == 0 {
+		fail("no model: name at least one")
+	}
+	seen := make(map[string]bool)
+	for _, m := range q.Models {
+		switch {
+		case m.Executor == nil:
+			fail("model %q has no executor", m.Name)
+		case seen[m.Name]:
+			fail("model %q is there twice: give it another name", m.Name)
+		}
+		seen[m.Name] = true
+	}
+	if q.Jobs < 1 || q.Jobs > maxJobs {
+		fail("jobs=%d: must be from 1 to %d", q.Jobs, maxJobs)
+	}
+	if q.Replications < 0 || q.Replications > maxReplications {
+		fail("replications=%d: must be from 1 to %d", q.Replications, maxReplications)
+	}
+	if q.MaxReplications < 0 || q.MaxReplications > maxReplications {
+		fail("max replications=%d: must be from 1 to %d", q.MaxReplications, maxReplications)
+	}
+	if !(q.Until >= 0 && q.Until < 1) {
+		fail("until=%v: must be a share of the estimate, more than 0 and less than 1", q.Until)
+	}
+	if q.Profile == nil {
+		fail("no profile: the simulated machine needs to know what things cost")
+	} else if err := q.machine(0).Validate(); err != nil {
+		errs = append(errs, err)
+	}
+	return errors.Join(errs...)
+}
+
+func (q *Question) replications() int {
+	if q.Replications == 0 {
+		return DefaultReplications
+	}
+	return q.Replications
+}
+
+func (q *Question) most() int {
+	switch {
+	case q.Until == 0:
+		return q.replications()
+	case q.MaxReplications == 0:
+		return max(q.replications(), DefaultMaxReplications)
+	}
+	return max(q.replications(), q.MaxReplications)
+}
+
+// machine is the computer of replication r.
+func (q *Question) machine(r int) *sim.Machine {
+	return &sim.Machine{
+		Workers: q.Workers, Cores: q.Cores, Profile: *q.Profile, Timeout: q.Timeout,
+		Seed: replicationSeed(q.Seed, r),
+	}
+}
+
+// replicationSeed is that of jobs and machine in replication r: the question's
+// own first, then ones far from it and from its neighbours'.
+func replicationSeed(seed uint64, r int) uint64 {
+	return seed + uint64(r)*0x9e3779b97f4a7c15 // 2^64 over the golden ratio (Knuth)
+}
+
+// steady reports whether jobs keep coming in a way that has a steady state.
+func (q *Question) steady() bool {
+	if q.Arrivals == nil {
+		return false
+	}
+	plan, _, _ := strings.Cut(q.Arrivals.String(), ":")
+	return plan == "rate" || plan == "poisson"
+}
+
+// An Answer is what a machine would do.
+type Answer struct {
+	Steady bool         // the question was about the steady state
+	Models []Prediction // in the question's order
+}
+
+// A Prediction is one model's part of an answer.
+type Prediction struct {
+	Model string `json:"model"`
+
+	Throughput Estimate `json:"throughput"`     // jobs settled per second of work
+	CPU        Estimate `json:"cpu_ms_per_job"` // of all parts, Redis and supervisor included
+	Mean       Estimate `json:"mean_ms"`        // latency, due to finished; so are the quantiles
+	P50        Estimate `json:"p50_ms"`
+	P95        Estimate `json:"p95_ms"`
+	P99        Estimate `json:"p99_ms"`
+	PeakPSS    Estimate `json:"peak_pss_mb"` // of the whole tree, in 1e6 bytes; sampled
+
+	// Where jobs keep coming: jobs per second, and their ratio. Capacity is what
+	// the model settles when there is always a job waiting.
+	Offered  float64 `json:"offered,omitempty"`
+	Capacity float64 `json:"capacity,omitempty"`
+	Load     float64 `json:"load,omitempty"`
+
+	// Converged says that the numbers can be stood up for; Reasons say why not.
+	Converged bool     `json:"converged"`
+	Reasons   []string `json:"reasons,omitempty"`
+
+	// Runs are the replications, in order. Of a load above capacity there is one
+	// at most, for the throughput.
+	Runs []Replication `json:"-"`
+}
+
+// A Replication is one run of one model.
+type Replication struct {
+	Number     int     // from 0
+	Throughput float64 // jobs per second
+	CPU        float64 // ms per job
+	Mean       float64 // ms, like the quantiles
+	P50        float64
+	P95        float64
+	P99        float64
+	Max        float64
+	PeakPSS    float64 // MB
+	Cut        int     // jobs that belong to the warm-up
+	Settled    bool    // the warm-up was over in the first half
+	Round      record.Round
+
+	batch batchMeans
+}
+
+// Run asks a question. It returns an error where the question makes no sense or
+// a model could not go on; the answer holds what was found until then.
+//
+// When ctx is cancelled, or Stop closed, it answers from the replications that
+// went to their end, and says so in the reasons.
+func Run(ctx context.Context, q Question) (*Answer, error) {
+	if err := q.Validate(); err != nil {
+		return nil, err
+	}
+	return q.run(ctx)
+}
