@@ -133,6 +133,7 @@ func shortMillis(ms float64) string {
 type frame struct {
 	draw.Canvas
 	x, y axis
+	rise vg.Length // room between its top and the label of the vertical axis
 }
 
 // point is where a pair of values is on the page.
@@ -184,7 +185,7 @@ func (f *frame) drawY() {
 		f.StrokeLine2(draw.LineStyle{Color: gridline, Width: 0.6}, f.Min.X, y, f.Max.X, y)
 		small.drawMid(f.Canvas, f.Min.X-5, y, alignRight, t.label)
 	}
-	small.draw(f.Canvas, f.Min.X-5-widest(small, f.y.ticks), f.Max.Y+7, alignLeft, f.y.label)
+	small.draw(f.Canvas, f.Min.X-5-widest(small, f.y.ticks), f.Max.Y+f.rise+7, alignLeft, f.y.label)
 }
 
 func widest(s textStyle, ticks []tick) vg.Length {

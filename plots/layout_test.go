@@ -222,7 +222,7 @@ type text struct {
 
 // recordPage draws a page and returns its texts and paths.
 func recordPage(p Plot, a *runner.Analysis) (*page, []text, []vg.Path) {
-	pg := layOut(p, a)
+	pg := p.picture(a).layOut()
 	var rec recorder.Canvas
 	pg.draw(draw.NewCanvas(&rec, pageWidth, pg.height))
 	var texts []text
@@ -332,7 +332,7 @@ func TestNoData(t *testing.T) {
 	} {
 		var got []string
 		for _, p := range All() {
-			ch := layOut(p, all[c.analysis]).chart
+			ch := p.picture(all[c.analysis]).layOut().chart
 			if why, ok := ch.(noData); ok {
 				got = append(got, p.Name)
 				if why == "" {

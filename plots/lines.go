@@ -20,6 +20,7 @@ type lineChart struct {
 	x, y    axis
 	bands   string // what the bands are; empty without bands
 	zero    bool   // mark x = 0 as the start of work
+	layers  []layer
 	remarks []string
 
 	placed   []label // the lines' names; nil if they did not fit
@@ -27,6 +28,16 @@ type lineChart struct {
 }
 
 var _ chart = (*lineChart)(nil)
+
+// A layer is drawn with the lines of a chart, in the same frame.
+type layer interface {
+	headroom() vg.Length // what it takes above the frame
+	under(f *frame)      // draws below the lines
+	over(f *frame)       // draws above them
+	// obstacles are where no name of a line may be.
+	obstacles(f *frame) [][]vg.Point
+	keys() []key
+}
 
 // A line is one model's.
 type line struct {
@@ -45,15 +56,26 @@ type band struct{ x, lo, hi float64 }
 
 const lineChartHeight = vg.Length(270)
 
-func (lc *lineChart) height() vg.Length { return lineChartHeight }
+func (lc *lineChart) height() vg.Length { return lineChartHeight + lc.headroom() }
 func (lc *lineChart) notes() []string   { return lc.remarks }
+
+// headroom is what the layers take above the frame.
+func (lc *lineChart) headroom() vg.Length {
+	var sum vg.Length
+	for _, l := range lc.layers {
+		sum += l.headroom()
+	}
+	return sum
+}
 
 // frame is the area of the lines within the chart's.
 func (lc *lineChart) frame(c draw.Canvas) *frame {
+	rise := lc.headroom()
 	return &frame{
-		Canvas: draw.Crop(c, widest(small, lc.y.ticks)+6, -14, xAxisHeight, -24),
+		Canvas: draw.Crop(c, widest(small, lc.y.ticks)+6, -14, xAxisHeight, -24-rise),
 		x:      lc.x,
 		y:      lc.y,
+		rise:   rise,
 	}
 }
 
@@ -70,6 +92,9 @@ func (lc *lineChart) keys() []key {
 			c.SetColor(pale(grey))
 			c.Fill(boxPath(r))
 		}})
+	}
+	for _, l := range lc.layers {
+		keys = append(keys, l.keys()...)
 	}
 	return keys
 }
@@ -118,8 +143,8 @@ func (lc *lineChart) place() {
 	lc.placed = placeLabels(f.Rectangle, paths, lc.obstacles(f), names, strong)
 }
 
-// obstacles are the edges of each line's band, and last the start of work with
-// its label.
+// obstacles are the edges of each line's band, then the start of work with its
+// label, and those of the layers.
 func (lc *lineChart) obstacles(f *frame) [][]vg.Point {
 	var out [][]vg.Point
 	for i := range lc.lines {
@@ -135,6 +160,9 @@ func (lc *lineChart) obstacles(f *frame) [][]vg.Point {
 	if lc.zero {
 		x, r := f.point(0, 0).X, lc.zeroLabel(f)
 		out = append(out, []vg.Point{{X: x, Y: f.Min.Y}, {X: x, Y: f.Max.Y}}, []vg.Point{r.Min, r.Max})
+	}
+	for _, l := range lc.layers {
+		out = append(out, l.obstacles(f)...)
 	}
 	return out
 }
@@ -170,6 +198,9 @@ func (lc *lineChart) draw(c draw.Canvas) {
 		f.StrokeLine2(draw.LineStyle{Color: faint, Width: 0.8, Dashes: []vg.Length{3, 3}}, x, f.Min.Y, x, f.Max.Y)
 		muted.drawOn(c, lc.zeroLabel(f).Min.X, f.Min.Y+9, workStarts)
 	}
+	for _, l := range lc.layers {
+		l.under(f)
+	}
 	for i := range lc.lines {
 		lc.lines[i].drawBand(f)
 	}
@@ -186,6 +217,9 @@ func (lc *lineChart) draw(c draw.Canvas) {
 		for _, m := range lc.lines[i].marks {
 			lc.lines[i].style.glyph.draw(f.Canvas, f.point(m.x, m.y), 3.4, lc.lines[i].style.color, white)
 		}
+	}
+	for _, l := range lc.layers {
+		l.over(f)
 	}
 	for _, p := range lc.placed {
 		t := strong

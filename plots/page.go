@@ -9,6 +9,15 @@ import (
 	"forkbench/runner"
 )
 
+// A picture is a chart with all the words that belong to it.
+type picture struct {
+	name       string // the stem of its file name
+	title      string
+	conditions string // what its numbers depend on
+	caption    string
+	chart      chart
+}
+
 // A key is an entry of a legend: a sample and its name.
 type key struct {
 	name string
@@ -39,16 +48,13 @@ type page struct {
 	height     vg.Length
 }
 
-func layOut(p Plot, a *runner.Analysis) *page {
-	c := p.build(a)
-	if a.Summary.Environment.Race {
-		c = noData("measured by a program built with -race, whose numbers do not count")
-	}
+// layOut makes the page of a picture.
+func (p *picture) layOut() *page {
 	pg := &page{
-		chart:      c,
-		title:      p.Title,
-		conditions: muted.wrap(conditions(&a.Summary), bodyWidth, 2),
-		caption:    normal.wrap(p.Caption, bodyWidth, 5),
+		chart:      p.chart,
+		title:      p.title,
+		conditions: muted.wrap(p.conditions, bodyWidth, 2),
+		caption:    normal.wrap(p.caption, bodyWidth, 5),
 	}
 	for _, n := range pg.chart.notes() {
 		pg.notes = append(pg.notes, small.wrap(n, bodyWidth, 5)...)

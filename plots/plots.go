@@ -63,7 +63,19 @@ func All() []Plot {
 
 // Draw writes the picture of a to w. Its errors are w's, and an unknown format.
 func (p Plot) Draw(w io.Writer, f Format, a *runner.Analysis) error {
-	pg := layOut(p, a)
+	return p.picture(a).draw(w, f)
+}
+
+func (p Plot) picture(a *runner.Analysis) *picture {
+	c := p.build(a)
+	if a.Summary.Environment.Race {
+		c = noData("measured by a program built with -race, whose numbers do not count")
+	}
+	return &picture{p.Name, p.Title, conditions(&a.Summary), p.Caption, c}
+}
+
+func (p *picture) draw(w io.Writer, f Format) error {
+	pg := p.layOut()
 	switch f {
 	case PNG:
 		c := vgimg.NewWith(vgimg.UseWH(pageWidth, pg.height), vgimg.UseDPI(dpi))
@@ -77,7 +89,7 @@ func (p Plot) Draw(w io.Writer, f Format, a *runner.Analysis) error {
 		if _, err := c.WriteTo(&b); err != nil {
 			return err
 		}
-		_, err := w.Write(finishSVG(b.Bytes(), p))
+		_, err := w.Write(finishSVG(b.Bytes(), p.title, p.caption))
 		return err
 	default:
 		return fmt.Errorf("plot format %q: want %q or %q", f, SVG, PNG)

@@ -23,7 +23,7 @@ var svgText = regexp.MustCompile(`(<text [^>]*?)style="font-family:Liberation Sa
 // finishSVG makes a picture of vgsvg's stand on its own: its text falls back on
 // other fonts and keeps its width in them, and it has a title and a description
 // for those who cannot see it.
-func finishSVG(svg []byte, p Plot) []byte {
+func finishSVG(svg []byte, title, caption string) []byte {
 	svg = svgText.ReplaceAllFunc(svg, func(b []byte) []byte {
 		m := svgText.FindSubmatch(b)
 		size, err := strconv.ParseFloat(string(m[4]), 64)
@@ -41,5 +41,5 @@ func finishSVG(svg []byte, p Plot) []byte {
 	}
 	esc := strings.NewReplacer("&", "&amp;", "<", "&lt;", ">", "&gt;")
 	return fmt.Appendf(nil, "%sxlink\"\n\trole=\"img\">\n<title>%s</title>\n<desc>%s</desc>\n%s",
-		head, esc.Replace(p.Title), esc.Replace(p.Caption), tail)
+		head, esc.Replace(title), esc.Replace(caption), tail)
 }

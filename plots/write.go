@@ -35,12 +35,26 @@ func Write(dir string, a *runner.Analysis) ([]string, error) {
 	return write(dir, All(), a)
 }
 
-func write(dir string, plots []Plot, a *runner.Analysis) (names []string, err error) {
-	var defects []error
+func write(dir string, plots []Plot, a *runner.Analysis) ([]string, error) {
+	var drawings []drawing
 	for _, p := range plots {
+		drawings = append(drawings, drawing{p.Name, func(w io.Writer, f Format) error { return p.Draw(w, f, a) }})
+	}
+	return writeAll(dir, drawings)
+}
+
+// A drawing is a picture that may not have been laid out yet.
+type drawing struct {
+	name string
+	draw func(io.Writer, Format) error
+}
+
+func writeAll(dir string, drawings []drawing) (names []string, err error) {
+	var defects []error
+	for _, d := range drawings {
 		for _, f := range Formats() {
-			name := p.Name + "." + string(f)
-			err := writeFile(filepath.Join(dir, name), func(w io.Writer) error { return p.try(w, f, a) })
+			name := d.name + "." + string(f)
+			err := writeFile(filepath.Join(dir, name), func(w io.Writer) error { return d.try(w, f) })
 			if _, ok := errors.AsType[*defect](err); ok {
 				defects = append(defects, err)
 				break // the other formats draw the same
@@ -54,14 +68,14 @@ func write(dir string, plots []Plot, a *runner.Analysis) (names []string, err er
 	return names, errors.Join(defects...)
 }
 
-// try is Draw, with a panic as an error.
-func (p Plot) try(w io.Writer, f Format, a *runner.Analysis) (err error) {
+// try draws, with a panic as an error.
+func (d drawing) try(w io.Writer, f Format) (err error) {
 	defer func() {
 		if v := recover(); v != nil {
-			err = &defect{p.Name, v}
+			err = &defect{d.name, v}
 		}
 	}()
-	return p.Draw(w, f, a)
+	return d.draw(w, f)
 }
 
 // writeFile makes the file path hold what write writes, or leaves it as it was.
