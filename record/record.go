@@ -56,8 +56,17 @@ type Spec struct {
 // A Model is an execution model with its knobs as set, by the names they have
 // on the command line.
 type Model struct {
-	Name  string            `json:"name"`
+	Name  string            `json:"name"`            // in all other lines; no two have the same
+	Model string            `json:"model,omitempty"` // which model it is, where the name says more; see Kind
 	Knobs map[string]string `json:"knobs,omitempty"`
+}
+
+// Kind is the name of the execution model, whatever its knobs.
+func (m Model) Kind() string {
+	if m.Model == "" {
+		return m.Name
+	}
+	return m.Model
 }
 
 // An Environment is the machine and the software that the numbers depend on.

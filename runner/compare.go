@@ -2,70 +2,67 @@ package runner
 
 import (
 	"context"
-	"crypto/rand"
 	"errors"
 	"fmt"
-	"iter"
-	"time"
 
-	"forkbench/live"
 	"forkbench/models"
 	"forkbench/record"
-	"forkbench/stream"
-	"forkbench/workload"
 )
 
-// A Machine runs one model's turn at the jobs. *live.Machine is one.
+// A Machine gives an executor its turn at a comparison's jobs. [Backlog.Machine]
+// makes one of this computer, [Simulated] one of a simulated computer.
 type Machine interface {
-	Run(ctx context.Context, e models.Executor, r live.Round) (*record.Round, error)
+	// Run runs the jobs and returns what happened, with the records of jobs,
+	// processes and memory already written to the turn's sink. The record is
+	// complete also with an error, which says why the executor could not go on;
+	// it is nil if nothing was begun.
+	Run(ctx context.Context, e models.Executor, t Turn) (*record.Round, error)
 }
 
-var _ Machine = (*live.Machine)(nil)
+// A Turn is one contestant's go at the jobs.
+type Turn struct {
+	Round int    // from 0
+	Model string // the contestant's name
+	Sink  record.Sink
 
-// A Plan is a comparison to be made: the same jobs for every model, round by round.
+	// Stop asks for an early end when it is closed: no job is started any more,
+	// those that run are finished and settled. It may be nil.
+	Stop <-chan struct{}
+}
+
+// A Contestant is a model as it takes part in a comparison. The same model may
+// take part several times, with other knobs or on another machine.
+type Contestant struct {
+	Name     string // in records; no two have the same
+	Executor models.Executor
+	Machine  Machine
+}
+
+// A Plan is a comparison to be made: the same jobs for every contestant, round
+// by round.
 type Plan struct {
-	Header    record.Header // written first
-	Executors []models.Executor
-	Rounds    int
-	Jobs      int
-	Source    iter.Seq[workload.Job] // the jobs, in the order of their due times
-	Machine   Machine
-	Server    *stream.Server
+	Header      record.Header // written first; it names the contestants
+	Contestants []Contestant
+	Rounds      int
 
-	// Turn, if not nil, is called before each model's turn at each round.
-	Turn func(round int, model string)
+	// Began, if not nil, is called before each contestant's turn at each round.
+	Began func(round int, contestant string)
 }
 
-// cleanUp bounds the removal of a comparison's keys from the user's Redis.
-const cleanUp = 10 * time.Second
-
-// Run makes the comparison and writes its records to the sink. The jobs are
-// enqueued once, and every turn reads them through a consumer group of its own.
+// Run makes the comparison and writes its records to the sink.
 //
 // Closing stop ends it early and in order: no further job is started. Cancelling
 // ctx kills what runs. In both cases, and when a model cannot go on, the records
 // of what was measured have been written; only the latter is an error.
-func (p *Plan) Run(ctx context.Context, stop <-chan struct{}, sink record.Sink) (err error) {
+func (p *Plan) Run(ctx context.Context, stop <-chan struct{}, sink record.Sink) error {
 	if err := sink.Write(&p.Header); err != nil {
 		return fmt.Errorf("write a record: %w", err)
 	}
-	jobs, err := p.Server.Create(ctx, "forkbench:"+rand.Text()+":jobs")
-	if err != nil {
-		return err
-	}
-	defer func() {
-		ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), cleanUp)
-		defer cancel()
-		if e := jobs.Delete(ctx); e != nil && err == nil {
-			err = fmt.Errorf("remove the job stream: %w", e)
-		}
-	}()
-	if _, err := jobs.Enqueue(ctx, p.Source); err != nil {
-		return fmt.Errorf("enqueue the jobs: %w", err)
-	}
 	for round := range p.Rounds {
-		for _, i := range Order(len(p.Executors), round) {
-			done, err := p.turn(ctx, stop, jobs, p.Executors[i], round, sink)
+		for _, i := range Order(len(p.Contestants), round) {
+			done, err := p.turn(ctx, &p.Contestants[i], Turn{
+				Round: round, Model: p.Contestants[i].Name, Sink: sink, Stop: stop,
+			})
 			if err != nil {
 				return err
 			}
@@ -77,34 +74,20 @@ func (p *Plan) Run(ctx context.Context, stop <-chan struct{}, sink record.Sink) 
 	return nil
 }
 
-// turn gives one model its turn.
-func (p *Plan) turn(
-	ctx context.Context, stop <-chan struct{}, jobs *stream.Stream, e models.Executor, round int, sink record.Sink,
-) (*record.Round, error) {
-	if p.Turn != nil {
-		p.Turn(round, e.Name())
+// turn gives one contestant its turn.
+func (p *Plan) turn(ctx context.Context, c *Contestant, t Turn) (*record.Round, error) {
+	if p.Began != nil {
+		p.Began(t.Round, c.Name)
 	}
-	group, err := jobs.Group(ctx, fmt.Sprintf("%s-%d", e.Name(), round))
-	if err != nil {
-		return nil, err
-	}
-	done, err := p.Machine.Run(ctx, e, live.Round{
-		Number: round, Model: e.Name(), Jobs: p.Jobs, Group: group, Sink: sink, Stop: stop,
-	})
+	done, err := c.Machine.Run(ctx, c.Executor, t)
 	if done == nil {
 		return nil, err
 	}
-	if werr := sink.Write(done); werr != nil {
+	if werr := t.Sink.Write(done); werr != nil {
 		return done, errors.Join(err, fmt.Errorf("write a record: %w", werr))
 	}
 	if err != nil && !done.Interrupted {
-		return done, fmt.Errorf("model %s, round %d: %w", e.Name(), round+1, err)
-	}
-	// A group's outcomes are as many as the jobs: they need not pile up.
-	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), cleanUp)
-	defer cancel()
-	if err := group.Close(ctx); err != nil {
-		return done, fmt.Errorf("remove the consumer group: %w", err)
+		return done, fmt.Errorf("model %s, round %d: %w", c.Name, t.Round+1, err)
 	}
 	return done, nil
 }

@@ -197,7 +197,7 @@ func (n *notes) aboutCPU(m *modelState, s *ModelSummary) {
 // there was nothing to say.
 func (n *notes) aboutWarming(m *modelState, s *ModelSummary, spec *record.Spec) {
 	switch {
-	case s.Rounds == 0 || !s.WarmParent || namesWarming(spec) || m.reforks():
+	case s.Rounds == 0 || !s.WarmParent || namesWarming(spec, s.Model) || m.reforks():
 		return
 	case s.Phases.FirstJobPenalty != nil && !s.repeatsWork():
 		return

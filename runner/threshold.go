@@ -17,6 +17,7 @@ import (
 //	forkperjob.throughput < 500                 one model's
 //	hybrid.cpu_ms_per_job > 1.1*prefork.cpu_ms_per_job
 //	p99 > 3*p50                                 the same model's
+//	hybrid(refork=20).throughput < 2*hybrid.throughput
 //	failed > 0
 //
 // [Metrics] lists the names. A number without a unit is in the metric's own.
@@ -78,7 +79,7 @@ var unitFactors = map[unit]map[string]float64{
 var (
 	quantity = regexp.MustCompile(`^([0-9]+(?:\.[0-9]*)?|\.[0-9]+)([eE][-+]?[0-9]+)?\s*([A-Za-zµ/%]*)$`)
 	multiple = regexp.MustCompile(`^([0-9.]+(?:[eE][-+]?[0-9]+)?)\s*\*\s*(.*)$`)
-	named    = regexp.MustCompile(`^(?:([^\s<>=*]+)\.)?([^\s.<>=*]+)$`)
+	named    = regexp.MustCompile(`^(?:([^\s<>=*()]+(?:\([^<>()]*\))?)\.)?([^\s.<>=*()]+)$`)
 )
 
 // ParseThreshold reads a threshold. Its errors name what is wrong and what would

@@ -84,6 +84,7 @@ func TestCrossed(t *testing.T) {
 		{Model: "forkperjob", Rounds: 3, Throughput: runner.Interval{Median: 60},
 			CPU: runner.CPU{Interval: runner.Interval{Median: 66}}, Latency: runner.Quantiles{P50: 10, P95: 57.3},
 			Jobs: runner.Jobs{Failed: 2}},
+		{Model: "hybrid(refork=20,warm=a.b:c)", Rounds: 3, Throughput: runner.Interval{Median: 800}},
 		{Model: "gone", Jobs: runner.Jobs{NotRun: 7}},
 	}}
 	for in, want := range map[string]string{
@@ -102,6 +103,8 @@ func TestCrossed(t *testing.T) {
 		"p95 > 6*p50":         "",
 		"failed > 0":          "failed of forkperjob is 2, which crosses failed > 0 (0)",
 		"failed > 2":          "",
+		"hybrid(refork=20,warm=a.b:c).throughput < prefork.throughput": "throughput of hybrid(refork=20,warm=a.b:c) is 800/s, which crosses hybrid(refork=20,warm=a.b:c).throughput < 1*prefork.throughput (900/s)",
+		"prefork.throughput < hybrid(refork=20,warm=a.b:c).throughput": "",
 		"not_run > 0":         "not_run of gone is 7, which crosses not_run > 0 (0)",
 		"prefork.failed > 0":  "",
 		"first_job_penalty>1": "first_job_penalty of prefork is 2.00 ms, which crosses first_job_penalty > 1ms (1.00 ms)",

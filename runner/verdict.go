@@ -230,7 +230,7 @@ func repeated(spec *record.Spec, ms []ModelSummary) string {
 		return inherited(ms, warm)
 	}
 	penalty := *worst.Phases.FirstJobPenalty
-	if worst.WarmParent && namesWarming(spec) {
+	if worst.WarmParent && namesWarming(spec, worst.Model) {
 		return fmt.Sprintf("the first job of each %s process still costs %s ms more than a later one: pages copied, and what the warm-up does not reach",
 			worst.Model, number(penalty))
 	}
@@ -247,8 +247,19 @@ func repeated(spec *record.Spec, ms []ModelSummary) string {
 	return text + ", as in " + warm.Model
 }
 
-// namesWarming reports whether it is known what a parent can do up front.
-func namesWarming(spec *record.Spec) bool { return len(spec.Warm) > 0 || spec.Runtime != "python" }
+// namesWarming reports whether it is known what the parents of a model can do up
+// front.
+func namesWarming(spec *record.Spec, model string) bool {
+	if spec.Runtime != "python" {
+		return true
+	}
+	for _, m := range spec.Models {
+		if own, ok := m.Knobs["warm"]; ok && m.Name == model {
+			return own != ""
+		}
+	}
+	return len(spec.Warm) > 0
+}
 
 // warmest is the model with a warm parent that spares its first jobs the most, or
 // nil if there is no such model.

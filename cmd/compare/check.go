@@ -24,7 +24,7 @@ func readOptions(cmd *cobra.Command) (*options, []string) {
 		o.texts[f.Name] = f.Value.String()
 		o.given[f.Name] = f.Changed
 	})
-	for _, check := range []func() []string{o.checkKnobs, o.checkPython, o.checkRest, o.checkOut} {
+	for _, check := range []func() []string{o.settleContestants, o.checkKnobs, o.checkPython, o.checkRest, o.checkOut} {
 		problems = append(problems, check()...)
 	}
 	return o, problems
@@ -33,22 +33,39 @@ func readOptions(cmd *cobra.Command) (*options, []string) {
 // pythonFlags are of use only where jobs run in Python.
 var pythonFlags = []string{"python", "path", "warm", "allow-threads"}
 
+// settleContestants gives each contestant its own settings.
+func (o *options) settleContestants() (problems []string) {
+	for i := range o.contestants {
+		problems = append(problems, o.contestants[i].settle(o)...)
+	}
+	return problems
+}
+
 // checkKnobs refuses a knob of a model that is not run: whoever turned it
 // expects something of it.
 func (o *options) checkKnobs() (problems []string) {
-	if o.models == nil {
+	if o.contestants == nil {
 		return nil // --model is wrong itself
 	}
-	names := modelNames(o.models)
+	reported := make(map[string]bool)
 	for _, m := range knownModels() {
 		for _, knob := range m.knobs {
-			if o.given[knob] && !slices.Contains(names, m.name) {
-				problems = append(problems, fmt.Sprintf("--%s=%s: is for %s, which is not run: leave it out, or add %s to --model=%s",
-					knob, shorten(o.texts[knob], 80), m.name, m.name, strings.Join(names, ",")))
+			if !o.given[knob] || reported[knob] || o.used(knob) || knob == warmKnob && !m.warms {
+				continue
 			}
+			reported[knob] = true
+			problems = append(problems, fmt.Sprintf("--%s=%s: is for %s, which is not run: leave it out, or add %s to --model=%s",
+				knob, shorten(o.texts[knob], 80), m.name, m.name, strings.Join(contestantNames(o.contestants), ",")))
 		}
 	}
 	return problems
+}
+
+// used reports whether a knob given as a flag makes a difference to a contestant.
+func (o *options) used(knob string) bool {
+	return slices.ContainsFunc(o.contestants, func(c contestant) bool {
+		return slices.Contains(c.model.knobs, knob) && (knob != warmKnob || c.options.warms)
+	})
 }
 
 func (o *options) checkPython() (problems []string) {
@@ -64,6 +81,12 @@ func (o *options) checkPython() (problems []string) {
 				name, shorten(o.texts[name], 80), o.workload.Name()))
 		}
 	}
+	for _, c := range o.contestants {
+		if c.sets(warmKnob) {
+			problems = append(problems, fmt.Sprintf("--model=%s: warm=%s: is for Python, and %s does not run in it: leave out the value",
+				shorten(c.name, 80), strings.Join(c.options.warm, ","), o.workload.Name()))
+		}
+	}
 	return problems
 }
 
@@ -73,8 +96,8 @@ func (o *options) checkRest() (problems []string) {
 		problems = append(problems, fmt.Sprintf("--timeout=%s: with --workload=%s it would never end: give a limit, as in --timeout=5s",
 			o.texts["timeout"], o.workload.Name()))
 	}
-	if o.models != nil {
-		names := modelNames(o.models)
+	if o.contestants != nil {
+		names := contestantNames(o.contestants)
 		for _, t := range o.failIf {
 			for _, name := range t.Models() {
 				if !slices.Contains(names, name) {

@@ -15,7 +15,6 @@ import (
 
 	"forkbench/conditions"
 	"forkbench/live"
-	"forkbench/models"
 	"forkbench/record"
 	"forkbench/runner"
 	"forkbench/stream"
@@ -151,14 +150,21 @@ func (p *program) measure(ctx context.Context, in *interrupts, o *options, show 
 		Timeout: o.timeout, BootTimeout: o.bootTimeout, Guard: guard, Log: log,
 	}
 	show.doing("loading the application")
-	if _, err := machine.Check(ctx); err != nil {
-		return m, bootError(app.workload, o, err)
+	if err := check(ctx, machine, o); err != nil {
+		return m, err
 	}
 	show.doing("starting Redis")
 	if machine.Server, err = startRedis(ctx, o, guard, log); err != nil {
 		return m, exitWith(exitLacking, err)
 	}
 	defer func() { err = errors.Join(err, machine.Server.Close()) }()
+
+	show.doing("enqueuing the jobs")
+	backlog, err := runner.Enqueue(ctx, machine.Server, workload.Jobs(machine.Workload, o.arrivals, o.seed, o.jobs))
+	if err != nil {
+		return m, err
+	}
+	defer func() { err = errors.Join(err, backlog.Close()) }()
 
 	if m.dir, err = makeResults(o, app.workload.Name(), p.now()); err != nil {
 		return m, err
@@ -181,23 +187,38 @@ func (p *program) measure(ctx context.Context, in *interrupts, o *options, show 
 		m.analysis = rec.sums.Analysis()
 	}()
 
-	show.begin(plan{modelNames(o.models), o.rounds, o.jobs})
-	show.doing("enqueuing the jobs")
+	show.begin(plan{contestantNames(o.contestants), o.rounds, o.jobs})
 	plan := runner.Plan{
-		Header:    p.header(o, app, guard, machine.Server),
-		Executors: executors(o),
-		Rounds:    o.rounds,
-		Jobs:      o.jobs,
-		Source:    workload.Jobs(machine.Workload, o.arrivals, o.seed, o.jobs),
-		Machine:   machine,
-		Server:    machine.Server,
-		Turn: func(round int, model string) {
+		Header: p.header(o, app, guard, machine.Server),
+		Rounds: o.rounds,
+		Began: func(round int, model string) {
 			in.begin()
 			show.take(round, model)
 		},
 	}
+	for _, c := range o.contestants {
+		plan.Contestants = append(plan.Contestants, runner.Contestant{
+			Name: c.name, Executor: c.model.build(&c.options), Machine: backlog.Machine(c.on(machine)),
+		})
+	}
 	defer in.end()
 	return m, plan.Run(ctx, in.stop, rec)
+}
+
+// check loads the application once for each set of warm-ups that a contestant
+// names.
+func check(ctx context.Context, machine *live.Machine, o *options) error {
+	checked := make(map[string]bool)
+	for i := range o.contestants {
+		c := &o.contestants[i]
+		if key := strings.Join(c.options.warm, ","); !checked[key] {
+			checked[key] = true
+			if _, err := c.on(machine).Check(ctx); err != nil {
+				return bootError(machine.Workload, &c.options, err)
+			}
+		}
+	}
+	return nil
 }
 
 // header says what was asked for, and where.
@@ -213,24 +234,14 @@ func (p *program) header(o *options, app application, guard *live.Guard, server 
 		Workload: app.workload.Name(), Runtime: app.runtime.Name(), Warm: app.warm(), Payload: o.payload,
 		Arrivals: o.arrivals.String(), TimeoutNS: o.timeout,
 	}
-	for _, m := range o.models {
-		knobs := make(map[string]string)
-		for _, name := range m.knobs {
-			if text := o.texts[name]; text != "" {
-				knobs[name] = text
-			}
+	for _, c := range o.contestants {
+		m := record.Model{Name: c.name, Knobs: c.knobs(app.ownWarm())}
+		if c.name != c.model.name {
+			m.Model = c.model.name
 		}
-		h.Spec.Models = append(h.Spec.Models, record.Model{Name: m.name, Knobs: knobs})
+		h.Spec.Models = append(h.Spec.Models, m)
 	}
 	return h
-}
-
-func executors(o *options) []models.Executor {
-	var list []models.Executor
-	for _, m := range o.models {
-		list = append(list, m.build(o))
-	}
-	return list
 }
 
 // bootError says which flag is wrong when the application could not be loaded.

@@ -18,7 +18,6 @@ import (
 
 	"forkbench/conditions"
 	"forkbench/live"
-	"forkbench/models"
 	"forkbench/models/forkperjob"
 	"forkbench/record"
 	"forkbench/runner"
@@ -343,15 +342,18 @@ func tryForks(ctx context.Context, r live.Runtime, name string, guard *live.Guar
 		Timeout: selfTestTimeout, BootTimeout: selfTestTimeout,
 	}
 	model := forkperjob.Model{}
+	backlog, err := runner.Enqueue(ctx, server, workload.Jobs(w, burst, 1, selfTestJobs))
+	if err != nil {
+		return nil, err
+	}
 	plan := runner.Plan{
-		Header:    record.Header{Version: record.Version, Spec: record.Spec{Models: []record.Model{{Name: model.Name()}}}},
-		Executors: []models.Executor{model},
-		Rounds:    1, Jobs: selfTestJobs, Source: workload.Jobs(w, burst, 1, selfTestJobs),
-		Machine: m, Server: server,
+		Header:      record.Header{Version: record.Version, Spec: record.Spec{Models: []record.Model{{Name: model.Name()}}}},
+		Contestants: []runner.Contestant{{Name: model.Name(), Executor: model, Machine: backlog.Machine(m)}},
+		Rounds:      1,
 	}
 	var last lastRound
 	err = plan.Run(ctx, nil, &last)
-	return &last.round, err
+	return &last.round, errors.Join(err, backlog.Close())
 }
 
 // lastRound is a sink that keeps the round.

@@ -45,6 +45,12 @@
 //
 //	$ compare --max-jobs-per-child=10 --spares=2 --jobs-per-child=5
 //
+// A model can take part several times, with knobs of its own in parentheses;
+// each is a column. forkperjob(warm) is a fork for each job from parents that
+// have done the one-time work, hybrid(warm=) the hybrid without any named:
+//
+//	$ compare --model='all,hybrid(jobs-per-child=10),hybrid(refork=20),forkperjob(warm)'
+//
 // # Output
 //
 // The first line is the verdict, in one sentence. The table under it has a column

@@ -11,7 +11,8 @@ import (
 type model struct {
 	name  string
 	doc   string
-	knobs []string // the flags that are for this model only
+	knobs []string // the flags that are for this model, or few
+	warms bool     // it warms its parent without being told to
 	build func(o *options) models.Executor
 }
 
@@ -22,26 +23,32 @@ func knownModels() []model {
 		{
 			name:  "prefork",
 			doc:   "a pool of children, each running many jobs (Celery)",
-			knobs: []string{"max-jobs-per-child", "max-memory-per-child"},
+			knobs: []string{"max-jobs-per-child", "max-memory-per-child", warmKnob},
 			build: func(o *options) models.Executor {
-				return prefork.Model{MaxJobsPerChild: o.maxJobsPerChild, MaxMemoryPerChild: o.maxMemoryPerChild}
+				return prefork.Model{MaxJobsPerChild: o.maxJobsPerChild, MaxMemoryPerChild: o.maxMemoryPerChild, Warm: o.warms}
 			},
 		},
 		{
 			name:  "forkperjob",
 			doc:   "a child for each job (RQ)",
-			build: func(*options) models.Executor { return forkperjob.Model{} },
+			knobs: []string{warmKnob},
+			build: func(o *options) models.Executor { return forkperjob.Model{Warm: o.warms} },
 		},
 		{
 			name:  "hybrid",
 			doc:   "a child for each job, forked from a warm parent",
-			knobs: []string{"jobs-per-child", "spares", "refork", "warm"},
+			knobs: []string{"jobs-per-child", "spares", "refork", warmKnob},
+			warms: true,
 			build: func(o *options) models.Executor {
 				return hybrid.Model{JobsPerChild: o.jobsPerChild, Spares: o.spares, Refork: o.refork}
 			},
 		},
 	}
 }
+
+// warmKnob is the flag that names one-time work. Models that do not warm their
+// parents by themselves do so where --model gives it to them: forkperjob(warm).
+const warmKnob = "warm"
 
 // allModels is the value of --model that stands for all of them.
 const allModels = "all"

@@ -2,10 +2,8 @@ package main
 
 import (
 	"errors"
-	"fmt"
 	"os"
 	"path/filepath"
-	"slices"
 	"strings"
 	"time"
 
@@ -23,7 +21,7 @@ const (
 
 // Options are what a comparison was asked to do: valid, and all files read.
 type options struct {
-	models       []model
+	contestants  []contestant
 	workload     workload.Workload
 	payload      string // the file that its payloads came from
 	arrivals     workload.Arrivals
@@ -36,6 +34,7 @@ type options struct {
 	python       string
 	path         []string // absolute
 	warm         []string
+	warms        bool // the model warms its parents
 	allowThreads bool
 
 	maxJobsPerChild   int
@@ -70,7 +69,8 @@ const (
 func flagsOf(o *options) []flag {
 	return []flag{
 		{group: groupRun, name: "model", value: "NAMES", def: allModels, set: o.setModels,
-			usage: "models to compare, with commas between them: " + strings.Join(modelNames(knownModels()), ", ") + ", or all"},
+			usage: "models to compare, with commas between them: " + strings.Join(modelNames(knownModels()), ", ") + ", or all;" +
+				" knobs of one in parentheses: 'prefork,hybrid(refork=20)'"},
 		{group: groupRun, name: "workload", value: "NAME", def: workload.Default, set: o.setWorkload,
 			usage: "what the jobs do; `compare workloads` lists them, py:MODULE:FUNCTION is yours"},
 		{group: groupRun, name: "payload", value: "FILE", set: o.setPayload,
@@ -96,7 +96,7 @@ func flagsOf(o *options) []flag {
 		{group: groupPython, name: "path", value: "DIR", repeat: true, set: o.setPath,
 			usage: "where to import from, before all else; repeatable (default . for py: workloads)"},
 		{group: groupPython, name: "warm", value: "MODULE:FUNCTION", repeat: true, set: o.setWarm,
-			usage: "one-time work for the parent of hybrid to do before it forks; repeatable"},
+			usage: "one-time work for the parent of hybrid to do before it forks; repeatable; 'forkperjob(warm)' does it too"},
 		{group: groupPython, name: "boot-timeout", value: "TIME", def: "1m", set: span(&o.bootTimeout, "1m", ""),
 			usage: "limit for loading the application, warming it, and a fork"},
 		{group: groupPython, name: "allow-threads", set: yes(&o.allowThreads),
@@ -157,33 +157,9 @@ func inner(err error) error {
 	return err
 }
 
-func (o *options) setModels(text string) error {
-	known := knownModels()
-	if text == allModels {
-		o.models = known
-		return nil
-	}
-	var errs []error
-	for name := range strings.SplitSeq(text, ",") {
-		name = strings.TrimSpace(name)
-		i := slices.IndexFunc(known, func(m model) bool { return m.name == name })
-		switch {
-		case name == "":
-			errs = append(errs, fmt.Errorf("a name is missing: one or more of %s, or all", strings.Join(modelNames(known), ", ")))
-		case name == allModels:
-			errs = append(errs, errors.New("all stands alone"))
-		case i < 0:
-			errs = append(errs, fmt.Errorf("%s: %w", shorten(name, 80), unknown(name, append(modelNames(known), allModels))))
-		case slices.Contains(modelNames(o.models), name):
-			errs = append(errs, fmt.Errorf("%s is named twice", name))
-		default:
-			o.models = append(o.models, known[i])
-		}
-	}
-	if errs != nil {
-		o.models = nil // what depends on them is not known
-	}
-	return errors.Join(errs...)
+func (o *options) setModels(text string) (err error) {
+	o.contestants, err = parseContestants(text)
+	return err
 }
 
 func (o *options) setWorkload(text string) (err error) {

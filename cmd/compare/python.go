@@ -90,11 +90,18 @@ type application struct {
 // warm lists all one-time work that a parent is asked to do: what the workload
 // knows of itself, and what the user names.
 func (a *application) warm() []string {
-	python, ok := a.runtime.(live.Python)
-	if !ok {
-		return nil
+	if python, ok := a.runtime.(live.Python); ok {
+		return slices.Concat(a.ownWarm(), python.Warm)
 	}
-	return slices.Concat(a.workload.(workload.Python).PythonFunction().Warm, python.Warm)
+	return nil
+}
+
+// ownWarm is what the workload knows of itself.
+func (a *application) ownWarm() []string {
+	if python, ok := a.workload.(workload.Python); ok {
+		return python.PythonFunction().Warm
+	}
+	return nil
 }
 
 // choose makes the application that the options ask for. Where nobody asked for

@@ -112,18 +112,26 @@ func TestSettings(t *testing.T) {
 		return a
 	}
 	now := time.Date(2026, 1, 31, 12, 0, 0, 0, time.UTC)
-	all := knownModels()
+	models := func(text string) []contestant {
+		list, err := parseContestants(text)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return list
+	}
 	for _, c := range []struct {
 		o        options
 		workload string
 		want     string
 	}{
-		{options{models: all, jobs: 1000, workers: 4, arrivals: arrivals("burst")}, "record_event",
+		{options{contestants: models("all"), jobs: 1000, workers: 4, arrivals: arrivals("burst")}, "record_event",
 			"2026-01-31T120000-record_event-1000jobs-4workers"},
-		{options{models: all[:1], jobs: 7, workers: 1, arrivals: arrivals("poisson:200/s")}, "90%cpu:1ms,10%cpu:50ms",
+		{options{contestants: models("prefork"), jobs: 7, workers: 1, arrivals: arrivals("poisson:200/s")}, "90%cpu:1ms,10%cpu:50ms",
 			"2026-01-31T120000-90-cpu-1ms-10-cpu-50ms-prefork-7jobs-1workers-poisson-200-s"},
-		{options{models: all[:2], jobs: 1, workers: 1, arrivals: arrivals("burst")}, "py:ä/../b:" + strings.Repeat("c", 300),
+		{options{contestants: models("prefork,forkperjob"), jobs: 1, workers: 1, arrivals: arrivals("burst")}, "py:ä/../b:" + strings.Repeat("c", 300),
 			"2026-01-31T120000-py---..-b-" + strings.Repeat("c", 50) + "-prefork+forkperjob-1jobs-1workers"},
+		{options{contestants: models("hybrid(refork=20)"), jobs: 1, workers: 1, arrivals: arrivals("burst")}, "noop",
+			"2026-01-31T120000-noop-hybrid-refork-20--1jobs-1workers"},
 	} {
 		if got := settings(&c.o, c.workload, now); got != c.want {
 			t.Errorf("got  %s\nwant %s", got, c.want)

@@ -60,20 +60,25 @@ func run(ctx context.Context) (err error) {
 	environment := conditions.Environment()
 	environment.Redis, environment.ForkPrimitive, environment.Cgroup = server.Describe(), runtime.ForkPrimitive(), guard.Cgroup()
 
-	executors := []models.Executor{Pool{}, prefork.Model{}, forkperjob.Model{}}
+	backlog, err := runner.Enqueue(ctx, server, workload.Jobs(work, arrivals, seed, jobs))
+	if err != nil {
+		return err
+	}
+	defer backlog.Close()
+	machine := backlog.Machine(&live.Machine{Workers: workers, Workload: work, Runtime: runtime, Server: server, Guard: guard})
+
 	spec := record.Spec{
 		Jobs: jobs, Workers: workers, Rounds: rounds, Seed: seed,
 		Workload: work.Name(), Runtime: runtime.Name(), Arrivals: arrivals.String(),
 	}
-	for _, e := range executors {
+	var contestants []runner.Contestant
+	for _, e := range []models.Executor{Pool{}, prefork.Model{}, forkperjob.Model{}} {
 		spec.Models = append(spec.Models, record.Model{Name: e.Name()})
+		contestants = append(contestants, runner.Contestant{Name: e.Name(), Executor: e, Machine: machine})
 	}
 	plan := runner.Plan{
-		Header:    record.Header{Version: record.Version, Started: time.Now(), Spec: spec, Environment: environment},
-		Executors: executors, Rounds: rounds, Jobs: jobs,
-		Source:  workload.Jobs(work, arrivals, seed, jobs),
-		Machine: &live.Machine{Workers: workers, Workload: work, Runtime: runtime, Server: server, Guard: guard},
-		Server:  server,
+		Header:      record.Header{Version: record.Version, Started: time.Now(), Spec: spec, Environment: environment},
+		Contestants: contestants, Rounds: rounds,
 	}
 	found := runner.NewAggregator() // a file of records can be another sink
 	if err := plan.Run(ctx, nil, found); err != nil {

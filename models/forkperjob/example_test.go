@@ -7,7 +7,7 @@ import (
 	"forkbench/models/forkperjob"
 )
 
-// There is nothing to set.
+// Cold parents, as RQ has them.
 func Example() {
 	var e models.Executor = forkperjob.Model{}
 	fmt.Println(e.Name())

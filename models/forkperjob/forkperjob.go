@@ -12,8 +12,14 @@ import (
 	"forkbench/models"
 )
 
-// A Model is a fork for each job. It has no knobs: that is the model.
-type Model struct{}
+// A Model is a fork for each job. The zero value's parents are cold, as RQ's
+// are.
+type Model struct {
+	// Warm has each parent do the one-time work before its first fork: a worker
+	// script of one's own that imports and calls ahead (RQ's documentation,
+	// "Performance notes"), and Redash's one call.
+	Warm bool
+}
 
 var _ models.Executor = Model{}
 
@@ -22,13 +28,18 @@ func (Model) Name() string { return "forkperjob" }
 
 // Execute runs the jobs of h with a parent for each worker and a child for each
 // job.
-func (Model) Execute(ctx context.Context, h models.Host) error {
+func (m Model) Execute(ctx context.Context, h models.Host) error {
 	return h.Parallel(ctx, h.Workers(), func(ctx context.Context, _ int) error {
 		parent, err := h.Boot(ctx)
 		if err != nil {
 			return err
 		}
 		defer parent.Close(ctx)
+		if m.Warm {
+			if err := parent.Warm(ctx); err != nil {
+				return err
+			}
+		}
 
 		for job := range h.Jobs(ctx) {
 			child, err := parent.Fork(ctx, 1)

@@ -24,6 +24,11 @@ type Model struct {
 	// Resident memory includes what the child shares with its parent, so a
 	// limit below the parent's own size recycles after every job.
 	MaxMemoryPerChild int64
+
+	// Warm has the parent do the one-time work before it forks the children, so
+	// that none of them, and none that replaces them, does it again (gunicorn:
+	// preload_app, with a call in it).
+	Warm bool
 }
 
 var _ models.Executor = Model{}
@@ -38,6 +43,11 @@ func (m Model) Execute(ctx context.Context, h models.Host) error {
 		return err
 	}
 	defer parent.Close(ctx)
+	if m.Warm {
+		if err := parent.Warm(ctx); err != nil {
+			return err
+		}
+	}
 
 	return h.Parallel(ctx, h.Workers(), func(ctx context.Context, _ int) error {
 		child, err := parent.Fork(ctx, m.MaxJobsPerChild)
