@@ -12,7 +12,7 @@ import (
 // A waiter is a request that waits for its reply.
 type waiter struct {
 	answers kind
-	pid     int // for reap: replies come in the order of the exits
+	which   int // for reap the pid, for once the seat: their replies come in the order of the exits
 	reply   chan reply
 }
 
@@ -138,14 +138,12 @@ func (p *process) readOne() error {
 		return err
 	}
 	r := reply{body: body, file: p.conn.claimFile(k)}
-	pid := 0
-	if k == kindReaped {
-		if reaped, err := parseReaped(body); err == nil {
-			pid = reaped.pid
-		}
+	which := 0
+	if k == kindReaped || k == kindEnded {
+		which = leading(body)
 	}
 	for i, w := range p.waiting {
-		if w.answers != k || w.pid != pid {
+		if w.answers != k || w.which != which {
 			continue
 		}
 		if len(p.waiting) > 1 {

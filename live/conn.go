@@ -19,6 +19,13 @@ type conn struct {
 	file *os.File
 	raw  syscall.RawConn
 
+	// What raw.Read calls with each chance to read, its arguments and results.
+	tryRead func(s uintptr) bool
+	into    []byte
+	oob     [64]byte
+	n, oobn int
+	readErr error
+
 	buf  []byte // buf[r:w] has been read from the socket and not yet parsed
 	r, w int
 
@@ -49,7 +56,9 @@ func newBlockingConn(fd int, name string) (*conn, error) {
 	if err != nil {
 		return nil, errors.Join(err, file.Close())
 	}
-	return &conn{file: file, raw: raw, buf: make([]byte, 4096), limit: maxBody}, nil
+	c := &conn{file: file, raw: raw, buf: make([]byte, 4096), limit: maxBody}
+	c.tryRead = c.readOnce
+	return c, nil
 }
 
 // socketPair returns two connected stream sockets that are closed on exec.
@@ -142,27 +151,34 @@ func (c *conn) fill(n int) error {
 	return nil
 }
 
-// read is one read, or one recvmsg where descriptors may come with the data.
+// readOnce is one read, or one recvmsg where descriptors may come with the data.
+// Another slot may ask for such while this one waits, so it is decided late.
+func (c *conn) readOnce(s uintptr) bool {
+	if c.carries.Load() {
+		c.n, c.oobn, _, _, c.readErr = unix.Recvmsg(int(s), c.into, c.oob[:], unix.MSG_CMSG_CLOEXEC)
+	} else {
+		c.n, c.readErr = unix.Read(int(s), c.into)
+		c.oobn = 0
+	}
+	return !errors.Is(c.readErr, unix.EAGAIN) && !errors.Is(c.readErr, unix.EINTR)
+}
+
+// read reads what is there, or waits for something to be there.
 func (c *conn) read(p []byte) (n int, err error) {
-	if !c.carries.Load() {
-		return c.file.Read(p)
-	}
-	var oob [64]byte
-	var oobn int
-	var got error
-	err = c.raw.Read(func(s uintptr) bool {
-		n, oobn, _, _, got = unix.Recvmsg(int(s), p, oob[:], unix.MSG_CMSG_CLOEXEC)
-		return got != unix.EAGAIN && got != unix.EINTR
-	})
+	c.into = p
+	err = c.raw.Read(c.tryRead)
 	if err == nil {
-		err = got
+		err = c.readErr
 	}
-	if err != nil || oobn == 0 {
-		return n, err
-	}
-	messages, err := unix.ParseSocketControlMessage(oob[:oobn])
 	if err != nil {
-		return n, fmt.Errorf("parse control message: %w", err)
+		return 0, err
+	}
+	if c.oobn == 0 {
+		return c.n, nil
+	}
+	messages, err := unix.ParseSocketControlMessage(c.oob[:c.oobn])
+	if err != nil {
+		return 0, fmt.Errorf("parse control message: %w", err)
 	}
 	for i := range messages {
 		fds, err := unix.ParseUnixRights(&messages[i])
@@ -171,7 +187,7 @@ func (c *conn) read(p []byte) (n int, err error) {
 		}
 		c.files = append(c.files, fds...)
 	}
-	return n, nil
+	return c.n, nil
 }
 
 // claimFile returns the descriptor that came with the frame just received, if

@@ -20,12 +20,14 @@ const (
 	kindBoot     kind = 'b' // load the application: bootOrder as JSON
 	kindWarm     kind = 'w' // do the one-time work now
 	kindFork     kind = 'f' // make a child: its life, whether a job follows, the job
+	kindOnce     kind = 'o' // make a child for one job: its seat, the job
 	kindRun      kind = 'r' // run a job: its id, its payload
 	kindReap     kind = 'p' // wait for a child: its pid
 	kindSnapshot kind = 's' // hand over the warm state (Go processes)
 
 	kindReady  kind = 'R' // answers boot and warm: readyReply as JSON
 	kindForked kind = 'F' // answers fork; carries the child's socket
+	kindEnded  kind = 'O' // answers once, when the child has been waited for
 	kindDone   kind = 'D' // answers run
 	kindReaped kind = 'P' // answers reap
 	kindState  kind = 'S' // answers snapshot; carries a memory file
@@ -109,6 +111,41 @@ func appendFork(b []byte, life int, job *fusedJob) []byte {
 	b = append(b, 1)
 	b = binary.BigEndian.AppendUint64(b, job.id)
 	return append(b, job.payload...)
+}
+
+// appendOnce asks a process for a child that runs one job, says in its seat what
+// came of it, and exits.
+func appendOnce(b []byte, seat int, id uint64, payload []byte) []byte {
+	b = appendHeader(b, kindOnce, 12+len(payload))
+	b = binary.BigEndian.AppendUint32(b, uint32(seat))
+	b = binary.BigEndian.AppendUint64(b, id)
+	return append(b, payload...)
+}
+
+// An endedReply answers once. Times are CLOCK_MONOTONIC.
+type endedReply struct {
+	seat            int
+	began, returned time.Duration // of the fork
+	reapedReply
+	refusal string // why there was no child; else empty
+}
+
+func parseEnded(b []byte) (endedReply, error) {
+	if len(b) < 21 {
+		return endedReply{}, shortBody(kindEnded, b)
+	}
+	r := endedReply{
+		seat:     int(binary.BigEndian.Uint32(b)),
+		began:    duration(b[4:]),
+		returned: duration(b[12:]),
+	}
+	if r.returned == 0 {
+		r.refusal = string(b[20:])
+		return r, nil
+	}
+	var err error
+	r.reapedReply, err = parseReaped(b[20:])
+	return r, err
 }
 
 // appendReap asks a process to wait for its child.
@@ -210,6 +247,14 @@ func parseJob(b []byte) (id uint64, payload []byte, err error) {
 		return 0, nil, shortBody(kindRun, b)
 	}
 	return binary.BigEndian.Uint64(b), b[8:], nil
+}
+
+// leading is the number that a body begins with: a pid or a seat.
+func leading(b []byte) int {
+	if len(b) < 4 {
+		return -1
+	}
+	return int(binary.BigEndian.Uint32(b))
 }
 
 func duration(b []byte) time.Duration {

@@ -85,6 +85,8 @@ func FuzzHost(f *testing.F) {
 	f.Add(appendHeader(nil, kindForked, 0))
 	f.Add(append(appendHeader(nil, kindForked, 21), make([]byte, 21)...))
 	f.Add(append(appendHeader(nil, kindReaped, 48), make([]byte, 48)...))
+	f.Add(append(appendHeader(nil, kindEnded, 68), bytes.Repeat([]byte{1}, 68)...))
+	f.Add(append(appendHeader(nil, kindEnded, 23), append(make([]byte, 20), "why"...)...))
 	f.Add([]byte{0xff, 0xff, 0xff, 0xff, 'D'})
 	f.Add([]byte(`nonsense`))
 	f.Fuzz(func(t *testing.T, sent []byte) {
@@ -122,11 +124,35 @@ func FuzzHost(f *testing.F) {
 				if _, err := parseReaped(body); err == nil && len(body) != 48 {
 					t.Errorf("P of %d bytes was accepted", len(body))
 				}
+			case kindEnded:
+				if r, err := parseEnded(body); err == nil && r.returned == 0 && r.refusal == "" {
+					t.Errorf("O without a child or a reason was accepted: %x", body)
+				}
 			case kindReady:
 				var r readyReply
 				_ = json.Unmarshal(body, &r)
 			default:
 			}
+		}
+	})
+}
+
+// FuzzSeat leaves in a seat what a broken child might.
+func FuzzSeat(f *testing.F) {
+	done := appendDone(nil, doneReply{id: 1, status: models.Done, detail: []byte(`[1]`)})[headerSize:]
+	f.Add(uint32(len(done)), done)
+	f.Add(uint32(1<<32-1), []byte(nil))
+	f.Add(uint32(seatSize), []byte(`nonsense`))
+	f.Fuzz(func(t *testing.T, length uint32, left []byte) {
+		s := seat{mem: make([]byte, seatSize)}
+		binary.NativeEndian.PutUint32(s.mem[seatLength:], length)
+		copy(s.mem[seatSaid:], left)
+		r, ok, err := s.said()
+		if ok && (err != nil || !bytes.Equal(appendDone(nil, r)[headerSize:], s.mem[seatSaid:seatSaid+length])) {
+			t.Errorf("%d bytes beginning with %x were accepted, %v", length, left, err)
+		}
+		if !ok && err == nil && length != 0 {
+			t.Errorf("%d bytes were overlooked", length)
 		}
 	})
 }
@@ -139,6 +165,9 @@ func FuzzTemplate(f *testing.F) {
 	f.Add(appendFork(nil, 0, nil))
 	f.Add(appendFork(nil, 1, &fusedJob{2, []byte(`{"a":1}`)}))
 	f.Add(append(appendFork(nil, 0, nil), appendReap(nil, 99)...))
+	f.Add(appendOnce(nil, 0, 3, []byte(`[1]`)))
+	f.Add(appendOnce(appendOnce(nil, 0, 3, nil), 1, 4, []byte(`{`)))
+	f.Add(appendOnce(nil, 2, 3, []byte(`[1]`)))
 	f.Add(appendHeader(nil, kindWarm, 0))
 	f.Add(appendHeader(nil, kindSnapshot, 0))
 	f.Add([]byte{0xff, 0xff, 0xff, 0xff, 'r', 1, 2})
@@ -160,13 +189,19 @@ func FuzzTemplate(f *testing.F) {
 			t.Fatal(err)
 		}
 		defer file.Close()
+		shared, err := newSeats(2)
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer shared.close()
+		defer shared.file.Close()
 		ours, theirs, err := socketPair()
 		if err != nil {
 			t.Fatal(err)
 		}
 		socket := os.NewFile(uintptr(theirs), "socket")
 		cmd := exec.Command(python, "-S", "-u", "/dev/fd/4")
-		cmd.ExtraFiles = []*os.File{socket, file}
+		cmd.ExtraFiles = []*os.File{socket, file, shared.file}
 		cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
 		if err := cmd.Start(); err != nil {
 			t.Fatal(err)

@@ -61,7 +61,11 @@ func execute(p *process, state *os.File, job *fusedJob) error {
 	if err != nil {
 		return fmt.Errorf("find this program's file: %w", err)
 	}
-	if err := p.host.spawn(p, path, []string{"forkbench:" + p.host.r.Model}, state); err != nil {
+	var extra []*os.File
+	if state != nil {
+		extra = append(extra, state)
+	}
+	if err := p.host.spawn(p, path, []string{"forkbench:" + p.host.r.Model}, extra...); err != nil {
 		return err
 	}
 	return p.load(bootOrder{Workload: p.host.m.Workload.Name(), Life: p.life, Snapshot: state != nil}, job)

@@ -42,6 +42,7 @@ type Host struct {
 	processes []*process   // open: started and not yet reaped
 	booted    map[int]bool // the pids of the processes that were spawned
 	outputs   []*output
+	seating   []*seats
 	reaped    spent            // by processes that are gone
 	startup   record.CPU       // of which by the booted ones before they were ready
 	total     time.Duration    // wait4, summed
@@ -216,6 +217,24 @@ func (h *Host) output(p *process) *output {
 	return p.prints
 }
 
+// seats are those of a process and all that its booted ancestor forked; nil if it
+// has none.
+func (h *Host) seats(p *process) *seats {
+	for p.maker != nil {
+		p = p.maker
+	}
+	return p.chairs
+}
+
+// forget drops a process that was registered and never came to be.
+func (h *Host) forget(p *process) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	if i := slices.Index(h.processes, p); i >= 0 {
+		h.processes = slices.Delete(h.processes, i, i+1)
+	}
+}
+
 // account books a process that has been reaped and writes its record.
 func (h *Host) account(p *process, e exit) {
 	p.mu.Lock()
@@ -307,7 +326,7 @@ func (h *Host) clocks() clocks {
 	defer h.mu.Unlock()
 	c := clocks{children: h.reaped.children.Total(), parents: h.reaped.parents.Total()}
 	for _, p := range h.processes {
-		if used, err := cpuOf(p.pid); err == nil {
+		if used, err := cpuOf(p.number()); err == nil {
 			p.seen = used
 		} else {
 			c.between = append(c.between, between{p, p.seen})

@@ -152,10 +152,7 @@ func (h *Host) execute(ctx context.Context, e models.Executor) error {
 	close(h.settle.arrived)
 	cancel(nil) // fetch may wait for a taker
 	_ = serving.Wait()
-	for _, o := range h.outputs {
-		o.close()
-	}
-	h.waits.Wait()
+	h.closeShared()
 	h.flushMade()
 	if err == nil && ctx.Err() == nil {
 		err = context.Cause(exec)
@@ -205,6 +202,31 @@ func (h *Host) openOutput(p *process) error {
 	return nil
 }
 
+// openSeats gives a booted process memory that it shares with its children.
+func (h *Host) openSeats(p *process) error {
+	s, err := newSeats(h.m.Workers)
+	if err != nil {
+		return err
+	}
+	p.chairs = s
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	h.seating = append(h.seating, s)
+	return nil
+}
+
+// closeShared closes what booted processes shared with their children, when all
+// of them are gone.
+func (h *Host) closeShared() {
+	for _, o := range h.outputs {
+		o.close()
+	}
+	h.waits.Wait()
+	for _, s := range h.seating {
+		s.close()
+	}
+}
+
 // An Application is what Check found out about the code to run.
 type Application struct {
 	Version    string // of the language
@@ -242,10 +264,7 @@ func (h *Host) probe(ctx context.Context, to *prober) error {
 		to.found = Application{Version: booted.version, Executable: booted.executable}
 		err = p.Close(exec)
 	}
-	for _, o := range h.outputs {
-		o.close()
-	}
-	h.waits.Wait()
+	h.closeShared()
 	h.sweep()
 	if ctx.Err() != nil {
 		err = errInterrupted

@@ -38,15 +38,20 @@ type process struct {
 	conn   *conn
 	own    *spawned // not nil if it is the host's own child
 	prints *output  // of a booted process; its children share it
+	chairs *seats   // likewise
 
 	token chan struct{} // of who may read conn; see ask
 	runs  waiter        // of Run, which one slot at a time may call
 
 	mu       sync.Mutex
 	state    processState
-	waiting  []*waiter  // requests sent and not yet answered, oldest first
-	children record.CPU // that wait4 will count as this process's too
-	faults   int64      // minor, of the reaped children likewise
+	waiting  []*waiter // requests sent and not yet answered, oldest first
+	seat     *seat     // of a child made for one job, while it runs
+	watch    *time.Timer
+	late     bool          // its job exceeded its limit
+	deadline time.Duration // then when its parent has to have reaped it
+	children record.CPU    // that wait4 will count as this process's too
+	faults   int64         // minor, of the reaped children likewise
 	major    int64
 
 	snapshotting sync.Mutex
@@ -67,8 +72,8 @@ type process struct {
 	seen, spent time.Duration // its CPU when last looked at, and in the end; guarded by host.mu
 
 	// Stamps of CLOCK_MONOTONIC.
-	forkBegan, ready, end time.Duration
-	warming               time.Duration // a span
+	asked, forkBegan, ready, end time.Duration
+	warming                      time.Duration // a span
 }
 
 type processState uint8
@@ -173,18 +178,29 @@ func (p *process) start(job *fusedJob) error {
 	}
 	if err := p.host.m.Runtime.fork(p, job); err != nil {
 		p.setState(closed)
-		if hungUp(err) {
-			err = p.maker.obituary()
-		}
-		return fmt.Errorf("fork process %d (%s): %w", p.maker.pid, p.maker.role, err)
+		return p.forkFailed(err)
 	}
 	return nil
+}
+
+func (p *process) forkFailed(err error) error {
+	if hungUp(err) {
+		err = p.maker.obituary()
+	}
+	return fmt.Errorf("fork process %d (%s): %w", p.maker.pid, p.maker.role, err)
 }
 
 // Run executes one job.
 func (p *process) Run(_ context.Context, job workload.Job) models.Outcome {
 	o := models.Outcome{Process: p.id, Seq: int(p.ran.Load()) + 1}
 	fused := p.is(planned)
+	if fused && p.life == 1 {
+		if seats := p.host.seats(p); seats != nil {
+			if p.seat = seats.take(); p.seat != nil {
+				return p.once(job, o)
+			}
+		}
+	}
 	if fused {
 		if err := p.start(&fusedJob{job.ID, job.Payload}); err != nil {
 			return p.unrun(o, err)
@@ -209,8 +225,18 @@ func (p *process) Run(_ context.Context, job workload.Job) models.Outcome {
 	if err != nil {
 		return p.broken(o, err)
 	}
-	p.end = done.finished
 	p.dropSnapshot()
+	o = p.conclude(o, done)
+	if p.life > 0 && int(p.ran.Load()) >= p.life {
+		p.setState(dead) // it exits by itself
+	}
+	return o
+}
+
+// conclude is the outcome of a job that its process reported.
+func (p *process) conclude(o models.Outcome, done doneReply) models.Outcome {
+	p.ran.Add(1)
+	p.end = done.finished
 	o.Status, o.CPU = done.status, done.cpu
 	o.Started, o.Finished = p.host.since(done.started), p.host.since(done.finished)
 	switch {
@@ -220,9 +246,6 @@ func (p *process) Run(_ context.Context, job workload.Job) models.Outcome {
 		o.Status, o.Detail = models.Failed, "its result is not JSON"
 	case len(done.detail) > 0:
 		o.Result = append([]byte(nil), done.detail...)
-	}
-	if n := p.ran.Add(1); p.life > 0 && int(n) >= p.life {
-		p.setState(dead) // it exits by itself
 	}
 	return o
 }
@@ -239,18 +262,25 @@ func (p *process) unrun(o models.Outcome, err error) models.Outcome {
 // broken is the outcome of a job whose process did not answer as it should:
 // the time ran out, or the process is gone.
 func (p *process) broken(o models.Outcome, cause error) models.Outcome {
-	o.Finished = p.host.since(p.end)
 	if errors.Is(cause, os.ErrDeadlineExceeded) {
+		p.late = true
+		p.kill()
+	}
+	return p.died(o, p.reap(p.host.m.Grace), cause)
+}
+
+// died is the outcome of a job whose process is gone. The cause is what was
+// wrong before, if anything.
+func (p *process) died(o models.Outcome, e exit, cause error) models.Outcome {
+	o.Finished = p.host.since(p.end)
+	if p.late {
 		o.Status = models.TimedOut
 		o.Detail = fmt.Sprintf("exceeded the time limit of %v (--timeout) and was killed", p.host.m.Timeout)
-		p.kill()
-		p.reap(p.host.m.Grace)
 		return o
 	}
 	o.Status = models.Crashed
-	exit := p.reap(p.host.m.Grace)
-	o.Detail = "its process ended under it: " + exit.String()
-	if !hungUp(cause) {
+	o.Detail = "its process ended under it: " + e.String()
+	if cause != nil && !hungUp(cause) {
 		o.Detail += " (" + cause.Error() + ")"
 	}
 	if tail := p.host.output(p).tail(); tail != "" {

@@ -83,9 +83,13 @@ func (r Python) boot(p *process) error {
 	if err := p.host.openOutput(p); err != nil {
 		return err
 	}
+	if err := p.host.openSeats(p); err != nil {
+		return err
+	}
+	defer p.chairs.file.Close()
 	// The last argument is for who reads the process list.
 	args := []string{"-u", "/dev/fd/4", "forkbench:" + p.host.r.Model}
-	if err := p.host.spawn(p, r.Program(), args, file); err != nil {
+	if err := p.host.spawn(p, r.Program(), args, file, p.chairs.file); err != nil {
 		return err
 	}
 	f := p.host.m.Workload.(workload.Python).PythonFunction()

@@ -45,7 +45,13 @@ func (p *process) kill() {
 	}
 	p.killed.Store(true)
 	if p.own == nil {
-		_ = unix.Kill(p.pid, unix.SIGKILL)
+		p.mu.Lock()
+		defer p.mu.Unlock()
+		if p.seat != nil {
+			p.seat.kill()
+		} else if p.pid != 0 && p.state != closed {
+			_ = unix.Kill(p.pid, unix.SIGKILL)
+		}
 		return
 	}
 	select {
@@ -104,13 +110,21 @@ func (p *process) waitOwn(grace time.Duration) exit {
 func (p *process) waitForked(grace time.Duration) exit {
 	timer := time.AfterFunc(grace, p.kill)
 	defer timer.Stop()
-	w := &waiter{answers: kindReaped, pid: p.pid}
+	w := &waiter{answers: kindReaped, which: p.pid}
 	r := p.maker.ask(w, grace+p.host.m.BootTimeout, func(b []byte) []byte { return appendReap(b, p.pid) })
 	if r.err != nil {
 		return p.waitOrphan()
 	}
 	reaped, err := parseReaped(r.body)
-	if err != nil || reaped.status == -1 {
+	if err != nil {
+		reaped.status = -1
+	}
+	return p.exitOf(reaped)
+}
+
+// exitOf is what the maker says of the process's end.
+func (p *process) exitOf(reaped reapedReply) exit {
+	if reaped.status == -1 {
 		p.host.warn("the application waited for its template's children itself, or ignores SIGCHLD: " +
 			"their CPU is missing, or booked on their parent")
 		return exit{at: monotonic()}
@@ -122,6 +136,16 @@ func (p *process) waitForked(grace time.Duration) exit {
 	}
 	p.maker.booked(e)
 	return e
+}
+
+// number is the process's pid, 0 if it has none yet or any more.
+func (p *process) number() int {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if p.seat != nil {
+		return p.seat.pid()
+	}
+	return p.pid
 }
 
 // booked notes what wait4 will say of this process too, because it has waited
@@ -141,6 +165,12 @@ func (p *process) waitOrphan() exit {
 	if p.maker.own != nil {
 		p.maker.kill() // it did not answer: make sure that it is dead
 		<-p.maker.own.exited
+	}
+	if p.pid == 0 {
+		p.pid = p.number() // nobody changes its seat any more
+	}
+	if p.pid == 0 {
+		return exit{at: monotonic()} // it had been waited for, or was never made
 	}
 	var status unix.WaitStatus
 	var ru unix.Rusage

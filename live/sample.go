@@ -68,8 +68,9 @@ func (h *Host) look() (record.Sample, bool) {
 				continue
 			}
 		}
-		m, err := memoryOf(p.pid)
-		if err != nil {
+		pid := p.number()
+		m, err := memoryOf(pid)
+		if err != nil || p.number() != pid {
 			continue // it has just exited
 		}
 		if !child {

@@ -22,8 +22,8 @@ type spawned struct {
 }
 
 // spawn starts a program as process p, with its socket as descriptor 3 and the
-// extra file, if any, as 4. It does not wait for the program to answer.
-func (h *Host) spawn(p *process, path string, args []string, extra *os.File) error {
+// extra files, if any, as 4 and on. It does not wait for the program to answer.
+func (h *Host) spawn(p *process, path string, args []string, extra ...*os.File) error {
 	ours, theirs, err := socketPair()
 	if err != nil {
 		return err
@@ -37,10 +37,7 @@ func (h *Host) spawn(p *process, path string, args []string, extra *os.File) err
 
 	cmd := exec.Command(path, args...)
 	cmd.Env = slices.Concat(os.Environ(), h.m.Guard.temporary(), h.m.Runtime.environment(), []string{h.mark()})
-	cmd.ExtraFiles = []*os.File{socket}
-	if extra != nil {
-		cmd.ExtraFiles = append(cmd.ExtraFiles, extra)
-	}
+	cmd.ExtraFiles = append([]*os.File{socket}, extra...)
 	cmd.Stdout, cmd.Stderr = h.output(p).writer, h.output(p).writer
 	// A group of its own, so that Ctrl-C in a terminal reaches only the host.
 	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}

@@ -16,6 +16,7 @@ import contextlib
 import gc
 import importlib
 import importlib.machinery
+import mmap
 import os
 import select
 import signal
@@ -37,6 +38,15 @@ PID = struct.Struct(">I")
 FORKED = struct.Struct(">Iqq")  # pid, fork began, fork returned
 DONE = struct.Struct(">QBqqq")  # job id, status, started, finished, CPU; result or traceback follow
 REAPED = struct.Struct(">Iiqqqqq")  # pid, wait status, user us, system us, faults (2), when
+ONCE = struct.Struct(">IQ")  # seat, job id; the payload follows
+ENDED = struct.Struct(">Iqq")  # seat, fork began, fork returned; a REAPED follows
+
+# A seat is a part of the memory shared with the host (descriptor 5): who sits there, what it said.
+SEAT = 2 << 20
+SITTER = struct.Struct("@Iq")  # pid, or 0 if it has been or is about to be waited for; fork returned
+SAID = struct.Struct("@I")  # the length of what follows it, a DONE body; written last
+SAID_AT, DONE_AT = 16, 20
+NO_SEAT = -1  # of a child that has a socket
 
 STATUS_DONE, STATUS_FAILED = 1, 2
 MAX_RESULT = 1 << 20
@@ -192,6 +202,19 @@ def keep_children() -> None:
         signal.signal(signal.SIGCHLD, signal.SIG_DFL)
 
 
+def waited(pid: int, options: int) -> bytes:
+    """Waits for a child: a REAPED, or nothing if it has not exited yet."""
+    try:
+        done, status, used = os.wait4(pid, options)
+    except ChildProcessError:  # the application waited for it: its accounts are lost
+        return REAPED.pack(pid, -1, 0, 0, 0, 0, time.monotonic_ns())
+    if not done:
+        return b""
+    now = time.monotonic_ns()
+    user, system = round(used.ru_utime * 1e6), round(used.ru_stime * 1e6)
+    return REAPED.pack(pid, status, user, system, used.ru_minflt, used.ru_majflt, now)
+
+
 class Channel:
     """A socket to the host, blocking, with a buffer for what came early."""
 
@@ -254,15 +277,18 @@ class Channel:
 class Process:
     """This process: what it was told, and what it has made."""
 
-    def __init__(self, channel: Channel) -> None:
+    def __init__(self, channel: Channel, seats: mmap.mmap) -> None:
         self.channel = channel
-        self.pid = os.getpid()
         self.application: Application  # set by boot
         self.life = 0  # jobs left before this process exits; 0 is for ever
         self.children: set[int] = set()  # forked and not reaped
         self.forking = False  # in os.fork, called by us
         self.shared = False  # it has had several children at once: several slots use it
-        self.ending: dict[int, int] = {}  # children to reap when they exit: pid to its pidfd
+        # Children to reap when they exit: their pidfd to their pid, seat, and when they were made.
+        self.ending: dict[int, tuple[int, int, int, int]] = {}
+        self.poll = select.poll()
+        self.poll.register(channel.fd, select.POLLIN)
+        self.seats = seats
 
     def serve(self) -> None:
         """Answers the host until it goes or this process's life is over."""
@@ -270,7 +296,9 @@ class Process:
             if self.ending:
                 self.wait_for_host_or_children()
             kind, body = self.channel.receive()
-            if kind == 0x72:  # r
+            if kind == 0x6F:  # o
+                self.fork_once(body)
+            elif kind == 0x72:  # r
                 self.run(JOB.unpack_from(body)[0], call_of(body[8:]))
             elif kind == 0x66:  # f
                 self.fork(body)
@@ -309,6 +337,16 @@ class Process:
 
     def run(self, job_id: int, call: Call) -> None:
         """Runs a job and reports it; exits with the last one of this process's life."""
+        status, started, finished, cpu, detail = self.perform(call)
+        self.channel.send(b"D", DONE.pack(job_id, status, started, finished, cpu) + detail)
+        if self.life:
+            self.life -= 1
+            if not self.life:
+                os._exit(0)
+
+    def perform(self, call: Call) -> tuple[int, int, int, int, bytes]:
+        """Runs a job: its status, when it started and finished, its CPU, its result or traceback."""
+        pid = os.getpid()
         status, detail = STATUS_DONE, b""
         cpu = time.process_time_ns()
         started = time.monotonic_ns()
@@ -327,13 +365,70 @@ class Process:
                 except (TypeError, ValueError) as error:
                     status, detail = STATUS_FAILED, failure(error)
         cpu = time.process_time_ns() - cpu
-        if os.getpid() != self.pid:
+        if os.getpid() != pid:
             os._exit(0)  # the job forked, and this is its child come out of the job
-        self.channel.send(b"D", DONE.pack(job_id, status, started, finished, cpu) + detail)
-        if self.life:
-            self.life -= 1
-            if not self.life:
-                os._exit(0)
+        return status, started, finished, cpu, detail
+
+    def fork_once(self, body: bytes) -> None:
+        """Makes a child for one job, which leaves what came of it in its seat and exits."""
+        seat, job_id = ONCE.unpack_from(body)
+        place = seat * SEAT
+        if place + SEAT > len(self.seats):
+            raise ValueError(f"there is no seat {seat}")
+        refusal = self.refusal()
+        if refusal:
+            self.refuse_once(seat, refusal)
+            return
+        call = call_of(body[12:])
+        began = time.monotonic_ns()
+        self.forking = True
+        try:
+            pid = os.fork()
+        except OSError as error:
+            self.forking = False
+            self.refuse_once(seat, f"fork failed: {error.strerror} (limit of processes, or memory)")
+            return
+        if pid == 0:
+            self.be_once(place, job_id, call)
+        returned = time.monotonic_ns()
+        self.forking = False
+        SITTER.pack_into(self.seats, place, pid, returned)
+        try:
+            pidfd = os.pidfd_open(pid)
+        except OSError:  # the limit of open files: wait here and now
+            os.waitid(os.P_PID, pid, os.WEXITED | os.WNOWAIT)
+            self.unseat(pid, seat, began, returned)
+            return
+        self.shared = self.shared or bool(self.ending) or bool(self.children)
+        self.ending[pidfd] = (pid, seat, began, returned)
+        self.poll.register(pidfd, select.POLLIN)
+
+    def be_once(self, place: int, job_id: int, call: Call) -> NoReturn:
+        """Is the child: it has no host to serve, and touches as little as it can."""
+        try:
+            os.close(self.channel.fd)  # self.forking stays, there is nothing to forget
+            status, started, finished, cpu, detail = self.perform(call)
+            DONE.pack_into(self.seats, place + DONE_AT, job_id, status, started, finished, cpu)
+            if detail:
+                at = place + DONE_AT + DONE.size
+                self.seats[at : at + len(detail)] = detail
+            SAID.pack_into(self.seats, place + SAID_AT, DONE.size + len(detail))
+            os._exit(0)
+        except BaseException:
+            traceback.print_exc()
+        finally:
+            os._exit(70)  # EX_SOFTWARE; not by end, which kills the siblings
+
+    def unseat(self, pid: int, seat: int, began: int, returned: int) -> None:
+        """Waits for a child that has exited and tells the host all of it.
+
+        Its seat is cleared before, so that nobody kills by a pid that may be another's.
+        """
+        SITTER.pack_into(self.seats, seat * SEAT, 0, returned)
+        self.channel.send(b"O", ENDED.pack(seat, began, returned) + waited(pid, 0))
+
+    def refuse_once(self, seat: int, reason: str) -> None:
+        self.channel.send(b"O", ENDED.pack(seat, 0, 0) + reason.encode())
 
     def fork(self, body: bytes) -> None:
         """Makes a child. Returns in both: the child is this object from then on."""
@@ -371,7 +466,7 @@ class Process:
         returned = time.monotonic_ns()
         os.close(theirs_fd)
         self.children.add(pid)
-        self.shared = self.shared or len(self.children) > 1
+        self.shared = self.shared or len(self.children) > 1 or bool(self.ending)
         try:
             self.channel.send_with_fd(b"F", FORKED.pack(pid, began, returned), ours_fd)
         finally:
@@ -391,14 +486,15 @@ class Process:
             self.channel.fd = -1
 
     def become_child(self, life: int) -> None:
-        self.pid = os.getpid()
         self.life = life
-        for pidfd in self.ending.values():
+        for pidfd in self.ending:
             os.close(pidfd)
         if self.children:
             self.children = set()
-            self.ending = {}
+        self.ending = {}
         self.shared = False
+        self.poll = select.poll()
+        self.poll.register(self.channel.fd, select.POLLIN)
 
     def refusal(self) -> str:
         """Why this process must not fork, or nothing.
@@ -421,55 +517,43 @@ class Process:
             raise ValueError(f"asked to reap {pid}, which is no child of this process")
         # One slot's parent may wait for the exit, as RQ's does; another would keep others waiting.
         if not self.shared:
-            self.wait(pid, 0)
-        elif not self.wait(pid, os.WNOHANG):
-            try:
-                self.ending[pid] = os.pidfd_open(pid)
-            except OSError:  # the limit of open files: wait after all
-                self.wait(pid, 0)
-
-    def wait(self, pid: int, options: int) -> bool:
+            self.reaped(pid, waited(pid, 0))
+            return
+        report = waited(pid, os.WNOHANG)
+        if report:
+            self.reaped(pid, report)
+            return
         try:
-            waited, status, used = os.wait4(pid, options)
-        except ChildProcessError:  # the application waited for it: its accounts are lost
-            waited, status, used = pid, -1, None
-        if not waited:
-            return False
-        now = time.monotonic_ns()
+            pidfd = os.pidfd_open(pid)
+        except OSError:  # the limit of open files: wait after all
+            self.reaped(pid, waited(pid, 0))
+            return
+        self.ending[pidfd] = (pid, NO_SEAT, 0, 0)
+        self.poll.register(pidfd, select.POLLIN)
+
+    def reaped(self, pid: int, report: bytes) -> None:
         self.children.discard(pid)
-        if used is None:
-            body = REAPED.pack(pid, status, 0, 0, 0, 0, now)
-        else:
-            body = REAPED.pack(
-                pid,
-                status,
-                round(used.ru_utime * 1e6),
-                round(used.ru_stime * 1e6),
-                used.ru_minflt,
-                used.ru_majflt,
-                now,
-            )
-        self.channel.send(b"P", body)
-        return True
+        self.channel.send(b"P", report)
 
     def wait_for_host_or_children(self) -> None:
         """Reaps children that exit until a message is there."""
-        while self.ending and not self.channel.buffer:
-            poll = select.poll()
-            poll.register(self.channel.fd, select.POLLIN)
-            for pidfd in self.ending.values():
-                poll.register(pidfd, select.POLLIN)
-            ready = {fd for fd, _ in poll.poll()}
-            for pid, pidfd in list(self.ending.items()):
-                if pidfd in ready and self.wait(pid, os.WNOHANG):
-                    os.close(pidfd)
-                    del self.ending[pid]
-            if self.channel.fd in ready:
-                return
+        called = False
+        while self.ending and not called and not self.channel.buffer:
+            for fd, _ in self.poll.poll():
+                if fd == self.channel.fd:
+                    called = True
+                    continue
+                pid, seat, began, returned = self.ending.pop(fd)
+                self.poll.unregister(fd)
+                os.close(fd)
+                if seat == NO_SEAT:
+                    self.reaped(pid, waited(pid, 0))
+                else:
+                    self.unseat(pid, seat, began, returned)
 
     def end(self, status: int) -> NoReturn:
         """Exits and takes the children along: none may outlive the host, a hung one least."""
-        for pid in self.children:
+        for pid in [*self.children, *(child[0] for child in self.ending.values())]:
             try:
                 os.kill(pid, signal.SIGKILL)
                 os.waitpid(pid, 0)
@@ -482,7 +566,9 @@ def main() -> NoReturn:
     os.set_inheritable(3, False)
     os.close(4)  # this file
     sys.argv = ["forkbench"]
-    process = Process(Channel(3))
+    seats = mmap.mmap(5, 0)
+    os.close(5)
+    process = Process(Channel(3), seats)
     os.register_at_fork(after_in_child=process.forget)
     try:
         process.serve()

@@ -15,6 +15,7 @@ import gc  # noqa: F401
 import importlib.abc
 import importlib.machinery  # noqa: F401
 import json
+import mmap  # noqa: F401
 import os
 import select  # noqa: F401
 import signal  # noqa: F401
