@@ -35,6 +35,7 @@ const (
 //	rate:200/s    one every 5 ms; the unit is s, m or h, and s if it is left out
 //	poisson:200/s as many on average, independent of each other
 //	trace:FILE    at the times in a file; see ReadTrace
+//	jobs:FILE     when the jobs of a job file were enqueued; see ReadCalls
 func ParseArrivals(spec string) (Arrivals, error) {
 	spec = strings.TrimSpace(spec)
 	if len(spec) > maxSpec {
@@ -71,9 +72,11 @@ func parseArrivals(spec string) (Arrivals, error) {
 		}
 		defer f.Close()
 		return ReadTrace(f, arg)
+	case "jobs":
+		return parseRecorded(arg)
 	}
-	forms := []string{"burst", "rate:N", "poisson:N", "trace:FILE"}
-	if i := nearest(name, []string{"burst", "rate", "poisson", "trace"}); i >= 0 {
+	forms := []string{"burst", "rate:N", "poisson:N", "trace:FILE", "jobs:FILE"}
+	if i := nearest(name, []string{"burst", "rate", "poisson", "trace", "jobs"}); i >= 0 {
 		return nil, fmt.Errorf("unknown plan %q; did you mean %s?", name, forms[i])
 	}
 	return nil, fmt.Errorf("unknown plan %q; the plans are %s", name, strings.Join(forms, ", "))

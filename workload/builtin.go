@@ -23,6 +23,7 @@ func Builtin() []Description {
 	return append(list,
 		Description{"P%JOB,P%JOB", "90%cpu:1ms,10%cpu:50ms", "a mix of the above: a share in percent before each, 100 in all"},
 		Description{"py:MODULE:FUNCTION", "py:app.tasks:send_mail", "any importable Python function; its arguments come from --payload"},
+		Description{"jobs:FILE", "jobs:jobs.jsonl", "the jobs of a queue, each with its own function and arguments; `compare record` makes the file"},
 		Description{"go:record_event", "go:record_event", "record_event in Go: compiled tables made on first use, a line appended to a file"},
 		Description{"go:noop", "go:noop", "do nothing, in Go: what a job costs besides its work"},
 	)

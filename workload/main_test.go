@@ -44,6 +44,11 @@ func mustParse(t testing.TB, spec string) Workload {
 	return w
 }
 
+// example is a description's example, with a file that is there.
+func example(d Description) string {
+	return strings.Replace(d.Example, "jobs.jsonl", jobFile, 1)
+}
+
 // A script is a Python program that imports a workload's modules.
 type script struct {
 	tmp string // its TMPDIR, empty at its start

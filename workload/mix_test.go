@@ -74,7 +74,7 @@ func TestFaultShares(t *testing.T) {
 func TestPayloadIsPure(t *testing.T) {
 	for _, d := range Builtin() {
 		var forwards, backwards, other []string
-		v, w := mustParse(t, d.Example), mustParse(t, d.Example)
+		v, w := mustParse(t, example(d)), mustParse(t, example(d))
 		const n = 200
 		for id := range uint64(n) {
 			forwards = append(forwards, string(v.Payload(3, id)))

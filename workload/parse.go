@@ -47,6 +47,8 @@ func parse(spec string) (Workload, error) {
 	switch prefix, rest, _ := strings.Cut(spec, ":"); {
 	case prefix == "py":
 		return parsePython(spec, rest)
+	case prefix == "jobs":
+		return parseReplay(spec, rest)
 	case spec == "go:record_event":
 		return &goRecordEvent{name: spec}, nil
 	case spec == "go:noop":

@@ -178,7 +178,7 @@ func TestBuiltin(t *testing.T) {
 	tw := tabwriter.NewWriter(&b, 0, 0, 2, ' ', 0)
 	for _, d := range Builtin() {
 		_, _ = fmt.Fprintf(tw, "%s\t%s\t%s\n", d.Name, d.Example, d.Doc)
-		if _, err := Parse(d.Example); err != nil {
+		if _, err := Parse(example(d)); err != nil {
 			t.Errorf("%s: its example: %v", d.Name, err)
 		}
 		if strings.ContainsRune(d.Doc, '\n') || d.Doc == "" {

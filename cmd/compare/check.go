@@ -106,6 +106,9 @@ func (o *options) checkRest() (problems []string) {
 			}
 		}
 	}
+	if o.workload != nil && o.payload != "" && strings.HasPrefix(o.workload.Name(), "jobs:") {
+		problems = append(problems, fmt.Sprintf("--payload=%s: the jobs of --workload=%s have their own arguments: leave it out", o.payload, o.workload.Name()))
+	}
 	if o.quiet && o.verbose {
 		problems = append(problems, "--quiet: contradicts --verbose: give one of them")
 	}

@@ -49,7 +49,7 @@ func (p *program) rootCommand() *cobra.Command {
 	root.SetErr(p.stderr)
 	root.SetFlagErrorFunc(flagError)
 	root.SetHelpFunc(p.help)
-	root.AddCommand(p.reportCommand(), p.plotCommand(), p.workloadsCommand(), p.doctorCommand(), p.versionCommand())
+	root.AddCommand(p.reportCommand(), p.plotCommand(), p.recordCommand(), p.workloadsCommand(), p.doctorCommand(), p.versionCommand())
 	return root
 }
 

@@ -67,7 +67,7 @@ func completeModels(_ *cobra.Command, _ []string, typed string) ([]cobra.Complet
 
 // completeArrivals completes a plan's name, and the file of a trace.
 func completeArrivals(_ *cobra.Command, _ []string, typed string) ([]cobra.Completion, cobra.ShellCompDirective) {
-	if strings.HasPrefix(typed, "trace:") {
+	if strings.HasPrefix(typed, "trace:") || strings.HasPrefix(typed, "jobs:") {
 		return nil, cobra.ShellCompDirectiveDefault
 	}
 	return []cobra.Completion{
@@ -75,6 +75,7 @@ func completeArrivals(_ *cobra.Command, _ []string, typed string) ([]cobra.Compl
 		cobra.CompletionWithDesc("rate:", "jobs per second, evenly, as in rate:200/s"),
 		cobra.CompletionWithDesc("poisson:", "jobs per second on average, as in poisson:200/s"),
 		cobra.CompletionWithDesc("trace:", "the times in a file"),
+		cobra.CompletionWithDesc("jobs:", "when the jobs of a job file were enqueued"),
 	}, cobra.ShellCompDirectiveNoFileComp | cobra.ShellCompDirectiveNoSpace
 }
 

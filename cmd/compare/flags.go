@@ -15,6 +15,7 @@ import (
 type flag struct {
 	group string // the heading it stands under in the help
 	name  string
+	short string // a letter for it; empty for none
 	value string // stands for its value in the help; empty for a switch
 	def   string // its value when it is not given; empty for none
 	usage string
@@ -61,7 +62,7 @@ func bind(cmd *cobra.Command, flags []flag) {
 	set := cmd.Flags()
 	set.SortFlags = false
 	for _, f := range flags {
-		p := set.VarPF(&texts{flag: f}, f.name, "", f.usage)
+		p := set.VarPF(&texts{flag: f}, f.name, f.short, f.usage)
 		p.DefValue = f.def
 		p.Annotations = map[string][]string{groupKey: {f.group}}
 		if f.value == "" {

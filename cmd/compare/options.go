@@ -76,7 +76,7 @@ func flagsOf(o *options) []flag {
 		{group: groupRun, name: "payload", value: "FILE", set: o.setPayload,
 			usage: "the jobs' arguments: a JSON value on each line (an array: positional, an object: by name)"},
 		{group: groupRun, name: "arrivals", value: "PLAN", def: "burst", set: o.setArrivals,
-			usage: "when jobs are due: burst, rate:200/s, poisson:200/s or trace:FILE"},
+			usage: "when jobs are due: burst, rate:200/s, poisson:200/s, trace:FILE or jobs:FILE"},
 		{group: groupRun, name: "jobs", value: "N", def: "1000",
 			set:   whole(&o.jobs, 1, maxJobs, ": they are all in Redis's memory"),
 			usage: "jobs that each model runs in each round"},

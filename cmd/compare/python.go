@@ -113,7 +113,7 @@ func choose(ctx context.Context, o *options, say func(string)) (application, err
 	python, err := findPython(ctx, o.python)
 	if err == nil {
 		r := live.Python{Interpreter: python.path, Path: o.path, Warm: o.warm, AllowThreads: o.allowThreads}
-		if r.Path == nil && strings.HasPrefix(o.workload.Name(), "py:") {
+		if r.Path == nil && importsYours(o.workload.Name()) {
 			here, err := filepath.Abs(".") // jobs may change their directory
 			if err != nil {
 				return application{}, err
@@ -134,6 +134,11 @@ func choose(ctx context.Context, o *options, say func(string)) (application, err
 	say(fmt.Sprintf("notice: %s; running --workload=%s instead, which needs no Python, but a Go process cannot really fork",
 		missing.What, workload.DefaultGo))
 	return application{workload: w, runtime: live.Go{}}, nil
+}
+
+// importsYours reports whether a workload's code is the user's own.
+func importsYours(name string) bool {
+	return strings.HasPrefix(name, "py:") || strings.HasPrefix(name, "jobs:")
 }
 
 // asksForPython reports whether the user named anything that only Python has.

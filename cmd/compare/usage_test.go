@@ -42,6 +42,13 @@ func TestUsageErrors(t *testing.T) {
 		{"contradictions", []string{
 			"--workload=90%noop,10%hang:1", "--timeout=0", "--quiet", "--verbose", "--force", "--model=prefork", "--fail-if=hybrid.p95>prefork.p95",
 		}},
+		{"record-nothing", []string{"record"}},
+		{"record-everything", []string{
+			"record", "queue", "--from=sidekiq:default", "--redis=localhost", "--limit=-1", "--map=send", "--map==a:b", "--python=python3",
+			"--path=file", "--out=file", "--unpikcle",
+		}},
+		{"record-queue-without-a-name", []string{"record", "--from=celery:"}},
+		{"job-file", []string{"--workload=jobs:payloads.jsonl", "--arrivals=jobs:file", "--payload=file"}},
 		{"bad-mix", []string{"--workload=90%cpu:1ms,20%sleep:1s"}},
 		{"control-characters", []string{"--model=\x1b[31mred", "--\x1b[31mred", "\x1b[31mred"}},
 		{"missing-value", []string{"--jobs"}},
@@ -86,7 +93,7 @@ func TestUsageErrors(t *testing.T) {
 }
 
 func TestHelp(t *testing.T) {
-	for _, args := range [][]string{{"--help"}, {"report", "--help"}, {"plot", "-h"}, {"help", "doctor"}, {"workloads", "--help"}} {
+	for _, args := range [][]string{{"--help"}, {"report", "--help"}, {"plot", "-h"}, {"help", "doctor"}, {"workloads", "--help"}, {"record", "--help"}} {
 		name := "help-" + strings.Trim(strings.Join(args, ""), "-")
 		t.Run(name, func(t *testing.T) {
 			b := newBench(t)

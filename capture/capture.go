@@ -1,0 +1,122 @@
+// Package capture reads the jobs that wait in a queue of RQ or Celery, and
+// changes nothing: it sends commands that read, and no others.
+//
+// [Jobs] yields what is in a queue, [Record] writes it to a job file, which
+// [workload.Parse] reads as jobs:FILE. Pickled arguments can contain any code, so
+// they are decoded by [Unpickler] only, in a Python process of the user's choice.
+package capture
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"iter"
+	"strings"
+	"time"
+
+	"github.com/redis/go-redis/v9"
+
+	"forkbench/workload"
+)
+
+// A System is what a queue belongs to.
+type System string
+
+// The systems whose queues can be read.
+const (
+	RQ     System = "rq"     // 1.x, 2.x and 3.x
+	Celery System = "celery" // protocols 2 and 1, with kombu's Redis transport
+)
+
+// A Queue is a queue's name and system.
+type Queue struct {
+	System System
+	Name   string // as its users call it; with Celery's global_keyprefix before it
+}
+
+// ParseQueue reads rq:NAME or celery:NAME.
+func ParseQueue(text string) (Queue, error) {
+	system, name, found := strings.Cut(text, ":")
+	q := Queue{System(system), name}
+	switch {
+	case q.System != RQ && q.System != Celery, !found:
+		return Queue{}, errors.New("must be rq:QUEUE or celery:QUEUE, as in rq:default")
+	case name == "":
+		return Queue{}, fmt.Errorf("needs the name of a queue, as in %s:%s", q.System, map[System]string{RQ: "default", Celery: "celery"}[q.System])
+	}
+	return q, nil
+}
+
+// String is the queue as ParseQueue reads it.
+func (q Queue) String() string { return string(q.System) + ":" + q.Name }
+
+// A Job is a waiting job, as far as it could be read.
+type Job struct {
+	ID       string
+	Call     workload.Call // complete if Pickle and Err are nil
+	Enqueued time.Time     // zero if the queue does not tell
+	ETA      bool          // due at a time of its own, which is not read
+
+	// Pickle is what is still pickled: RQ's job, or the arguments of Celery's.
+	Pickle []byte
+
+	Err error // why it cannot be recorded, an *UnreadableError; nil if it can
+}
+
+// An UnreadableError says why a job cannot be recorded.
+type UnreadableError struct {
+	Reason string // of a kind: the same text for all jobs with this fault
+	Detail string // what this one has; may be empty
+	WayOut string // may be empty
+}
+
+func (e *UnreadableError) Error() string {
+	if e.Detail == "" {
+		return e.Reason
+	}
+	return e.Reason + ": " + e.Detail
+}
+
+// A MissingError says that there is no job to read.
+type MissingError struct {
+	Queue  Queue
+	Empty  bool     // it is known, and empty
+	Others []string // the queues that there are, if that is known
+}
+
+func (e *MissingError) Error() string {
+	if e.Empty {
+		return fmt.Sprintf("%s is empty: enqueue jobs while no worker runs, and record them then", e.Queue)
+	}
+	text := fmt.Sprintf("%s does not exist", e.Queue)
+	if len(e.Others) == 0 {
+		return text + fmt.Sprintf(": there is no queue of %s in this database; the number at the end of --redis=URL chooses another", e.Queue.System)
+	}
+	return text + ": there are " + strings.Join(e.Others, ", ")
+}
+
+// Jobs yields the waiting jobs of a queue in the order in which workers would
+// take them, up to limit (0 for all). A job that cannot be read is yielded with
+// its Err; an error ends the sequence. It is a *MissingError if the queue is empty
+// or does not exist.
+//
+// The jobs are read in pieces, and memory does not grow with the queue. Workers
+// may go on meanwhile: jobs that they take before they are read are missing, no
+// job is read twice.
+func Jobs(ctx context.Context, client redis.UniversalClient, q Queue, limit int) iter.Seq2[Job, error] {
+	return func(yield func(Job, error) bool) {
+		read := rqJobs
+		if q.System == Celery {
+			read = celeryJobs
+		}
+		n := 0
+		for job, err := range read(ctx, client, q) {
+			if !yield(job, err) || err != nil {
+				return
+			}
+			if n++; n == limit {
+				return
+			}
+		}
+	}
+}

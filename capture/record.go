@@ -1,0 +1,233 @@
+package capture
+
+import (
+	"bufio"
+	"cmp"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"iter"
+	"maps"
+	"slices"
+	"time"
+
+	"forkbench/workload"
+)
+
+// Options say how jobs are recorded.
+type Options struct {
+	// Names are the functions to write in place of names in the queue that are
+	// none: a Celery task can be called anything.
+	Names map[string]string
+
+	// Unpickle decodes what is pickled. Without it, those jobs are left out.
+	Unpickle *Unpickler
+}
+
+// A Summary says what was recorded and what was not.
+type Summary struct {
+	Jobs        int       // written
+	Functions   []Counted // and of which functions, the most frequent first
+	Timed       int       // those whose enqueue time is known
+	First, Last time.Time // the earliest and the latest of those times
+	ETA         int       // those with a due time of their own, which is not kept
+	LeftOut     []LeftOut // the most frequent first
+}
+
+// A Counted is a function and the number of its jobs.
+type Counted struct {
+	Function string
+	Jobs     int
+}
+
+// A LeftOut is a kind of jobs that could not be recorded.
+type LeftOut struct {
+	Why  *UnreadableError // that of the first one
+	ID   string           // of the first one; "" if it could not be read
+	Jobs int
+}
+
+// Bounds on what is in memory at once.
+const (
+	batchJobs  = 500
+	batchBytes = 4 << 20
+	mostKinds  = 1000 // of functions, and of reasons
+)
+
+// Record writes jobs as lines of a job file. A job that cannot be read does not
+// stop the others: the summary says how many there were, and why.
+func Record(ctx context.Context, w io.Writer, jobs iter.Seq2[Job, error], o Options) (Summary, error) {
+	r := &recorder{
+		out: bufio.NewWriterSize(w, 1<<16), o: o,
+		functions: make(map[string]int), left: make(map[string]*LeftOut),
+	}
+	for job, err := range jobs {
+		if err == nil {
+			err = r.add(ctx, job)
+		}
+		if err != nil {
+			return r.result(), err
+		}
+	}
+	if err := r.write(ctx); err != nil {
+		return r.result(), err
+	}
+	return r.result(), r.out.Flush()
+}
+
+type recorder struct {
+	out *bufio.Writer
+	o   Options
+
+	batch []Job
+	bytes int // in pickles of the batch
+
+	functions map[string]int
+	left      map[string]*LeftOut
+	origin    time.Time // the enqueue time of the first job that has one
+	sum       Summary
+}
+
+func (r *recorder) add(ctx context.Context, job Job) error {
+	r.batch = append(r.batch, job)
+	r.bytes += len(job.Pickle)
+	if len(r.batch) < batchJobs && r.bytes < batchBytes {
+		return nil
+	}
+	return r.write(ctx)
+}
+
+// write ends a batch.
+func (r *recorder) write(ctx context.Context) error {
+	if r.o.Unpickle != nil && r.bytes > 0 {
+		if err := r.o.Unpickle.decode(ctx, r.batch); err != nil {
+			return err
+		}
+	}
+	for i := range r.batch {
+		job := &r.batch[i]
+		r.complete(job)
+		if job.Err != nil {
+			unreadable, ok := errors.AsType[*UnreadableError](job.Err)
+			if !ok {
+				return job.Err
+			}
+			r.leave(job.ID, unreadable)
+			continue
+		}
+		if err := r.line(job); err != nil {
+			return err
+		}
+	}
+	r.batch, r.bytes = r.batch[:0], 0
+	return nil
+}
+
+var errPickled = &UnreadableError{
+	Reason: "pickled", Detail: "reading a pickle runs whatever code it names",
+	WayOut: "if all who can write to this Redis are trusted, add --unpickle and the application's --python and --path",
+}
+
+// complete checks that a job can be a line of a job file.
+func (r *recorder) complete(job *Job) {
+	if job.Err == nil && job.Pickle != nil {
+		job.Err = errPickled
+	}
+	if job.Err != nil {
+		return
+	}
+	c := &job.Call
+	if name, ok := r.o.Names[c.Function]; ok {
+		c.Function = name
+	}
+	if isNull(c.Args) {
+		c.Args = nil
+	}
+	if isNull(c.Kwargs) {
+		c.Kwargs = nil
+	}
+	if !workload.IsFunction(c.Function) {
+		job.Err = &UnreadableError{
+			Reason: fmt.Sprintf("the name %.80q is not the path of a function", c.Function),
+			WayOut: fmt.Sprintf("say which it is: --map='%.80s=MODULE:FUNCTION'", c.Function),
+		}
+	} else if err := c.Check(); err != nil {
+		job.Err = &UnreadableError{Reason: "not a call", Detail: err.Error()}
+	}
+}
+
+// line writes a job that is complete.
+func (r *recorder) line(job *Job) error {
+	s := &r.sum
+	c := job.Call
+	if at := job.Enqueued; !at.IsZero() {
+		if s.Timed == 0 {
+			s.First, s.Last = at, at
+		}
+		if at.Before(s.First) {
+			s.First = at
+		}
+		if at.After(s.Last) {
+			s.Last = at
+		}
+		s.Timed++
+		if s.Timed == 1 {
+			r.origin = at
+		}
+		seconds := at.Sub(r.origin).Seconds()
+		c.At = &seconds
+	}
+	if job.ETA {
+		s.ETA++
+	}
+	s.Jobs++
+	if _, known := r.functions[c.Function]; known || len(r.functions) < mostKinds {
+		r.functions[c.Function]++
+	} else {
+		r.functions["others"]++
+	}
+	text, err := json.Marshal(c)
+	if err != nil {
+		return fmt.Errorf("job %s: %w", job.ID, err)
+	}
+	_, _ = r.out.Write(append(text, '\n')) // Flush tells
+	return nil
+}
+
+// leave counts a job that is not recorded.
+func (r *recorder) leave(id string, why *UnreadableError) {
+	l := r.left[why.Reason]
+	if l == nil && len(r.left) >= mostKinds {
+		why = &UnreadableError{Reason: "other reasons"}
+		l = r.left[why.Reason]
+	}
+	if l == nil {
+		l = &LeftOut{Why: why, ID: id}
+		r.left[why.Reason] = l
+	}
+	l.Jobs++
+}
+
+func (r *recorder) result() Summary {
+	s := r.sum
+	for _, name := range slices.Sorted(maps.Keys(r.functions)) {
+		s.Functions = append(s.Functions, Counted{name, r.functions[name]})
+	}
+	slices.SortStableFunc(s.Functions, func(a, b Counted) int { return cmp.Compare(b.Jobs, a.Jobs) })
+	for _, reason := range slices.Sorted(maps.Keys(r.left)) {
+		s.LeftOut = append(s.LeftOut, *r.left[reason])
+	}
+	slices.SortStableFunc(s.LeftOut, func(a, b LeftOut) int { return cmp.Compare(b.Jobs, a.Jobs) })
+	return s
+}
+
+// Total is how many jobs were read.
+func (s *Summary) Total() int {
+	n := s.Jobs
+	for _, l := range s.LeftOut {
+		n += l.Jobs
+	}
+	return n
+}

@@ -1,0 +1,210 @@
+package capture
+
+import (
+	"bytes"
+	"compress/zlib"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"iter"
+	"slices"
+	"strings"
+	"time"
+	"unicode/utf8"
+
+	"github.com/redis/go-redis/v9"
+
+	"forkbench/workload"
+)
+
+// The keys of RQ, the same in all its versions.
+const (
+	rqQueues = "rq:queues" // a set of the keys of all queues that ever had a job
+	rqQueue  = "rq:queue:" // and its name: a list of job IDs, the next one first
+	rqJob    = "rq:job:"   // and its ID: a hash
+)
+
+// rqFields are what is read of a job's hash.
+var rqFields = []string{"data", "enqueued_at", "created_at"}
+
+// maxBody is how large a job may be, decompressed.
+const maxBody = 16 << 20
+
+func rqJobs(ctx context.Context, client redis.UniversalClient, q Queue) iter.Seq2[Job, error] {
+	return func(yield func(Job, error) bool) {
+		key := rqQueue + q.Name
+		n, err := count(ctx, client, key)
+		if err == nil && n[0] == 0 {
+			err = rqMissing(ctx, client, q)
+		}
+		if err != nil {
+			yield(Job{}, err)
+			return
+		}
+		size := firstPiece
+		for ids, err := range (list{client: client, key: key}).pieces(ctx) {
+			if err != nil {
+				yield(Job{}, err)
+				return
+			}
+			for len(ids) > 0 {
+				piece := ids[:min(size, len(ids))]
+				ids = ids[len(piece):]
+				hashes, err := rqHashes(ctx, client, piece)
+				if err != nil {
+					yield(Job{}, err)
+					return
+				}
+				read := 0
+				for i, id := range piece {
+					data, _ := hashes[i][0].(string)
+					read += len(data)
+					if !yield(rqParse(id, hashes[i]), nil) {
+						return
+					}
+				}
+				size = nextPiece(len(piece), read)
+			}
+		}
+	}
+}
+
+// rqHashes reads the fields of some jobs. A key that holds something else has
+// none.
+func rqHashes(ctx context.Context, client redis.UniversalClient, ids []string) ([][]any, error) {
+	replies := make([]*redis.SliceCmd, len(ids))
+	_, err := client.Pipelined(ctx, func(p redis.Pipeliner) error {
+		for i, id := range ids {
+			replies[i] = p.HMGet(ctx, rqJob+id, rqFields...)
+		}
+		return nil
+	})
+	if err != nil && !redis.HasErrorPrefix(err, "WRONGTYPE") {
+		return nil, err
+	}
+	hashes := make([][]any, len(ids))
+	for i, r := range replies {
+		switch {
+		case r.Err() == nil && len(r.Val()) == len(rqFields):
+			hashes[i] = r.Val()
+		case r.Err() == nil || redis.HasErrorPrefix(r.Err(), "WRONGTYPE"):
+			hashes[i] = make([]any, len(rqFields))
+		default:
+			return nil, r.Err()
+		}
+	}
+	return hashes, nil
+}
+
+// rqMissing says that a queue has no job, and what other queues there are.
+func rqMissing(ctx context.Context, client redis.UniversalClient, q Queue) error {
+	keys, err := client.SMembers(ctx, rqQueues).Result()
+	if err != nil && !redis.HasErrorPrefix(err, "WRONGTYPE") {
+		return err
+	}
+	missing := &MissingError{Queue: q, Empty: slices.Contains(keys, rqQueue+q.Name)}
+	for _, key := range keys {
+		missing.Others = append(missing.Others, string(RQ)+":"+strings.TrimPrefix(key, rqQueue))
+	}
+	slices.Sort(missing.Others)
+	return missing
+}
+
+// rqParse reads a job's hash.
+func rqParse(id string, hash []any) Job {
+	job := Job{ID: id}
+	text := func(i int) string { s, _ := hash[i].(string); return s }
+	for _, i := range []int{1, 2} {
+		// A fraction is allowed by this layout, and old versions wrote none.
+		if at, err := time.Parse("2006-01-02T15:04:05Z", text(i)); err == nil {
+			job.Enqueued = at
+			break
+		}
+	}
+	if hash[0] == nil {
+		job.Err = &UnreadableError{Reason: "no data under rq:job:ID", Detail: "it expired, or was cancelled or run meanwhile"}
+		return job
+	}
+	data, err := inflate([]byte(text(0)))
+	if err != nil {
+		job.Err = err
+		return job
+	}
+	switch {
+	case isPickle(data):
+		job.Pickle = data
+	case len(data) > 0 && data[0] == '[':
+		job.Call, job.Err = rqCall(data)
+	default:
+		job.Err = &UnreadableError{
+			Reason: "a serializer other than pickle and JSON", Detail: fmt.Sprintf("the data begins with %.20q", data),
+		}
+	}
+	return job
+}
+
+// rqCall reads what RQ's JSONSerializer wrote: function, instance, positional and
+// named arguments.
+func rqCall(data []byte) (workload.Call, error) {
+	var parts []json.RawMessage
+	if err := decode(data, &parts); err != nil {
+		return workload.Call{}, err
+	}
+	if len(parts) != 4 {
+		return workload.Call{}, &UnreadableError{Reason: "not RQ's data", Detail: fmt.Sprintf("%d values where 4 are expected", len(parts))}
+	}
+	if !isNull(parts[1]) {
+		return workload.Call{}, errInstance
+	}
+	c := workload.Call{Args: parts[2], Kwargs: parts[3]}
+	if err := json.Unmarshal(parts[0], &c.Function); err != nil {
+		return workload.Call{}, &UnreadableError{Reason: "not RQ's data", Detail: fmt.Sprintf("the function is %.80q", parts[0])}
+	}
+	return c, nil
+}
+
+var errInstance = &UnreadableError{
+	Reason: "a method of an object", Detail: "a job file holds functions",
+	WayOut: "write a function that makes the object and calls its method",
+}
+
+// inflate decompresses zlib; RQ takes what is not compressed as it is.
+func inflate(data []byte) ([]byte, error) {
+	z, err := zlib.NewReader(bytes.NewReader(data))
+	if err != nil {
+		return bounded(data)
+	}
+	plain, err := io.ReadAll(io.LimitReader(z, maxBody+1))
+	if err != nil {
+		return nil, &UnreadableError{Reason: "damaged compression", Detail: err.Error()}
+	}
+	return bounded(plain)
+}
+
+func bounded(data []byte) ([]byte, error) {
+	if len(data) > maxBody {
+		return nil, &UnreadableError{Reason: fmt.Sprintf("larger than %d MiB", maxBody>>20)}
+	}
+	return data, nil
+}
+
+// isPickle reports whether data begins as pickles of protocol 2 and newer do.
+func isPickle(data []byte) bool { return len(data) > 1 && data[0] == 0x80 && data[1] <= 0x20 }
+
+func isNull(text json.RawMessage) bool {
+	return len(text) == 0 || bytes.Equal(bytes.TrimSpace(text), []byte("null"))
+}
+
+// decode reads JSON, as JSON files must be: UTF-8, without NaN.
+func decode(data []byte, to any) error {
+	err := json.Unmarshal(data, to)
+	if err == nil && !utf8.Valid(data) {
+		err = errors.New("not UTF-8") // the decoder would replace it
+	}
+	if err != nil {
+		return &UnreadableError{Reason: "not JSON", Detail: err.Error()}
+	}
+	return nil
+}

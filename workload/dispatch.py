@@ -1,0 +1,109 @@
+"""Calls the functions that the jobs of a job file name.
+
+All of them are imported with this module, so that no job imports its own. What a job returns is
+dropped: it need not be JSON. A task of Celery is called as a function, in this process.
+
+Standard library only, Python 3.9 and newer.
+"""
+
+from __future__ import annotations
+
+import base64
+import datetime
+import decimal
+import importlib
+import types
+import uuid
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+
+class NotFound(LookupError):
+    """A function's name leads nowhere."""
+
+
+FUNCTIONS: dict[str, Callable[..., Any]] = {}
+
+# What Celery's JSON (kombu.utils.json) writes as {"__type__": ..., "__value__": ...}.
+DECODERS: dict[str, Callable[[Any], Any]] = {
+    "datetime": datetime.datetime.fromisoformat,
+    "date": lambda text: datetime.datetime.fromisoformat(text).date(),
+    "time": datetime.time.fromisoformat,
+    "decimal": decimal.Decimal,
+    "uuid": lambda fields: uuid.UUID(**fields),
+    "bytes": str.encode,
+    "base64": base64.b64decode,
+}
+
+
+def readings(name: str) -> Iterator[tuple[str, str]]:
+    """The ways to part a name into a module and a path in it, the longest module first."""
+    module, colon, path = name.partition(":")
+    if colon:
+        yield module, path
+        return
+    parts = name.split(".")
+    for count in range(len(parts) - 1, 0, -1):
+        yield ".".join(parts[:count]), ".".join(parts[count:])
+
+
+def find(name: str) -> Callable[..., Any]:
+    """The function of that name."""
+    for module_name, path in readings(name):
+        try:
+            found: Any = importlib.import_module(module_name)
+        except ModuleNotFoundError as error:
+            if error.name is None or not f"{module_name}.".startswith(f"{error.name}."):
+                raise  # the module is there, and misses another
+            continue
+        for part in path.split("."):
+            if not hasattr(found, part):
+                raise NotFound(f"{name}: {module_name} has no {path}")
+            found = getattr(found, part)
+        if not callable(found):
+            raise NotFound(f"{name}: is not callable, but of type {type(found).__name__}")
+        return found  # type: ignore[no-any-return]
+    raise NotFound(f"{name}: no such module on sys.path")
+
+
+def load(names: list[str]) -> None:
+    """Finds all functions, or says which are not there."""
+    problems = []
+    for name in names:
+        try:
+            FUNCTIONS[name] = find(name)
+        except NotFound as error:
+            problems.append(str(error))
+    if problems:
+        shown = "; ".join(problems[:10]) + ("; ..." if len(problems) > 10 else "")
+        raise NotFound(
+            f"{len(problems)} of {len(names)} functions not found: {shown}. Name their folder with --path, or take"
+            " their lines out of the file; a task with a name of its own needs `compare record --map`"
+        )
+
+
+def restored(value: Any) -> Any:
+    """The value, with what stands for other types in place of it."""
+    if isinstance(value, list):
+        return [restored(item) for item in value]
+    if not isinstance(value, dict):
+        return value
+    if value.keys() == {"__type__", "__value__"}:
+        kind = value["__type__"]
+        if kind not in DECODERS:
+            raise ValueError(f"an argument of type {kind!r}: only {', '.join(DECODERS)} are known")
+        return DECODERS[kind](value["__value__"])
+    return {key: restored(item) for key, item in value.items()}
+
+
+def run(function: str, args: list[Any], kwargs: dict[str, Any], tagged: bool = False) -> None:
+    """Runs one job."""
+    if tagged:
+        args, kwargs = restored(args), restored(kwargs)
+    result = FUNCTIONS[function](*args, **kwargs)
+    if isinstance(result, types.CoroutineType):
+        import asyncio  # as RQ does, in a loop of its own
+
+        asyncio.run(result)
