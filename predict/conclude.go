@@ -54,9 +54,9 @@ func (q *Question) conclude(s *series, stopped bool) {
 	p := &s.Prediction
 	p.estimate(q.steady())
 	fail := func(format string, args ...any) { p.Reasons = append(p.Reasons, fmt.Sprintf(format, args...)) }
-	unstable := q.steady() && p.Load >= full
+	p.Unstable = q.steady() && p.Load >= full
 	switch {
-	case unstable:
+	case p.Unstable:
 		fail("unstable: jobs come at %s/s, and %d workers on %d cores do %s/s at most: the queue grows without end, and latencies with it",
 			digits(p.Offered), q.Workers, q.Cores, digits(p.Capacity))
 		p.Mean, p.P50, p.P95, p.P99 = Estimate{}, Estimate{}, Estimate{}, Estimate{}
@@ -65,10 +65,10 @@ func (q *Question) conclude(s *series, stopped bool) {
 	case len(p.Runs) < leastReplications:
 		fail("%d replications are too few for an interval: make at least %d", len(p.Runs), leastReplications)
 	}
-	if !unstable && q.steady() && len(p.Runs) > 0 {
+	if !p.Unstable && q.steady() && len(p.Runs) > 0 {
 		q.checkWarmUp(p, fail)
 	}
-	if name, width := p.widest(); !unstable && !stopped && q.Until > 0 && width > q.Until {
+	if name, width := p.widest(); !p.Unstable && !stopped && q.Until > 0 && width > q.Until {
 		fail("not precise: after %d replications the half-width of %s is %s %% of it, and %s %% was asked for",
 			len(p.Runs), name, digits(100*width), digits(100*q.Until))
 	}

@@ -154,6 +154,14 @@ func (q *Question) machine(r int) *sim.Machine {
 	}
 }
 
+// Record is the prediction as records have it.
+func (p *Prediction) Record() *record.Prediction {
+	return &record.Prediction{
+		Model: p.Model, Converged: p.Converged, Reasons: p.Reasons, Unstable: p.Unstable,
+		Offered: p.Offered, Capacity: p.Capacity,
+	}
+}
+
 // replicationSeed is that of jobs and machine in replication r: the question's
 // own first, then ones far from it and from its neighbours'.
 func replicationSeed(seed uint64, r int) uint64 {
@@ -194,8 +202,10 @@ type Prediction struct {
 	Load     float64 `json:"load,omitempty"`
 
 	// Converged says that the numbers can be stood up for; Reasons say why not.
+	// Unstable is the worst of them: jobs come faster than they can be run.
 	Converged bool     `json:"converged"`
 	Reasons   []string `json:"reasons,omitempty"`
+	Unstable  bool     `json:"unstable,omitempty"`
 
 	// Runs are the replications, in order. Of a load above capacity there is one
 	// at most, for the throughput.

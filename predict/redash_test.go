@@ -1,11 +1,9 @@
 package predict_test
 
 import (
-	"context"
 	"math"
 	"testing"
 
-	"forkbench/models"
 	"forkbench/models/forkperjob"
 	"forkbench/models/hybrid"
 	"forkbench/models/prefork"
@@ -28,34 +26,6 @@ func TestProfilesAreValid(t *testing.T) {
 	}
 }
 
-// warmed is fork per job as Redash has run it since: each worker's parent
-// configures the mappers before its first fork.
-type warmed struct{}
-
-func (warmed) Name() string { return "forkperjob, warm" }
-
-func (warmed) Execute(ctx context.Context, h models.Host) error {
-	return h.Parallel(ctx, h.Workers(), func(ctx context.Context, _ int) error {
-		parent, err := h.Boot(ctx)
-		if err != nil {
-			return err
-		}
-		defer parent.Close(ctx)
-		if err := parent.Warm(ctx); err != nil {
-			return err
-		}
-		for job := range h.Jobs(ctx) {
-			child, err := parent.Fork(ctx, 1)
-			if err != nil {
-				return err
-			}
-			h.Settle(job, child.Run(ctx, job))
-			child.Close(ctx)
-		}
-		return nil
-	})
-}
-
 // TestRedash holds the profile against the account that it was made from: 1000
 // jobs on 4 workers, without start-up.
 func TestRedash(t *testing.T) {
@@ -66,7 +36,7 @@ func TestRedash(t *testing.T) {
 	a, err := predict.Run(t.Context(), predict.Question{
 		Models: []predict.Model{
 			{Name: "forkperjob", Executor: forkperjob.Model{}},
-			{Name: "forkperjob, warm parents", Executor: warmed{}},
+			{Name: "forkperjob, warm parents", Executor: forkperjob.Model{Warm: true}},
 			{Name: "hybrid", Executor: hybrid.Model{}},
 			{Name: "hybrid, 10 jobs per child", Executor: hybrid.Model{JobsPerChild: 10}},
 			{Name: "hybrid, 100 jobs per child", Executor: hybrid.Model{JobsPerChild: 100}},

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"runtime"
 	"slices"
+	"time"
 
 	"golang.org/x/sync/errgroup"
 
@@ -148,6 +149,10 @@ func (q *Question) replicate(ctx context.Context, model Model, r int, m *meter, 
 		return nil, err
 	}
 	run := m.replication(r, done)
+	if q.steady() {
+		done.Latency = &record.Latency{WarmUp: run.Cut, P50NS: nanos(run.P50), P95NS: nanos(run.P95), P99NS: nanos(run.P99)}
+		run.Round = *done
+	}
 	if sink != nil {
 		if werr := sink.Write(done); werr != nil {
 			return nil, fmt.Errorf("write a record: %w", werr)
@@ -176,3 +181,5 @@ func (q *Question) precise(all []*series) bool {
 		return width > q.Until
 	})
 }
+
+func nanos(ms float64) time.Duration { return time.Duration(ms*float64(time.Millisecond) + 0.5) }

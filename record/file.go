@@ -141,6 +141,8 @@ func parse(line []byte) (Line, error) {
 		l = new(Sample)
 	case "round":
 		l = new(Round)
+	case "prediction":
+		l = new(Prediction)
 	default:
 		return nil, fmt.Errorf("unknown kind %q", tag.Kind)
 	}

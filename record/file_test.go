@@ -23,7 +23,7 @@ import (
 
 // full is one line of each kind with every field set.
 func full() []record.Line {
-	lines := []record.Line{new(record.Header), new(record.Job), new(record.Process), new(record.Sample), new(record.Round)}
+	lines := []record.Line{new(record.Header), new(record.Job), new(record.Process), new(record.Sample), new(record.Round), new(record.Prediction)}
 	n := 0
 	for _, l := range lines {
 		fill(reflect.ValueOf(l).Elem(), &n)
@@ -50,6 +50,9 @@ func fill(v reflect.Value, n *int) {
 		for _, field := range v.Fields() {
 			fill(field, n)
 		}
+	case reflect.Pointer:
+		v.Set(reflect.New(v.Type().Elem()))
+		fill(v.Elem(), n)
 	case reflect.Slice:
 		v.Set(reflect.MakeSlice(v.Type(), 2, 2))
 		for i := range v.Len() {
@@ -109,7 +112,7 @@ func TestRoundTripOfEveryField(t *testing.T) {
 	if got := strings.Count(file, "\n"); got != len(want) {
 		t.Errorf("%d lines in the file, want %d", got, len(want))
 	}
-	for i, kind := range []string{"run", "job", "process", "sample", "round"} {
+	for i, kind := range []string{"run", "job", "process", "sample", "round", "prediction"} {
 		if line := strings.Split(file, "\n")[i]; !strings.HasPrefix(line, `{"kind":"`+kind+`",`) {
 			t.Errorf("line %d does not begin with its kind, %q: %.40s", i+1, kind, line)
 		}

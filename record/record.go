@@ -19,8 +19,8 @@ import (
 // when a reader of the old format would misread the new one.
 const Version = 1
 
-// A Line is one line of a record file: *Header, *Job, *Process, *Sample or
-// *Round.
+// A Line is one line of a record file: *Header, *Job, *Process, *Sample, *Round
+// or *Prediction.
 type Line interface{ kind() string }
 
 // A Sink takes lines. Implementations are safe for concurrent use and do not
@@ -39,18 +39,33 @@ type Header struct {
 
 // A Spec is what was asked for.
 type Spec struct {
-	Models    []Model       `json:"models"`
-	Jobs      int           `json:"jobs"`
-	Workers   int           `json:"workers"`
-	Rounds    int           `json:"rounds"`
-	Seed      uint64        `json:"seed"`
-	Workload  string        `json:"workload"`
-	Runtime   string        `json:"runtime"` // "python" or "go"
-	Warm      []string      `json:"warm,omitempty"`
-	Payload   string        `json:"payload,omitempty"` // the file the payloads came from
-	Arrivals  string        `json:"arrivals"`
-	TimeoutNS time.Duration `json:"timeout_ns,omitempty"`
-	Simulated bool          `json:"simulated,omitempty"`
+	Models     []Model       `json:"models"`
+	Jobs       int           `json:"jobs"`
+	Workers    int           `json:"workers"`
+	Rounds     int           `json:"rounds"`
+	Seed       uint64        `json:"seed"`
+	Workload   string        `json:"workload"`
+	Runtime    string        `json:"runtime"` // "python" or "go"
+	Warm       []string      `json:"warm,omitempty"`
+	Payload    string        `json:"payload,omitempty"` // the file the payloads came from
+	Arrivals   string        `json:"arrivals"`
+	TimeoutNS  time.Duration `json:"timeout_ns,omitempty"`
+	Simulated  bool          `json:"simulated,omitempty"`
+	Simulation *Simulation   `json:"simulation,omitempty"` // of a simulated run
+}
+
+// A Simulation is what was asked of a simulated machine besides. Rounds are its
+// replications.
+type Simulation struct {
+	Profile string  `json:"profile"` // what things cost there: the profile's name
+	From    string  `json:"from"`    // where it came from: a file, or one that ships
+	Cores   int     `json:"cores"`
+	Until   float64 `json:"until,omitempty"` // the relative half-width that was to be reached
+
+	// Sampled, if it is not 0, says that the file holds the jobs, processes and
+	// memory samples of each model's first replication only, and of these the jobs
+	// whose ID is below it and the processes that are numbered no higher.
+	Sampled int `json:"sampled,omitempty"`
 }
 
 // A Model is an execution model with its knobs as set, by the names they have
@@ -202,8 +217,33 @@ type Round struct {
 
 	RedisCommands int64 `json:"redis_commands"` // during work; 0 if the server cannot tell
 
+	// Latency is known apart from the jobs' lines where the simulator has cut off
+	// the warm-up.
+	Latency *Latency `json:"latency,omitempty"`
+
 	Noise    Noise    `json:"noise"`
 	Warnings []string `json:"warnings,omitempty"` // what the machine noticed, in words
+}
+
+// Latency is how long the jobs of a simulated round took, due to finished.
+type Latency struct {
+	WarmUp int           `json:"warm_up_jobs"` // left out: the first ones, in the order of their coming
+	P50NS  time.Duration `json:"p50_ns"`
+	P95NS  time.Duration `json:"p95_ns"`
+	P99NS  time.Duration `json:"p99_ns"`
+}
+
+// A Prediction is what a simulation came to for one model, after its last
+// replication.
+type Prediction struct {
+	Model     string   `json:"model"`
+	Converged bool     `json:"converged"`          // its numbers can be stood up for
+	Reasons   []string `json:"reasons,omitempty"`  // why not
+	Unstable  bool     `json:"unstable,omitempty"` // jobs come faster than they can be run: there is no latency
+
+	// Where jobs keep coming, jobs per second.
+	Offered  float64 `json:"offered,omitempty"`
+	Capacity float64 `json:"capacity,omitempty"`
 }
 
 // Noise is what else the machine did during a round's work.
@@ -222,3 +262,5 @@ func (*Job) kind() string     { return "job" }
 func (*Process) kind() string { return "process" }
 func (*Sample) kind() string  { return "sample" }
 func (*Round) kind() string   { return "round" }
+
+func (*Prediction) kind() string { return "prediction" }

@@ -1,6 +1,7 @@
 package runner
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"iter"
@@ -104,6 +105,15 @@ func (a *Aggregator) Write(l record.Line) error {
 			a.byName[l.Model].close(r, l, a.header)
 		}
 		return err
+	case *record.Prediction:
+		m := a.byName[l.Model]
+		if m == nil {
+			return fmt.Errorf("model %q is not in the header", l.Model)
+		}
+		p := *l
+		p.Reasons = slices.Clone(l.Reasons)
+		m.prediction = &p
+		return nil
 	case *record.Header:
 		return errors.New("a second header")
 	default:
@@ -151,7 +161,7 @@ func (a *Aggregator) open(model string, round int) (*roundState, error) {
 type modelState struct {
 	spec   record.Model
 	open   *roundState
-	rounds []*roundState // closed, in the order of their lines
+	rounds []*roundState // closed, by number
 	closed map[int]*roundState
 
 	// The distributions of the rounds that ended well, and of those that did
@@ -159,6 +169,46 @@ type modelState struct {
 	complete, partial dists
 
 	blunders blunders
+
+	prediction *record.Prediction // of a simulated run, at its end
+}
+
+// Turn is a sink for the lines of one round, for rounds of one model that go on
+// side by side, as replications of a simulation do. Lines of different turns may
+// come at the same time; those of one come one after another, and its
+// *record.Round last.
+func (a *Aggregator) Turn(model string, round int) record.Sink {
+	return &turn{aggregator: a, model: model, round: newRound(round, round == 0)}
+}
+
+type turn struct {
+	aggregator *Aggregator
+	model      string
+	round      *roundState
+}
+
+// Write takes a line of the round.
+func (t *turn) Write(l record.Line) error {
+	switch l := l.(type) {
+	case *record.Job:
+		t.round.addJob(l)
+	case *record.Process:
+		t.round.addProcess(l)
+	case *record.Sample:
+		t.round.samples.add(*l)
+	case *record.Round:
+		a := t.aggregator
+		a.mu.Lock()
+		defer a.mu.Unlock()
+		m := a.byName[t.model]
+		if m == nil {
+			return fmt.Errorf("model %q is not in the header", t.model)
+		}
+		m.close(t.round, l, a.header)
+	default:
+		return fmt.Errorf("a line of kind %T in a round", l)
+	}
+	return nil
 }
 
 // dists are the distributions that a round adds to its model's.
@@ -182,7 +232,10 @@ func (d *dists) merge(e *dists) {
 func (m *modelState) close(r *roundState, l *record.Round, h *record.Header) {
 	r.measure = *l
 	r.measure.Warnings = slices.Clone(l.Warnings)
-	r.p95 = r.dists.latency.quantile(0.95)
+	r.p50, r.p95, r.p99 = r.dists.latency.quantile(0.50), r.dists.latency.quantile(0.95), r.dists.latency.quantile(0.99)
+	if l := l.Latency; l != nil {
+		r.p50, r.p95, r.p99 = millis(l.P50NS), millis(l.P95NS), millis(l.P99NS)
+	}
 	r.broken = r.check(&h.Spec, &h.Environment)
 	if !r.ended() {
 		r.blunders.forget(oddProcess) // see check
@@ -196,8 +249,12 @@ func (m *modelState) close(r *roundState, l *record.Round, h *record.Header) {
 		m.partial.merge(&r.dists)
 	}
 	r.dists, r.waiting = dists{}, nil
-	m.open = nil
-	m.rounds = append(m.rounds, r)
+	if m.open == r {
+		m.open = nil
+	}
+	// Turns may end in any order.
+	i, _ := slices.BinarySearchFunc(m.rounds, r.number, func(r *roundState, n int) int { return cmp.Compare(r.number, n) })
+	m.rounds = slices.Insert(m.rounds, i, r)
 	m.closed[r.number] = r
 }
 
@@ -245,7 +302,9 @@ type roundState struct {
 
 	// Known when the round is closed.
 	measure record.Round
-	p95     float64  // latency, ms
+	p50     float64 // latency, ms
+	p95     float64
+	p99     float64
 	broken  []string // checks that the round did not pass
 }
 

@@ -38,6 +38,14 @@ func metrics() []metric {
 	maybe := func(name string, u unit, value func(m *ModelSummary) *float64) metric {
 		return metric{name, u, value, false}
 	}
+	latency := func(name string, value func(q *Quantiles) *float64) metric {
+		return maybe(name, unitMilli, func(m *ModelSummary) *float64 {
+			if m.Latency.Unknown {
+				return nil
+			}
+			return value(&m.Latency)
+		})
+	}
 	jobs := func(name string, value func(j *Jobs) int) metric {
 		return metric{name, unitCount, func(m *ModelSummary) *float64 { v := float64(value(&m.Jobs)); return &v }, true}
 	}
@@ -56,10 +64,10 @@ func metrics() []metric {
 		of("cpu_redis", unitMilli, func(m *ModelSummary) float64 { return m.CPU.Redis }),
 		of("user_s", unitSecond, func(m *ModelSummary) float64 { return m.UserS }),
 		of("system_s", unitSecond, func(m *ModelSummary) float64 { return m.SystemS }),
-		of("p50", unitMilli, func(m *ModelSummary) float64 { return m.Latency.P50 }),
-		of("p95", unitMilli, func(m *ModelSummary) float64 { return m.Latency.P95 }),
-		of("p99", unitMilli, func(m *ModelSummary) float64 { return m.Latency.P99 }),
-		of("max", unitMilli, func(m *ModelSummary) float64 { return m.Latency.Max }),
+		latency("p50", func(q *Quantiles) *float64 { return &q.P50 }),
+		latency("p95", func(q *Quantiles) *float64 { return &q.P95 }),
+		latency("p99", func(q *Quantiles) *float64 { return &q.P99 }),
+		latency("max", func(q *Quantiles) *float64 { return &q.Max }),
 		of("fork", unitMilli, func(m *ModelSummary) float64 { return m.Phases.Fork }),
 		maybe("first_job_penalty", unitMilli, func(m *ModelSummary) *float64 { return m.Phases.FirstJobPenalty }),
 		of("run", unitMilli, func(m *ModelSummary) float64 { return m.Phases.Run }),

@@ -62,7 +62,12 @@ func (a *Aggregator) warnings(s *Summary) []string {
 		n.add(nil, "the jobs went through miniredis, a stand-in that is slower than Redis: install redis-server or valkey-server, or give --redis=URL")
 	}
 	for i, m := range a.models {
-		n.aboutRounds(m, s.Spec.Rounds)
+		asked := s.Spec.Rounds
+		if m.unstable() {
+			asked = 0 // more of them say no more
+		}
+		n.aboutRounds(m, asked, s.turn())
+		n.aboutConvergence(m, s)
 		n.aboutJobs(m, &s.Models[i].Jobs)
 		n.aboutCPU(m, &s.Models[i])
 		n.aboutWarming(m, &s.Models[i], &s.Spec)
@@ -73,6 +78,9 @@ func (a *Aggregator) warnings(s *Summary) []string {
 func (n *notes) aboutSize(s *Summary) {
 	if s.Spec.Jobs < fewJobs {
 		n.add(nil, "%s in a round are few: one slow job moves every number; try --jobs=1000", plural(s.Spec.Jobs, "job"))
+	}
+	if s.Spec.Simulated {
+		return // whether there were enough is said of each model
 	}
 	least := 0
 	for _, m := range s.Models {
@@ -88,12 +96,12 @@ func (n *notes) aboutSize(s *Summary) {
 	}
 }
 
-func (n *notes) aboutRounds(m *modelState, asked int) {
+func (n *notes) aboutRounds(m *modelState, asked int, turn string) {
 	switch {
 	case m.open != nil:
 		n.add(m, "round %d has no end: the run was killed, and the round does not count", m.open.number+1)
 	case len(m.rounds) < asked:
-		n.add(m, "%d of %s run", len(m.rounds), were(asked, "round"))
+		n.add(m, "%d of %s run", len(m.rounds), were(asked, turn))
 	}
 	rounds, _ := m.counting()
 	cut, strays, dead := 0, 0, 0
@@ -112,9 +120,9 @@ func (n *notes) aboutRounds(m *modelState, asked int) {
 	}
 	switch {
 	case len(rounds) > 0 && !rounds[0].counts():
-		n.add(m, "no round went to its end: the numbers are those of %s cut short", plural(len(rounds), "round"))
+		n.add(m, "no %s went to its end: the numbers are those of %s cut short", turn, plural(len(rounds), turn))
 	case cut > 0:
-		n.add(m, "%s interrupted, and %s not count", were(cut, "round"), does(cut))
+		n.add(m, "%s interrupted, and %s not count", were(cut, turn), does(cut))
 	}
 	if c := len(contaminated); c > 0 {
 		first := contaminated[0]
@@ -129,6 +137,19 @@ func (n *notes) aboutRounds(m *modelState, asked int) {
 	}
 	for _, r := range m.rounds {
 		for _, text := range r.measure.Warnings {
+			n.add(m, "%s", plain(text))
+		}
+	}
+}
+
+// aboutConvergence says why a simulated model's numbers cannot be stood up for.
+func (n *notes) aboutConvergence(m *modelState, s *Summary) {
+	switch {
+	case !s.Spec.Simulated:
+	case m.prediction == nil:
+		n.add(m, "the simulation did not come to its end")
+	default:
+		for _, text := range m.prediction.Reasons {
 			n.add(m, "%s", plain(text))
 		}
 	}

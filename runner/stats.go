@@ -60,6 +60,20 @@ func interval(xs []float64) Interval {
 	return i
 }
 
+// meanInterval is the mean of xs with Student's t interval: for replications of
+// a simulation, which are independent and the same but for their random numbers.
+func meanInterval(xs []float64) Interval {
+	if len(xs) == 0 {
+		return Interval{}
+	}
+	mean, low, high := (&stats.Sample{Xs: xs}).MeanCI(confidence)
+	i := Interval{Median: mean}
+	if len(xs) > 1 {
+		i.Low, i.High = around(mean, low, high)
+	}
+	return i
+}
+
 // logT is the 95 % confidence interval of xs by Student's t on the logarithms,
 // widened to hold center where rounding or skewness put it outside.
 func logT(xs []float64, center float64) (low, high *float64) {

@@ -46,7 +46,7 @@ func (a *Aggregator) Analysis() *Analysis {
 			analysis.Series = append(analysis.Series, Series{Model: m.spec.Name})
 			continue
 		}
-		s.Models = append(s.Models, m.summary(&later))
+		s.Models = append(s.Models, m.summary(&later, s.Spec.Simulated))
 		analysis.Series = append(analysis.Series, m.series())
 	}
 	if !s.Environment.Race {
@@ -61,7 +61,11 @@ func (a *Aggregator) Analysis() *Analysis {
 	return analysis
 }
 
-func (m *modelState) summary(allLater *dist) ModelSummary {
+func (m *modelState) summary(allLater *dist, simulated bool) ModelSummary {
+	interval := interval
+	if simulated {
+		interval = meanInterval
+	}
 	rounds, d := m.counting()
 	of := func(value func(*roundState) float64) []float64 {
 		xs := make([]float64, len(rounds))
@@ -127,7 +131,43 @@ func (m *modelState) summary(allLater *dist) ModelSummary {
 	s.Memory.USSPerWorker = medianIfAny(uss)
 	s.CommandsPerJob = medianIfAny(commands)
 	s.ResidualPercent = medianIfAny(residual)
+	if simulated {
+		m.simulation(&s, rounds)
+	}
 	return s
+}
+
+// unstable reports whether the model, simulated, cannot keep up with its jobs.
+func (m *modelState) unstable() bool { return m.prediction != nil && m.prediction.Unstable }
+
+// simulation adds what only simulated models have.
+func (m *modelState) simulation(s *ModelSummary, rounds []*roundState) {
+	x := &Simulation{Reasons: []string{}}
+	if p := m.prediction; p != nil {
+		x.Converged, x.Reasons = p.Converged, append(x.Reasons, p.Reasons...)
+		x.Offered, x.Capacity, x.Unstable = p.Offered, p.Capacity, p.Unstable
+	}
+	s.Simulation = x
+	if x.Unstable {
+		s.Latency = Quantiles{Unknown: true}
+		return
+	}
+	over := func(value func(*roundState) float64) Interval {
+		xs := make([]float64, len(rounds))
+		for i, r := range rounds {
+			xs[i] = value(r)
+		}
+		return meanInterval(xs)
+	}
+	x.P50 = over(func(r *roundState) float64 { return r.p50 })
+	x.P95 = over(func(r *roundState) float64 { return r.p95 })
+	x.P99 = over(func(r *roundState) float64 { return r.p99 })
+	s.Latency.P50, s.Latency.P95, s.Latency.P99 = x.P50.Median, x.P95.Median, x.P99.Median
+	for _, r := range rounds {
+		if l := r.measure.Latency; l != nil {
+			x.WarmUp = max(x.WarmUp, l.WarmUp)
+		}
+	}
 }
 
 // phases are the medians over jobs (run) and over processes (the others).
@@ -201,7 +241,10 @@ func (m *modelState) jobs() Jobs {
 
 func (m *modelState) series() Series {
 	_, d := m.counting()
-	s := Series{Model: m.spec.Name, Latency: d.latency.cumulative()}
+	s := Series{Model: m.spec.Name}
+	if !m.unstable() {
+		s.Latency = d.latency.cumulative()
+	}
 	for _, r := range m.rounds {
 		measure := r.measure
 		measure.Warnings = slices.Clone(measure.Warnings)
@@ -241,6 +284,9 @@ func compareAll(ms []*modelState) []Comparison {
 	for i, a := range ms {
 		for _, b := range ms[i+1:] {
 			for _, metric := range metrics {
+				if metric.name == MetricLatency && (a.unstable() || b.unstable()) {
+					continue
+				}
 				as, bs := paired(a, b, metric.of)
 				if len(as) == 0 {
 					continue

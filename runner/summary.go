@@ -1,6 +1,7 @@
 package runner
 
 import (
+	"encoding/json"
 	"time"
 
 	"forkbench/record"
@@ -49,9 +50,37 @@ type ModelSummary struct {
 	ResidualPercent *float64 `json:"cgroup_residual_percent"`
 	Contaminated    int      `json:"contaminated_rounds"`
 	Jobs            Jobs     `json:"jobs"` // all rounds together
+
+	// Simulation is what only simulated models have; null for those measured.
+	Simulation *Simulation `json:"simulation,omitempty"`
 }
 
-// An Interval is a median with its 95 % confidence interval. Low and High are
+// A Simulation is what is known of a simulated model besides. Its rounds are
+// replications: independent of each other, and the same for every model. All its
+// intervals are Student's t around the mean over them.
+type Simulation struct {
+	// Converged says that the model's numbers can be stood up for, and Reasons why
+	// not.
+	Converged bool     `json:"converged"`
+	Reasons   []string `json:"reasons"`
+
+	// Of Latency.
+	P50 Interval `json:"p50"`
+	P95 Interval `json:"p95"`
+	P99 Interval `json:"p99"`
+	// WarmUp is how many jobs a replication leaves out of its latencies, the first
+	// ones; the most of any.
+	WarmUp int `json:"warm_up_jobs"`
+
+	// Where jobs keep coming, jobs per second; else 0. Where Unstable is true they
+	// come faster than the model can run them: then there are no latencies, null
+	// here and in Latency.
+	Offered  float64 `json:"offered"`
+	Capacity float64 `json:"capacity"`
+	Unstable bool    `json:"unstable"`
+}
+
+// An Interval is a median (or, if simulated, a mean) with its 95 % confidence interval. Low and High are
 // null where there are too few rounds for one.
 type Interval struct {
 	Median float64  `json:"median"`
@@ -76,6 +105,42 @@ type Quantiles struct {
 	P95 float64 `json:"p95"`
 	P99 float64 `json:"p99"`
 	Max float64 `json:"max"`
+
+	Unknown bool `json:"-"` // there are none, and the others are null
+}
+
+// unstable reports whether the model, simulated, cannot keep up with its jobs.
+func (m *ModelSummary) unstable() bool { return m.Simulation != nil && m.Simulation.Unstable }
+
+// quantilesJSON is Quantiles as JSON has them.
+type quantilesJSON struct {
+	P50 *float64 `json:"p50"`
+	P95 *float64 `json:"p95"`
+	P99 *float64 `json:"p99"`
+	Max *float64 `json:"max"`
+}
+
+// MarshalJSON writes null for what is unknown.
+func (q Quantiles) MarshalJSON() ([]byte, error) {
+	if q.Unknown {
+		return json.Marshal(quantilesJSON{})
+	}
+	return json.Marshal(quantilesJSON{&q.P50, &q.P95, &q.P99, &q.Max})
+}
+
+// UnmarshalJSON is the inverse of MarshalJSON.
+func (q *Quantiles) UnmarshalJSON(text []byte) error {
+	var form quantilesJSON
+	if err := json.Unmarshal(text, &form); err != nil {
+		return err
+	}
+	*q = Quantiles{Unknown: form == quantilesJSON{}}
+	for _, x := range []struct{ to, from *float64 }{{&q.P50, form.P50}, {&q.P95, form.P95}, {&q.P99, form.P99}, {&q.Max, form.Max}} {
+		if x.from != nil {
+			*x.to = *x.from
+		}
+	}
+	return nil
 }
 
 // Phases are the medians of the parts of a job's way through its process, in

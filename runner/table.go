@@ -40,6 +40,9 @@ func tableOf(s *Summary) *table {
 		if m.Contaminated > 0 {
 			name += " " + markUnclean
 		}
+		if m.Simulation != nil && !m.Simulation.Converged {
+			name += " " + markUnclean
+		}
 		t.models = append(t.models, name)
 	}
 	t.add(s, "jobs per second", always(func(m *ModelSummary) cell { return withInterval(m.Throughput) }), MetricThroughput)
@@ -50,12 +53,12 @@ func tableOf(s *Summary) *table {
 	t.add(s, "    of which parents", plainly(func(m *ModelSummary) float64 { return m.CPU.Parents }), "")
 	t.add(s, "  supervisor", plainly(func(m *ModelSummary) float64 { return m.CPU.Supervisor }), "")
 	t.add(s, "  Redis", plainly(func(m *ModelSummary) float64 { return m.CPU.Redis }), "")
-	t.add(s, "CPU of a round, user, s", plainly(func(m *ModelSummary) float64 { return m.UserS }), "")
+	t.add(s, "CPU of a "+s.turn()+", user, s", plainly(func(m *ModelSummary) float64 { return m.UserS }), "")
 	t.add(s, "  system", plainly(func(m *ModelSummary) float64 { return m.SystemS }), "")
-	t.add(s, "latency p50, ms", plainly(func(m *ModelSummary) float64 { return m.Latency.P50 }), "")
-	t.add(s, "  p95", plainly(func(m *ModelSummary) float64 { return m.Latency.P95 }), MetricLatency)
-	t.add(s, "  p99", plainly(func(m *ModelSummary) float64 { return m.Latency.P99 }), "")
-	t.add(s, "  max", plainly(func(m *ModelSummary) float64 { return m.Latency.Max }), "")
+	t.add(s, "latency p50, ms", latency(func(q *Quantiles) float64 { return q.P50 }, func(x *Simulation) Interval { return x.P50 }), "")
+	t.add(s, "  p95", latency(func(q *Quantiles) float64 { return q.P95 }, func(x *Simulation) Interval { return x.P95 }), MetricLatency)
+	t.add(s, "  p99", latency(func(q *Quantiles) float64 { return q.P99 }, func(x *Simulation) Interval { return x.P99 }), "")
+	t.add(s, "  max", latency(func(q *Quantiles) float64 { return q.Max }, nil), "")
 	t.add(s, "phases: fork, ms", plainly(func(m *ModelSummary) float64 { return m.Phases.Fork }), "")
 	t.add(s, "  first job, extra", known(func(m *ModelSummary) *float64 { return m.Phases.FirstJobPenalty }), "")
 	t.add(s, "  run", plainly(func(m *ModelSummary) float64 { return m.Phases.Run }), "")
@@ -66,14 +69,14 @@ func tableOf(s *Summary) *table {
 	t.add(s, "Redis commands per job", known(func(m *ModelSummary) *float64 { return m.CommandsPerJob }), "")
 	t.add(s, "processes made", always(func(m *ModelSummary) cell { return cell{value: count(m.Processes)} }), "")
 	t.add(s, "cgroup residual, %", known(func(m *ModelSummary) *float64 { return m.ResidualPercent }), "")
-	t.add(s, "jobs done, all rounds", counted(func(m *ModelSummary) int { return m.Jobs.Done }), "")
+	t.add(s, "jobs done, all "+s.turns(), counted(func(m *ModelSummary) int { return m.Jobs.Done }), "")
 	t.add(s, "  failed", counted(func(m *ModelSummary) int { return m.Jobs.Failed }), "")
 	t.add(s, "  crashed", counted(func(m *ModelSummary) int { return m.Jobs.Crashed }), "")
 	t.add(s, "  timed out", counted(func(m *ModelSummary) int { return m.Jobs.TimedOut }), "")
 	t.add(s, "  not run", counted(func(m *ModelSummary) int { return m.Jobs.NotRun }), "")
 	t.add(s, "  lost", counted(func(m *ModelSummary) int { return m.Jobs.Lost }), "")
 	if slices.ContainsFunc(s.Models, func(m ModelSummary) bool { return m.Rounds != s.Spec.Rounds }) {
-		t.add(s, "rounds that count", counted(func(m *ModelSummary) int { return m.Rounds }), "")
+		t.add(s, s.turns()+" that count", counted(func(m *ModelSummary) int { return m.Rounds }), "")
 	}
 	t.legend = legend(s, t)
 	return t
@@ -122,6 +125,19 @@ func plainly(of func(*ModelSummary) float64) func(*ModelSummary) cell {
 	return known(func(m *ModelSummary) *float64 { v := of(m); return &v })
 }
 
+// latency is a quantile; simulated, it has an interval.
+func latency(of func(*Quantiles) float64, interval func(*Simulation) Interval) func(*ModelSummary) cell {
+	return always(func(m *ModelSummary) cell {
+		switch {
+		case m.Latency.Unknown:
+			return cell{value: absent}
+		case m.Simulation != nil && interval != nil:
+			return withInterval(interval(m.Simulation))
+		}
+		return cell{value: number(of(&m.Latency))}
+	})
+}
+
 // counted is for what is known of a model without a measured round, too.
 func counted(of func(*ModelSummary) int) func(*ModelSummary) cell {
 	return func(m *ModelSummary) cell { return cell{value: count(of(m))} }
@@ -163,10 +179,13 @@ func legend(s *Summary, t *table) []string {
 		parts = append(parts, markSame+" no difference found (p ≥ 0.05)")
 	}
 	if marked(func(c cell) bool { return strings.HasPrefix(c.ratio, markUnsure) }) {
-		parts = append(parts, markUnsure+" of one round, may be chance")
+		parts = append(parts, markUnsure+" of one "+s.turn()+", may be chance")
 	}
 	if slices.ContainsFunc(s.Models, func(m ModelSummary) bool { return m.Contaminated > 0 }) {
 		parts = append(parts, markUnclean+" contaminated rounds, see the warnings")
+	}
+	if slices.ContainsFunc(s.Models, func(m ModelSummary) bool { return m.Simulation != nil && !m.Simulation.Converged }) {
+		parts = append(parts, markUnclean+" not converged, see the warnings")
 	}
 	return parts
 }
@@ -180,14 +199,27 @@ func caption(s *Summary) string {
 		fmt.Sprintf("%s of %s (%s)", plural(s.Spec.Jobs, "job"), plain(s.Spec.Workload), plain(s.Spec.Runtime)),
 		arrivals(s.Spec.Arrivals),
 		plural(s.Spec.Workers, "worker"),
-		plural(s.Spec.Rounds, "round") + " of each model",
+		plural(s.Spec.Rounds, s.turn()) + " of each model",
 	}
-	text := strings.Join(parts, ", ")
-	if s.Spec.Simulated {
-		return text + ", simulated"
+	if x := s.Spec.Simulation; x != nil {
+		parts[0] = fmt.Sprintf("Simulated on %s: %s of the profile %s (%s)",
+			plural(x.Cores, "core"), plural(s.Spec.Jobs, "job"), plain(x.From), plain(x.Profile))
+		if x.Until > 0 {
+			parts[3] = "replications of each model" + fmt.Sprintf(" until ±%s %%", number(100*x.Until))
+		}
 	}
-	return text
+	return strings.Join(parts, ", ")
 }
+
+// turn is what a model's go at all jobs is called.
+func (s *Summary) turn() string {
+	if s.Spec.Simulated {
+		return "replication"
+	}
+	return "round"
+}
+
+func (s *Summary) turns() string { return s.turn() + "s" }
 
 func arrivals(plan string) string {
 	if plan == "" || plan == "burst" {

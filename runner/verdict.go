@@ -34,19 +34,34 @@ func verdict(s *Summary, stopped, impossible []string) string {
 		}
 		return text + "."
 	case len(measured) == 0:
-		return "No verdict: no round was finished."
+		return "No verdict: no " + s.turn() + " was finished."
 	case !slices.ContainsFunc(measured, func(m ModelSummary) bool { return m.Jobs.Done > 0 }):
 		return "No verdict: not one job was done; the warnings say why."
 	}
 	h := headlineFor(s)
 	text, subjects := "", measured
-	if len(measured) == 1 {
-		text = h.alone(&measured[0])
-	} else {
-		text, subjects = h.compare(s, measured)
+	steady := measured // that keep up
+	if s.Spec.Simulated {
+		steady = slices.DeleteFunc(slices.Clone(measured), func(m ModelSummary) bool { return m.unstable() })
+	}
+	switch len(steady) {
+	case 0:
+		text = "no model keeps up with its jobs"
+	case 1:
+		text, subjects = h.alone(&steady[0]), steady
+	default:
+		text, subjects = h.compare(s, steady)
 	}
 	if slices.ContainsFunc(subjects, func(m ModelSummary) bool { return 2*m.Contaminated > m.Rounds }) {
 		text += ", on a machine that was busy with other work"
+	}
+	for i := range measured {
+		if m := &measured[i]; m.unstable() {
+			text += fmt.Sprintf("; %s runs %s jobs per second at most, and %s come", m.Model, number(m.Simulation.Capacity), number(m.Simulation.Offered))
+		}
+	}
+	if slices.ContainsFunc(subjects, func(m ModelSummary) bool { return m.Simulation != nil && !m.unstable() && !m.Simulation.Converged }) {
+		text += ", which has not converged (see the warnings)"
 	}
 	if finding := repeated(&s.Spec, measured); finding != "" {
 		text += "; " + finding
@@ -59,6 +74,9 @@ func verdict(s *Summary, stopped, impossible []string) string {
 	}
 	if gone != nil {
 		text += "; nothing was measured of " + list(gone)
+	}
+	if x := s.Spec.Simulation; x != nil {
+		text = fmt.Sprintf("Simulated on %s: %s", plural(x.Cores, "core"), text)
 	}
 	return text + "."
 }
@@ -143,11 +161,11 @@ func (h headline) compare(s *Summary, ms []ModelSummary) (text string, subjects 
 	}
 	if parts == nil {
 		subjects = ms
-		parts = append(parts, fmt.Sprintf("no two models share a round, so %s is only the best by median", best))
+		parts = append(parts, fmt.Sprintf("no two models share a %s, so %s is only the best by median", s.turn(), best))
 	}
 	text = strings.Join(parts, "; ")
 	if unsure {
-		text += ", in one round, which may be chance"
+		text += ", in one " + s.turn() + ", which may be chance"
 	}
 	return text, subjects
 }
@@ -241,6 +259,8 @@ func repeated(spec *record.Spec, ms []ModelSummary) string {
 		return text + " (--model=hybrid)"
 	case warm.Phases.FirstJobPenalty == nil, warm.allContaminated(): // it may or may not be
 		return text
+	case *warm.Phases.FirstJobPenalty >= penalty/2 && spec.Simulated:
+		return text + ", as far as the profile says that it can be"
 	case *warm.Phases.FirstJobPenalty >= penalty/2:
 		return text + ", which " + warm.Model + " does not do yet: name it with --warm=MODULE:FUNCTION"
 	}
