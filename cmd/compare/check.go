@@ -18,16 +18,23 @@ import (
 // readOptions parses and checks the flags of a comparison. It returns all that
 // is wrong with them.
 func readOptions(cmd *cobra.Command) (*options, []string) {
-	o := &options{texts: make(map[string]string), given: make(map[string]bool)}
-	problems := parse(cmd, flagsOf(o))
-	cmd.Flags().VisitAll(func(f *pflag.Flag) {
-		o.texts[f.Name] = f.Value.String()
-		o.given[f.Name] = f.Changed
-	})
+	o := new(options)
+	problems := o.read(cmd, flagsOf(o))
 	for _, check := range []func() []string{o.settleContestants, o.checkKnobs, o.checkPython, o.checkRest, o.checkOut} {
 		problems = append(problems, check()...)
 	}
 	return o, problems
+}
+
+// read parses the flags of a command, which fill o.
+func (o *options) read(cmd *cobra.Command, flags []flag) (problems []string) {
+	o.texts, o.given = make(map[string]string), make(map[string]bool)
+	problems = parse(cmd, flags)
+	cmd.Flags().VisitAll(func(f *pflag.Flag) {
+		o.texts[f.Name] = f.Value.String()
+		o.given[f.Name] = f.Changed
+	})
+	return problems
 }
 
 // pythonFlags are of use only where jobs run in Python.

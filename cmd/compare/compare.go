@@ -40,7 +40,7 @@ func (p *program) rootCommand() *cobra.Command {
 			if err := p.usage(cmd, problems); err != nil {
 				return err
 			}
-			return p.compare(cmd.Context(), o)
+			return p.compare(cmd.Context(), o, p.measure)
 		},
 	}
 	bind(root, flagsOf(new(options)))
@@ -49,7 +49,10 @@ func (p *program) rootCommand() *cobra.Command {
 	root.SetErr(p.stderr)
 	root.SetFlagErrorFunc(flagError)
 	root.SetHelpFunc(p.help)
-	root.AddCommand(p.reportCommand(), p.plotCommand(), p.recordCommand(), p.workloadsCommand(), p.doctorCommand(), p.versionCommand())
+	root.AddCommand(
+		p.simulateCommand(), p.reportCommand(), p.plotCommand(), p.recordCommand(), p.workloadsCommand(), p.doctorCommand(),
+		p.versionCommand(),
+	)
 	return root
 }
 
@@ -76,8 +79,11 @@ type measured struct {
 	analysis *runner.Analysis // nil if it never began
 }
 
-// compare makes a comparison and shows its results.
-func (p *program) compare(ctx context.Context, o *options) error {
+// compare makes a comparison, with measure or in another way, and shows its
+// results.
+func (p *program) compare(
+	ctx context.Context, o *options, measure func(context.Context, *interrupts, *options, *progress) (measured, error),
+) error {
 	show := p.progress(o.quiet)
 	in, ctx := watchSignals(ctx, p.signals, func(text string) {
 		show.stopping()
@@ -85,7 +91,7 @@ func (p *program) compare(ctx context.Context, o *options) error {
 	}, p.giveUp)
 	defer in.close()
 
-	m, err := p.measure(ctx, in, o, show)
+	m, err := measure(ctx, in, o, show)
 	show.close()
 	interrupted := in.came()
 	if interrupted && (errors.Is(err, context.Canceled) || m.analysis == nil && ctx.Err() != nil) {
@@ -234,12 +240,8 @@ func (p *program) header(o *options, app application, guard *live.Guard, server 
 		Workload: app.workload.Name(), Runtime: app.runtime.Name(), Warm: app.warm(), Payload: o.payload,
 		Arrivals: o.arrivals.String(), TimeoutNS: o.timeout,
 	}
-	for _, c := range o.contestants {
-		m := record.Model{Name: c.name, Knobs: c.knobs(app.ownWarm())}
-		if c.name != c.model.name {
-			m.Model = c.model.name
-		}
-		h.Spec.Models = append(h.Spec.Models, m)
+	for i := range o.contestants {
+		h.Spec.Models = append(h.Spec.Models, o.contestants[i].spec(app.ownWarm()))
 	}
 	return h
 }

@@ -9,7 +9,10 @@ import (
 )
 
 // complete tells the shell what the root command's flags can be.
-func complete(root *cobra.Command) {
+func complete(root *cobra.Command) { completeFlags(root, flagsOf(new(options))) }
+
+// completeFlags tells the shell what a command's flags can be.
+func completeFlags(cmd *cobra.Command, flags []flag) {
 	var workloads []cobra.Completion
 	for _, d := range workload.Builtin() {
 		workloads = append(workloads, cobra.CompletionWithDesc(d.Example, d.Doc))
@@ -23,13 +26,14 @@ func complete(root *cobra.Command) {
 		"out":      completeDirectories,
 		"payload":  completeFiles,
 		"python":   completeFiles,
+		"profile":  completeFiles,
 	}
-	for _, f := range flagsOf(new(options)) {
+	for _, f := range flags {
 		switch how := known[f.name]; {
 		case how != nil:
-			completeFlag(root, f.name, how)
+			completeFlag(cmd, f.name, how)
 		case f.value != "":
-			completeFlag(root, f.name, cobra.NoFileCompletions)
+			completeFlag(cmd, f.name, cobra.NoFileCompletions)
 		}
 	}
 }

@@ -7,6 +7,7 @@ import (
 	"strings"
 
 	"forkbench/live"
+	"forkbench/record"
 )
 
 // A contestant is a model as it takes part in a comparison, with knobs of its
@@ -175,6 +176,15 @@ func (c *contestant) knobs(own []string) map[string]string {
 		all[warmKnob] = strings.Join(slices.Concat(own, c.options.warm), ",")
 	}
 	return all
+}
+
+// spec is the contestant as records have it.
+func (c *contestant) spec(ownWarm []string) record.Model {
+	m := record.Model{Name: c.name, Knobs: c.knobs(ownWarm)}
+	if c.name != c.model.name {
+		m.Model = c.model.name
+	}
+	return m
 }
 
 // on is the machine for this contestant: the one of all, unless it warms

@@ -166,7 +166,7 @@ func unknownFlag(cmd *cobra.Command, arg, name string, long bool) string {
 		return fmt.Sprintf("%s: no such flag; did you mean --%s?", arg, similar)
 	}
 	// Given to the wrong command, perhaps.
-	for _, c := range append(cmd.Root().Commands(), cmd.Root()) {
+	for _, c := range append([]*cobra.Command{cmd.Root()}, cmd.Root().Commands()...) {
 		if c.Flags().Lookup(name) != nil {
 			return fmt.Sprintf("%s: is a flag of %#q, not of %#q", arg, c.CommandPath(), cmd.CommandPath())
 		}

@@ -77,6 +77,17 @@
 //	compare report DIR --format=markdown
 //	compare plot DIR
 //
+// # A machine that is not at hand
+//
+// The same models run on a simulated machine of any size, by what things cost
+// according to a profile:
+//
+//	$ compare simulate --model=all --jobs=5000 --workers=64 --cores=32
+//	$ compare simulate --profile=redash --arrivals=poisson:5/s
+//
+// Files, formats and thresholds are those of a comparison. Of more than 100,000
+// jobs, records.jsonl holds a sample, and report shows summary.json.
+//
 // # In scripts
 //
 // The exit code says how it went:

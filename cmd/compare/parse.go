@@ -113,6 +113,25 @@ func size(to *int64) func(string) error {
 	}
 }
 
+// share is the parser of a part of something: 2%, or 0.02.
+func share(to *float64) func(string) error {
+	return func(text string) error {
+		number, percent := strings.CutSuffix(text, "%")
+		x, err := strconv.ParseFloat(strings.TrimSpace(number), 64)
+		if percent {
+			x /= 100
+		}
+		switch {
+		case err != nil || strings.Trim(number, "0123456789. -") != "": // ParseFloat knows more: hexadecimal, Inf, NaN
+			return errors.New("not a share, as in 2% or 0.02")
+		case x <= 0 || x >= 1:
+			return errors.New("must be more than 0 and less than 100%, as in 2%")
+		}
+		*to = x
+		return nil
+	}
+}
+
 // oneOf is the parser of a word from a list.
 func oneOf(to *string, words ...string) func(string) error {
 	return func(text string) error {

@@ -34,6 +34,9 @@ func (p *program) plotCommand() *cobra.Command {
 			if err != nil {
 				return err
 			}
+			if sampled(&a.Summary) {
+				return fmt.Errorf("%s: holds a sample of the records only, as the simulation was large: the plots in it were made of all of them", dir)
+			}
 			if err := os.MkdirAll(out, 0o755); err != nil {
 				return usagef(cmd.CommandPath(), "--out=%s: %v: name a directory that you may write to", out, pathCause(err))
 			}

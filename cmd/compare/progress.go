@@ -36,8 +36,9 @@ type progress struct {
 
 	mu      sync.Mutex
 	plan    plan
-	stage   string // what is being done outside of turns
-	turn    *turn  // nil between turns
+	stage   string        // what is being done outside of turns
+	watched func() string // says what is being done, in place of stage; nil for nobody
+	turn    *turn         // nil between turns
 	ended   []turn
 	drawn   bool // the line is on the screen
 	stopped bool // an early end was asked for
@@ -101,10 +102,18 @@ func (p *progress) close() {
 func (p *progress) doing(what string) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	p.stage, p.turn = what, nil
+	p.stage, p.turn, p.watched = what, nil, nil
 	if p.live && !p.quiet {
 		p.draw()
 	}
+}
+
+// watch has the status asked for from now on, until there is something else to
+// say: for what has no turns.
+func (p *progress) watch(status func() string) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.watched, p.turn = status, nil
 }
 
 // begin tells it what is to come.
@@ -220,6 +229,8 @@ func (p *progress) print() {
 		p.draw()
 	case p.turn != nil:
 		p.line(p.status(time.Now()))
+	case p.watched != nil:
+		p.line(p.watched())
 	}
 }
 
@@ -231,8 +242,11 @@ const (
 
 func (p *progress) draw() {
 	text := p.stage
-	if p.turn != nil {
+	switch {
+	case p.turn != nil:
 		text = p.status(time.Now())
+	case p.watched != nil:
+		text = p.watched()
 	}
 	if room := p.width() - 1; utf8.RuneCountInString(text) > room {
 		text = string([]rune(text)[:max(room, 0)])

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
@@ -103,10 +104,16 @@ Of a comparison that was killed, it shows what had been recorded.`,
 			if err != nil {
 				return err
 			}
-			if err := p.writeSummary(&a.Summary, format); err != nil {
+			s := &a.Summary
+			if sampled(s) {
+				if s, err = readSummary(dir); err != nil {
+					return err
+				}
+			}
+			if err := p.writeSummary(s, format); err != nil {
 				return err
 			}
-			return judge(&a.Summary, failIf)
+			return judge(s, failIf)
 		},
 	}
 	bind(cmd, flags)
@@ -160,6 +167,25 @@ func readRecords(dir string) (*runner.Analysis, error) {
 		return nil, fmt.Errorf("%s: %w", path, err)
 	}
 	return a, nil
+}
+
+// sampled reports whether a results directory holds only some of the records: a
+// large simulation's. Then its numbers are in its summary.
+func sampled(s *runner.Summary) bool {
+	return s.Spec.Simulation != nil && s.Spec.Simulation.Sampled > 0
+}
+
+func readSummary(dir string) (*runner.Summary, error) {
+	path := filepath.Join(dir, summaryName)
+	text, err := os.ReadFile(path)
+	if err != nil {
+		return nil, fmt.Errorf("%s: %w: of a simulation as large as this, %s holds a sample only", path, pathCause(err), recordsName)
+	}
+	s := new(runner.Summary)
+	if err := json.Unmarshal(text, s); err != nil {
+		return nil, fmt.Errorf("%s: %w", path, err)
+	}
+	return s, nil
 }
 
 // completeResults completes the names of results directories.

@@ -57,6 +57,16 @@ func TestUsageErrors(t *testing.T) {
 		{"redis-password-in-a-broken-url", []string{"--redis=redis://:se%zzcret@host"}},
 		{"flag-of-another-command", []string{"report", "--jobs=5", "results"}},
 		{"report-nothing", []string{"report"}},
+		{"simulate", []string{
+			"simulate", "now", "--cores=0", "--workers=1000000", "--jobs=0", "--replications=0", "--until=200%", "--profile=redahs", "--model=hybrid(warm=a:b),preforc",
+			"--arrivals=poisson:0", "--fail-if=p95>1q", "--workload=noop", "--redis=redis://localhost", "--cpus=4",
+		}},
+		{"simulate-enormous", []string{"simulate", "--cores=10000000", "--jobs=1000000000000", "--replications=100000", "--until=NaN"}},
+		{"simulate-contradictions", []string{
+			"simulate", "--rounds=3", "--replications=4", "--model=forkperjob(warm=a:b)", "--spares=2", "--fail-if=hybrid.p95>1s", "--force", "--profile=" + "full",
+		}},
+		{"simulate-bad-profile", []string{"simulate", "--profile=payloads.jsonl"}},
+		{"simulate-wrong-profile", []string{"simulate", "--profile=wrong.json"}},
 		{"report-two", []string{"report", "a", "b", "--format=xml"}},
 		{"report-no-records", []string{"report", "full"}},
 		{"plot-nothing", []string{"plot", "--out="}},
@@ -67,7 +77,7 @@ func TestUsageErrors(t *testing.T) {
 		t.Run(c.name, func(t *testing.T) {
 			b := newBench(t)
 			for name, content := range map[string]string{
-				"payloads.jsonl": payloads, "file": "", "full/file": "", "former/" + recordsName: "", "results/2026/" + recordsName: "",
+				"payloads.jsonl": payloads, "file": "", "wrong.json": wrongProfile(t), "full/file": "", "former/" + recordsName: "", "results/2026/" + recordsName: "",
 			} {
 				if err := os.MkdirAll(filepath.Dir(name), 0o755); err != nil {
 					t.Fatal(err)
@@ -93,7 +103,9 @@ func TestUsageErrors(t *testing.T) {
 }
 
 func TestHelp(t *testing.T) {
-	for _, args := range [][]string{{"--help"}, {"report", "--help"}, {"plot", "-h"}, {"help", "doctor"}, {"workloads", "--help"}, {"record", "--help"}} {
+	for _, args := range [][]string{
+		{"--help"}, {"report", "--help"}, {"plot", "-h"}, {"help", "doctor"}, {"workloads", "--help"}, {"record", "--help"}, {"simulate", "--help"},
+	} {
 		name := "help-" + strings.Trim(strings.Join(args, ""), "-")
 		t.Run(name, func(t *testing.T) {
 			b := newBench(t)
