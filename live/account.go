@@ -71,11 +71,11 @@ func (h *Host) summary(ctx context.Context, cause error) *record.Round {
 	r.CgroupNS = h.cgroup.usage()
 
 	if !h.gate.isOpen() {
-		r.StartupNS = h.gone - h.born
+		r.StartupNS = h.gone - h.born - h.apart
 		return r
 	}
 	zero := h.gate.zero
-	r.StartupNS = zero - h.born
+	r.StartupNS = zero - h.born - h.apart
 	end := h.settle.last
 	if end == 0 {
 		end = h.gone // not one job was settled

@@ -104,6 +104,14 @@ func (g *Guard) start() error {
 // Dir is the private directory, removed by Close.
 func (g *Guard) Dir() string { return g.dir }
 
+// directory is the same, also of no guard: then the system's for temporary files.
+func (g *Guard) directory() string {
+	if g == nil {
+		return ""
+	}
+	return g.dir
+}
+
 // temporary is where the processes of a round put their temporary files, so that
 // even those of a killed job are removed.
 func (g *Guard) temporary() []string {

@@ -36,6 +36,7 @@ type Host struct {
 	begin  window        // when work began
 	finish *window       // when it ended; nil before
 	gone   time.Duration // when the last process was
+	apart  time.Duration // before work, spent on what is no start-up of the model's
 
 	mu        sync.Mutex
 	lastID    int

@@ -146,7 +146,9 @@ func (h *Host) execute(ctx context.Context, e models.Executor) error {
 	if left := h.closeAll(exec); left > 0 && err == nil {
 		err = fmt.Errorf("model %s left %d processes open: close each process that was booted or forked", h.r.Model, left)
 	}
-	h.gone = monotonic()
+	if h.gone == 0 {
+		h.gone = monotonic()
+	}
 
 	close(sampled)
 	close(h.settle.arrived)

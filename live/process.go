@@ -33,6 +33,9 @@ type process struct {
 	slot   int
 	life   int // jobs it may run; 0 for no end
 	before bool
+	// foreign says that a system of others has forked it and waits for it: see
+	// RunPeer.
+	foreign bool
 
 	pid    int
 	conn   *conn

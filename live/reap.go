@@ -38,9 +38,10 @@ func (e exit) String() string {
 }
 
 // kill ends the process at once. A parent takes its group along. The pid is
-// still the process's own, because nobody waits for it before reap.
+// still the process's own, because nobody waits for it before reap; somebody may
+// for a foreign one, which ends with its maker or in sweep.
 func (p *process) kill() {
-	if s := p.currentState(); s == planned || s == closed {
+	if s := p.currentState(); s == planned || s == closed || p.foreign {
 		return
 	}
 	p.killed.Store(true)

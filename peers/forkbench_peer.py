@@ -1,0 +1,155 @@
+"""What every process of a foreign job system shares: the application, and stamps around its jobs.
+
+The host writes this file into a directory of the round, beside order.json (what to run, and on
+which Redis), a driver (forkbench_celery.py, forkbench_rq.py) and a pipe. What happens is said on
+the pipe, a line for each event, with times of CLOCK_MONOTONIC in nanoseconds:
+
+    ready PID NOW USER_US SYSTEM_US          a process that was started waits for jobs
+    fork MAKER PID BEGAN NOW                 a child can take a job
+    reap PID STATUS USER_US SYSTEM_US MINOR_FAULTS MAJOR_FAULTS NOW    it was waited for
+    take JOB NOW                             a worker has a job in hand
+    start JOB PID NOW                        the job's first instruction
+    done JOB PID STARTED FINISHED CPU        its last
+    kept JOB NOW                             its outcome is in Redis
+    over JOB NOW                             and whoever had it can take the next
+
+Lines are shorter than PIPE_BUF, so those of several processes do not mix.
+
+Standard library only, Python 3.9 and newer.
+"""
+
+from __future__ import annotations
+
+import importlib
+import json
+import os
+import resource
+import time
+from collections.abc import Callable, Iterator, Sequence
+from typing import Any, Union
+from urllib.parse import quote
+
+DIRECTORY = os.path.dirname(os.path.abspath(__file__))
+
+with open(os.path.join(DIRECTORY, "order.json")) as file:
+    ORDER: dict[str, Any] = json.load(file)
+
+# What a job is called with, or why its payload is none.
+Call = Union[tuple[Sequence[Any], dict[str, Any]], Exception]
+
+function: Callable[..., Any] | None = None
+pipe = -1
+
+
+def say(line: bytes) -> None:
+    """Tells the host. The pipe is opened once and inherited."""
+    global pipe
+    if pipe < 0:
+        pipe = os.open(os.path.join(DIRECTORY, "pipe"), os.O_WRONLY)
+    os.write(pipe, line)
+
+
+def ready() -> None:
+    """Says that this process, which the host started, waits for jobs."""
+    used = resource.getrusage(resource.RUSAGE_SELF)
+    say(
+        b"ready %d %d %d %d\n"
+        % (os.getpid(), time.monotonic_ns(), round(used.ru_utime * 1e6), round(used.ru_stime * 1e6))
+    )
+
+
+def reaped(pid: int, status: int, used: resource.struct_rusage) -> None:
+    """Passes on what wait4 said of a child."""
+    say(
+        b"reap %d %d %d %d %d %d %d\n"
+        % (
+            pid,
+            status,
+            round(used.ru_utime * 1e6),
+            round(used.ru_stime * 1e6),
+            used.ru_minflt,
+            used.ru_majflt,
+            time.monotonic_ns(),
+        )
+    )
+
+
+def resolve(reference: str) -> Callable[..., Any]:
+    """Returns the function that MODULE:FUNCTION names."""
+    module, _, path = reference.partition(":")
+    found: Any = importlib.import_module(module)
+    for name in path.split("."):
+        found = getattr(found, name)
+    return found  # type: ignore[no-any-return]
+
+
+def load() -> Callable[..., Any]:
+    """Imports the application, if this process did not inherit it, and returns the jobs' function."""
+    global function
+    if function is None:
+        function = resolve(ORDER["function"])
+    return function
+
+
+def warm() -> None:
+    """Imports the application and does the one-time work that was named."""
+    load()
+    for reference in ORDER["warm"]:
+        resolve(reference)()
+
+
+def call_of(payload: str) -> Call:
+    """Parses a payload, as template.py does: an array is positional arguments, an object keyword arguments."""
+    try:
+        value = json.loads(payload) if payload else []
+    except (ValueError, RecursionError) as error:
+        return error
+    if isinstance(value, list):
+        return value, {}
+    if isinstance(value, dict):
+        return (), value
+    return (value,), {}
+
+
+def run(job: int, payload: str) -> Any:
+    """Is the task: it calls the jobs' function between two stamps."""
+    call = call_of(payload)
+    pid = os.getpid()
+    cpu = time.process_time_ns()
+    started = time.monotonic_ns()
+    say(b"start %d %d %d\n" % (job, pid, started))
+    try:
+        if isinstance(call, Exception):
+            raise call
+        called = function or load()
+        return called(*call[0], **call[1])
+    finally:
+        finished = time.monotonic_ns()
+        cpu = time.process_time_ns() - cpu
+        if os.getpid() == pid:  # else the job forked, and this is its child come out of the job
+            say(b"done %d %d %d %d %d\n" % (job, pid, started, finished, cpu))
+
+
+def jobs() -> Iterator[tuple[int, str]]:
+    """Yields what to enqueue: the numbers and payloads of the round's jobs."""
+    with open(os.path.join(DIRECTORY, "jobs.jsonl")) as lines:
+        for line in lines:
+            job = json.loads(line)
+            yield job["id"], job["payload"]
+
+
+def outcome(job: int, status: str, detail: str = "", result: object = None) -> None:
+    """Prints what became of a job, for the host: done, failed, crashed, timed_out, or nothing known."""
+    try:
+        text = json.dumps(result, allow_nan=False)
+    except (TypeError, ValueError, RecursionError):
+        text = "null"  # what the peer could store is its own matter
+    print(json.dumps({"id": job, "status": status, "detail": detail[-65536:]})[:-1] + f', "result": {text}}}')
+
+
+def credentials() -> str:
+    """Returns what stands before the host in a URL."""
+    user, password = ORDER["redis"]["username"], ORDER["redis"]["password"]
+    if not user and not password:
+        return ""
+    return f"{quote(user, safe='')}:{quote(password, safe='')}@"

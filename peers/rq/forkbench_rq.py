@@ -1,0 +1,167 @@
+"""Drives RQ: enqueues a round's jobs, runs workers on them, reads their outcomes.
+
+A worker is a script that makes RQ's own Worker and calls work(), as `rq worker` does and as RQ's
+documentation advises where the application is to be imported before the fork ("Performance
+notes"). Subclasses put stamps on the host's pipe and leave the rest alone.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+import time
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from peers import forkbench_peer as peer
+else:
+    import forkbench_peer as peer
+
+ORDER = peer.ORDER
+SETTINGS: dict[str, Any] = ORDER["settings"]
+REDIS: dict[str, Any] = ORDER["redis"]
+os.environ["RQ_KEY_PREFIX"] = ORDER["prefix"]  # before rq is imported
+
+import redis  # noqa: E402
+import rq  # noqa: E402
+import rq.defaults  # noqa: E402
+from rq.job import Job  # noqa: E402
+from rq.results import Result  # noqa: E402
+
+if getattr(rq.defaults, "RQ_KEY_PREFIX", None) != ORDER["prefix"]:
+    sys.exit(f"rq {rq.__version__} cannot keep its keys apart from others (RQ_KEY_PREFIX): pip install --upgrade rq")
+
+KEPT = 24 * 3600  # seconds that outcomes are kept: they are removed at the end of the round
+
+
+def connect() -> redis.Redis:
+    known: dict[str, Any] = {
+        "db": REDIS["db"],
+        "username": REDIS["username"] or None,
+        "password": REDIS["password"] or None,
+    }
+    if REDIS["socket"]:
+        return redis.Redis(unix_socket_path=REDIS["socket"], **known)
+    if REDIS["tls"]:
+        known.update(ssl=True, ssl_cert_reqs="required" if REDIS["verify"] else "none")
+    return redis.Redis(host=REDIS["host"], port=REDIS["port"], **known)
+
+
+class Stamped(rq.worker.BaseWorker):
+    """What all kinds of worker have in common."""
+
+    said_ready = False
+
+    def dequeue_job_and_maintain_ttl(self, *args: Any, **kwargs: Any) -> Any:
+        if not self.said_ready:
+            self.said_ready = True
+            peer.ready()
+        return super().dequeue_job_and_maintain_ttl(*args, **kwargs)
+
+    def execute_job(self, job: Any, queue: Any) -> None:
+        peer.say(b"take %d %d\n" % (int(job.id), time.monotonic_ns()))
+        super().execute_job(job, queue)
+        peer.say(b"over %d %d\n" % (int(job.id), time.monotonic_ns()))
+
+    def perform_job(self, job: Any, *args: Any, **kwargs: Any) -> bool:
+        performed = super().perform_job(job, *args, **kwargs)
+        peer.say(b"kept %d %d\n" % (int(job.id), time.monotonic_ns()))
+        return performed
+
+
+class Forking(Stamped):
+    """What the two that start a process for each job have in common."""
+
+    def fork_work_horse(self, job: Any, queue: Any) -> None:
+        began = time.monotonic_ns()
+        super().fork_work_horse(job, queue)  # type: ignore[misc]
+        peer.say(b"fork %d %d %d %d\n" % (os.getpid(), self.horse_pid, began, time.monotonic_ns()))
+
+    def wait_for_horse(self) -> Any:
+        pid, status, used = super().wait_for_horse()
+        if pid and used:
+            peer.reaped(pid, status or 0, used)
+        return pid, status, used
+
+
+class Worker(Forking, rq.Worker):
+    """A fork for each job."""
+
+
+class SpawnWorker(Forking, rq.SpawnWorker):
+    """A new interpreter for each job."""
+
+
+class SimpleWorker(Stamped, rq.SimpleWorker):
+    """All jobs in the worker itself."""
+
+
+KINDS: dict[str, type[Stamped]] = {kind.__name__: kind for kind in (Worker, SpawnWorker, SimpleWorker)}
+
+
+def enqueue() -> None:
+    queue = rq.Queue(ORDER["queue"], connection=connect())
+    # In whole seconds, as RQ has it; -1 is no limit.
+    limit = -(-int(ORDER["timeout"] * 1000) // 1000) or -1
+    batch: list[Any] = []
+
+    def flush() -> None:
+        queue.enqueue_many(batch)
+        batch.clear()
+
+    for job, payload in peer.jobs():
+        batch.append(
+            rq.Queue.prepare_data(
+                "forkbench_peer.run",
+                (job, payload),
+                timeout=limit,
+                result_ttl=KEPT,
+                failure_ttl=KEPT,
+                job_id=str(job),
+            )
+        )
+        if len(batch) == 500:
+            flush()
+    flush()
+
+
+def work() -> None:
+    if ORDER["warm"]:
+        peer.warm()
+    elif SETTINGS["preload"]:
+        peer.load()
+    connection = connect()
+    worker = KINDS[SETTINGS["class"]]([ORDER["queue"]], connection=connection)
+    worker.work(logging_level="WARNING")
+
+
+def collect() -> None:
+    connection = connect()
+    ids = [job for job, _ in peer.jobs()]
+    for at in range(0, len(ids), 500):
+        part = ids[at : at + 500]
+        found = Job.fetch_many([str(job) for job in part], connection)
+        with connection.pipeline(transaction=False) as pipeline:
+            for number in part:
+                pipeline.xrevrange(Result.get_key(str(number)), "+", "-", count=1)  # type: ignore[no-untyped-call]
+            results = pipeline.execute()
+        for number, job, stored in zip(part, found, results):
+            status = job.get_status(refresh=False) if job else None
+            result = Result.restore(str(number), stored[0][0].decode(), stored[0][1], connection) if stored else None
+            if result is None or status not in ("finished", "failed"):
+                peer.outcome(number, "")
+            elif status == "finished":
+                peer.outcome(number, "done", result=result.return_value)
+            else:
+                detail = result.exc_string or ""
+                peer.outcome(number, end_of(detail), detail)
+
+
+def end_of(detail: str) -> str:
+    """What kind of failure it was: RQ has one status for all, and says more in words."""
+    last = detail.strip().rpartition("\n")[2]
+    if last.startswith("rq.timeouts.JobTimeoutException"):
+        return "timed_out"
+    if detail.startswith("Work-horse terminated unexpectedly"):
+        return "crashed"
+    return "failed"

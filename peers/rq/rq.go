@@ -1,0 +1,68 @@
+// Package rq runs jobs in the real RQ, as installed: a worker for each slot, from
+// Redis, with results stored.
+package rq
+
+import (
+	"context"
+	_ "embed"
+	"fmt"
+	"slices"
+	"strings"
+
+	"forkbench/models"
+	"forkbench/peers"
+)
+
+//go:embed forkbench_rq.py
+var driver string
+
+// Packages are what must be installed beside the user's application.
+var Packages = []string{"rq", "redis"}
+
+// The classes of worker, as `rq worker --worker-class` names them.
+const (
+	Worker       = "Worker"       // forks for each job
+	SimpleWorker = "SimpleWorker" // runs the jobs itself
+	SpawnWorker  = "SpawnWorker"  // starts a new interpreter for each job
+)
+
+// Classes lists them, the usual one first.
+func Classes() []string { return []string{Worker, SimpleWorker, SpawnWorker} }
+
+// Model is the policy.
+type Model struct {
+	Class string // one of Classes; empty means Worker
+
+	// Lazy leaves the import of the jobs' module to each job's process, as `rq
+	// worker` does. Otherwise the worker is the script that RQ's documentation
+	// advises under "Performance notes": it imports the module before it forks,
+	// as the parents of our own models do.
+	Lazy bool
+
+	// Warm lists MODULE:FUNCTION calls that such a script makes as well.
+	Warm []string
+}
+
+var _ models.Executor = Model{}
+
+// Name is "rq".
+func (Model) Name() string { return "rq" }
+
+// Execute runs the jobs.
+func (m Model) Execute(ctx context.Context, h models.Host) error {
+	class := m.Class
+	if class == "" {
+		class = Worker
+	}
+	if !slices.Contains(Classes(), class) {
+		return fmt.Errorf("rq has no worker class %q: there are %s", class, strings.Join(Classes(), ", "))
+	}
+	return peers.Run(ctx, h, peers.System{
+		Name: m.Name(), Package: "rq", Driver: driver,
+		Mains:    h.Workers(),
+		Prefix:   func(base string) string { return base + ":rq" },
+		Key:      func(prefix, queue string) string { return prefix + ":queue:" + queue },
+		Warm:     m.Warm,
+		Settings: map[string]any{"class": class, "preload": !m.Lazy},
+	})
+}
