@@ -391,7 +391,7 @@ func (p *peer) stop(ctx context.Context) {
 	_, _ = p.drain(time.Now()) // all that could speak is dead
 	p.bury()
 	for _, main := range p.mains {
-		main.reap(0)
+		main.reap(p.host.m.Grace)
 	}
 }
 

@@ -3,12 +3,14 @@ package celery_test
 import (
 	"os"
 	"testing"
+	"time"
 
 	"forkbench/live"
 	"forkbench/live/livetest"
 	"forkbench/models/modelstest"
 	"forkbench/peers/celery"
 	"forkbench/peers/peerstest"
+	"forkbench/record"
 )
 
 func TestMain(m *testing.M) {
@@ -16,14 +18,45 @@ func TestMain(m *testing.M) {
 	os.Exit(m.Run())
 }
 
-func TestDone(t *testing.T) {
+func TestOutcomes(t *testing.T) {
+	peerstest.Need(t, celery.Packages...)
 	m := livetest.New(t)
-	round, sink := peerstest.Run(t, m, celery.Model{}, modelstest.Scenario{Workers: 2, Acts: peerstest.Acts(40, modelstest.Done)})
-	t.Logf("%+v", round)
-	for _, p := range sink.Processes[:min(6, len(sink.Processes))] {
-		t.Logf("%+v", p)
+	t.Run("done and failed", func(t *testing.T) {
+		peerstest.Run(t, m, celery.Model{}, modelstest.Scenario{Workers: 2, Acts: peerstest.Acts(40, modelstest.Done, modelstest.Fail)})
+	})
+	// One crash: of a second that comes soon after it Celery learns from a timer
+	// only, five seconds later.
+	t.Run("crashed", func(t *testing.T) {
+		peerstest.Run(t, m, celery.Model{}, modelstest.Scenario{Workers: 2, Acts: peerstest.Acts(7, modelstest.Done, modelstest.Done, modelstest.Crash, modelstest.Done, modelstest.Done, modelstest.Done, modelstest.Done)})
+	})
+	t.Run("timed out", func(t *testing.T) {
+		peerstest.Run(t, m, celery.Model{}, modelstest.Scenario{Workers: 2, Timeout: time.Second, Acts: peerstest.Acts(4, modelstest.Done, modelstest.Hang, modelstest.Done, modelstest.Done)})
+	})
+	t.Run("no jobs", func(t *testing.T) {
+		peerstest.Run(t, m, celery.Model{}, modelstest.Scenario{Workers: 1})
+	})
+}
+
+// A pool process ends after its tasks, and its CPU is booked.
+func TestMaxTasksPerChild(t *testing.T) {
+	peerstest.Need(t, celery.Packages...)
+	_, sink := peerstest.Run(t, livetest.New(t), celery.Model{MaxTasksPerChild: 5}, modelstest.Scenario{Workers: 2, Acts: peerstest.Acts(20, modelstest.Done)})
+	full := 0
+	for _, p := range sink.Processes {
+		if p.Role != record.RoleChild {
+			continue
+		}
+		if p.Jobs > 5 {
+			t.Errorf("process %d ran %d jobs", p.ID, p.Jobs)
+		}
+		if p.Jobs == 5 {
+			full++
+		}
+		if p.UserNS+p.SystemNS == 0 {
+			t.Errorf("process %d used no CPU", p.ID)
+		}
 	}
-	for _, p := range sink.Jobs[:6] {
-		t.Logf("%+v", p)
+	if full != 4 {
+		t.Errorf("%d processes ran 5 jobs, want 4", full)
 	}
 }

@@ -3,12 +3,14 @@ package rq_test
 import (
 	"os"
 	"testing"
+	"time"
 
 	"forkbench/live"
 	"forkbench/live/livetest"
 	"forkbench/models/modelstest"
 	"forkbench/peers/peerstest"
 	"forkbench/peers/rq"
+	"forkbench/record"
 )
 
 func TestMain(m *testing.M) {
@@ -16,14 +18,98 @@ func TestMain(m *testing.M) {
 	os.Exit(m.Run())
 }
 
-func TestDone(t *testing.T) {
+// Each class settles jobs as it does, in processes of its kind.
+func TestClasses(t *testing.T) {
+	peerstest.Need(t, rq.Packages...)
 	m := livetest.New(t)
-	round, sink := peerstest.Run(t, m, rq.Model{}, modelstest.Scenario{Workers: 2, Acts: peerstest.Acts(40, modelstest.Done)})
-	t.Logf("%+v", round)
-	for _, p := range sink.Processes[:min(6, len(sink.Processes))] {
-		t.Logf("%+v", p)
+	for _, class := range rq.Classes() {
+		t.Run(class, func(t *testing.T) {
+			s := modelstest.Scenario{
+				Workers: 2, Timeout: time.Second,
+				Acts: peerstest.Acts(12, modelstest.Done, modelstest.Fail, modelstest.Crash, modelstest.Done, modelstest.Done, modelstest.Hang),
+			}
+			if class == rq.SimpleWorker { // a crash takes the worker with it, for good
+				s.Acts = peerstest.Acts(12, modelstest.Done, modelstest.Fail, modelstest.Done, modelstest.Hang)
+			}
+			_, sink := peerstest.Run(t, m, rq.Model{Class: class}, s)
+			children := 0
+			for _, p := range sink.Processes {
+				if p.Role == record.RoleChild {
+					children++
+				}
+			}
+			want := len(s.Acts)
+			if class == rq.SimpleWorker {
+				want = 0
+			}
+			if children != want {
+				t.Errorf("%d processes were forked for %d jobs, want %d", children, len(s.Acts), want)
+			}
+		})
 	}
-	for _, p := range sink.Jobs[:6] {
-		t.Logf("%+v", p)
+}
+
+const application = `
+import os
+
+loaded = os.getpid()
+warmed = 0
+
+def warm():
+    global warmed
+    warmed = os.getpid()
+
+def where(number):
+    return [loaded, warmed, os.getpid()]
+`
+
+// What is imported and warmed where is what the knobs say.
+func TestPreload(t *testing.T) {
+	peerstest.Need(t, rq.Packages...)
+	m := livetest.New(t)
+	for name, test := range map[string]struct {
+		model rq.Model
+		// where the module was loaded, and warmed: in the worker, the job's own
+		// process, or nowhere
+		loaded, warmed string
+	}{
+		"as a script":  {rq.Model{}, "worker", "nowhere"},
+		"as rq worker": {rq.Model{Lazy: true}, "job", "nowhere"},
+		"warm":         {rq.Model{Warm: []string{"jobs_of_a_test:warm"}}, "worker", "worker"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			round, sink, err := peerstest.Script(t.Context(), m, test.model, application, "where", 6, 0, nil)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if round.Settled != 6 {
+				t.Fatalf("settled %d jobs of 6", round.Settled)
+			}
+			workers, jobs := map[int]bool{}, map[int]int{}
+			for _, p := range sink.Processes {
+				if p.Role == record.RoleParent {
+					workers[p.PID] = true
+				} else {
+					jobs[p.ID] = p.PID
+				}
+			}
+			for _, j := range sink.Jobs {
+				pids := sink.Results[j.ID]
+				at := func(pid int) string {
+					switch {
+					case pid == 0:
+						return "nowhere"
+					case workers[pid]:
+						return "worker"
+					case pid == jobs[j.Process]:
+						return "job"
+					}
+					return "elsewhere"
+				}
+				if len(pids) != 3 || at(pids[0]) != test.loaded || at(pids[1]) != test.warmed || at(pids[2]) != "job" {
+					t.Errorf("job %d: %v: loaded in %s, warmed in %s, want %s, %s", j.ID, pids, at(pids[0]), at(pids[1]), test.loaded, test.warmed)
+				}
+			}
+		})
 	}
 }
