@@ -143,10 +143,14 @@ func (p *peer) write(f workload.PythonFunction) error {
 	for name, source := range f.Sources {
 		files[name+".py"] = source
 	}
+	warm := []string{}
+	if p.system.Warm {
+		warm = append(append(warm, f.Warm...), p.python.Warm...)
+	}
 	text, err := json.Marshal(order{
 		Redis:  redisOrder(p.lists.Address()),
 		Prefix: p.prefix, Queue: peerQueue,
-		Function: f.Module + ":" + f.Function, Warm: append([]string{}, p.system.Warm...),
+		Function: f.Module + ":" + f.Function, Warm: warm,
 		Workers: p.host.Workers(), Timeout: p.host.m.Timeout.Seconds(), Settings: p.system.Settings,
 	})
 	if err != nil {
@@ -380,6 +384,7 @@ func (p *peer) stop(ctx context.Context) {
 		patient := busy && p.running > 0
 		return p.exited() || !patient && monotonic()-p.stopped > peerGrace, nil
 	})
+	killed := false
 	for _, main := range p.mains {
 		select {
 		case <-main.own.exited:
@@ -387,9 +392,13 @@ func (p *peer) stop(ctx context.Context) {
 			main.kill()
 			<-main.own.exited
 		}
+		killed = killed || main.own.cmd.ProcessState.ExitCode() < 0
 	}
-	_, _ = p.drain(time.Now()) // all that could speak is dead
+	_ = p.drain(time.Now()) // all that could speak is dead
 	p.bury()
+	if killed { // before it could tell of its last fork, perhaps
+		p.host.killMarked()
+	}
 	for _, main := range p.mains {
 		main.reap(p.host.m.Grace)
 	}

@@ -21,7 +21,7 @@ const (
 	listenEvery = 50 * time.Millisecond
 	// listenLinger is the pause between two looks. The times are in the lines: to
 	// be woken for each would only cost the machine that the peer works on.
-	listenLinger = 5 * time.Millisecond
+	listenLinger = 10 * time.Millisecond
 )
 
 // A kid is a process of the peer's.
@@ -84,7 +84,7 @@ func (p *peer) listen(ctx context.Context, done func() (bool, error)) error {
 		if ctx.Err() != nil {
 			return context.Cause(ctx)
 		}
-		if _, err := p.drain(time.Now().Add(listenEvery)); err != nil {
+		if err := p.drain(time.Now().Add(listenEvery)); err != nil {
 			return err
 		}
 		_ = p.host.Sleep(ctx, listenLinger) // ctx is looked at above
@@ -93,11 +93,10 @@ func (p *peer) listen(ctx context.Context, done func() (bool, error)) error {
 
 // drain takes in what is in the pipe, and waits for something until the
 // deadline.
-func (p *peer) drain(deadline time.Time) (int, error) {
+func (p *peer) drain(deadline time.Time) error {
 	if err := p.pipe.SetReadDeadline(deadline); err != nil {
-		return 0, err
+		return err
 	}
-	lines := 0
 	buf := make([]byte, 64<<10)
 	for {
 		n, err := p.pipe.Read(buf)
@@ -112,19 +111,16 @@ func (p *peer) drain(deadline time.Time) (int, error) {
 				err = p.note(e)
 			}
 			if err != nil {
-				return lines, fmt.Errorf("%s: %w", p.system.Name, err)
+				return fmt.Errorf("%s: %w", p.system.Name, err)
 			}
 			p.rest = rest
-			lines++
-		}
-		if lines > 0 {
 			p.heard = monotonic()
 		}
 		if errors.Is(err, os.ErrDeadlineExceeded) || err == nil && n < len(buf) {
-			return lines, nil
+			return nil
 		}
 		if err != nil {
-			return lines, err
+			return err
 		}
 	}
 }

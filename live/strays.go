@@ -53,6 +53,19 @@ func marked(mark string) ([]int, error) {
 // sweep kills what jobs have left behind, waits for what the kernel has given to
 // this program as the orphans' reaper, and returns how many were still alive.
 func (h *Host) sweep() int {
+	found := h.killMarked()
+	for _, pid := range h.zombies() {
+		h.reapOrphan(pid)
+	}
+	if found > 0 {
+		h.warn("the application left %d processes behind: they were killed", found)
+	}
+	return found
+}
+
+// killMarked ends every process that has the round's mark, and returns how many
+// there were.
+func (h *Host) killMarked() int {
 	_, mark, _ := strings.Cut(h.mark(), "=")
 	found := make(map[int]bool)
 	for range 100 {
@@ -65,12 +78,6 @@ func (h *Host) sweep() int {
 			_ = unix.Kill(pid, unix.SIGKILL)
 			h.reapOrphan(pid)
 		}
-	}
-	for _, pid := range h.zombies() {
-		h.reapOrphan(pid)
-	}
-	if len(found) > 0 {
-		h.warn("the application left %d processes behind: they were killed", len(found))
 	}
 	return len(found)
 }

@@ -14,6 +14,7 @@ import (
 	"errors"
 	"fmt"
 	"os/exec"
+	"slices"
 	"strings"
 
 	"forkbench/models"
@@ -33,8 +34,7 @@ type Host interface {
 
 // A System is a job system, as a Host starts it.
 type System struct {
-	Name    string // the model's, without its knobs: "celery"
-	Package string // to import, and to install with pip
+	Name string // the model's, without its knobs: "celery"
 
 	// Driver is the source of the Python module forkbench_NAME. Its functions
 	// enqueue, work and collect each take a process of the user's interpreter;
@@ -51,7 +51,7 @@ type System struct {
 	Key        func(prefix, queue string) string
 	NextIsLast bool
 
-	Warm     []string       // MODULE:FUNCTION calls to make before the first job is taken
+	Warm     bool           // do the one-time work that was named, before the first job is taken
 	Settings map[string]any // for the driver, as JSON
 }
 
@@ -86,38 +86,47 @@ func (s System) Files() map[string]string {
 // Module is the name of the driver.
 func (s System) Module() string { return "forkbench_" + s.Name }
 
-// A MissingError says that an interpreter lacks a package.
-type MissingError struct{ Interpreter, Package, Why string }
+// A Requirement is what a system needs of the user's interpreter.
+type Requirement struct {
+	Modules []string // to import
+	Install string   // what to name to pip
+}
+
+// A MissingError says that an interpreter lacks what a system needs.
+type MissingError struct {
+	Interpreter string
+	Module, Why string // what cannot be imported
+	Install     string
+}
 
 func (e *MissingError) Error() string {
-	return fmt.Sprintf("%s cannot import %s (%s): %[1]s -m pip install %[4]s", e.Interpreter, e.Package, e.Why, e.Install())
+	return fmt.Sprintf("%s cannot import %s (%s): %[1]s -m pip install %[4]s", e.Interpreter, e.Module, e.Why, e.Install)
 }
 
-// Install is what to name to pip.
-func (e *MissingError) Install() string {
-	if e.Package == "celery" {
-		return "'celery[redis]'"
-	}
-	return e.Package
-}
-
-// versions imports the packages and prints what they are.
+// versions imports modules and prints what they are.
 const versions = `
 import importlib, sys
 for name in sys.argv[1:]:
     try:
-        print(name, importlib.import_module(name).__version__)
+        module = importlib.import_module(name)
     except ImportError as error:
         sys.exit("%s\n%s: %s" % (name, type(error).__name__, error))
+    print(name, getattr(module, "__version__", ""))
 `
 
-// Versions asks an interpreter which of the packages it has, in words: "celery
-// 5.7.0, redis 8.1.0". A package that is not there is a *MissingError.
-func Versions(ctx context.Context, interpreter string, packages ...string) (string, error) {
-	cmd := exec.CommandContext(ctx, interpreter, append([]string{"-c", versions}, packages...)...)
-	out, err := cmd.Output()
+// Versions asks an interpreter for what the requirement names, and says which
+// versions it has: "celery 5.7.0, redis 8.1.0". What is not there is a
+// *MissingError.
+func Versions(ctx context.Context, interpreter string, r Requirement) (string, error) {
+	out, err := exec.CommandContext(ctx, interpreter, append([]string{"-c", versions}, r.Modules...)...).Output()
 	if err == nil {
-		return strings.Join(strings.Split(strings.TrimSpace(string(out)), "\n"), ", "), nil
+		var found []string
+		for line := range strings.Lines(string(out)) {
+			if name, version, _ := strings.Cut(strings.TrimSpace(line), " "); version != "" {
+				found = append(found, name+" "+version)
+			}
+		}
+		return strings.Join(found, ", "), nil
 	}
 	if ctx.Err() != nil {
 		return "", ctx.Err()
@@ -127,8 +136,8 @@ func Versions(ctx context.Context, interpreter string, packages ...string) (stri
 		return "", err
 	}
 	name, why, found := strings.Cut(strings.TrimSpace(string(exit.Stderr)), "\n")
-	if !found {
-		return "", fmt.Errorf("%s could not be asked for its packages: %s", interpreter, exit.Stderr)
+	if !found || !slices.Contains(r.Modules, name) {
+		return "", fmt.Errorf("%s could not import %s: %s", interpreter, strings.Join(r.Modules, ", "), exit.Stderr)
 	}
-	return "", &MissingError{Interpreter: interpreter, Package: name, Why: why}
+	return "", &MissingError{Interpreter: interpreter, Module: name, Why: why, Install: r.Install}
 }

@@ -29,7 +29,8 @@ func TestMain(m *testing.M) {
 
 func need(t *testing.T) {
 	t.Helper()
-	peerstest.Need(t, append(celery.Packages, rq.Packages...)...)
+	peerstest.Need(t, celery.Requirement())
+	peerstest.Need(t, rq.Requirement())
 }
 
 // systems is all of them.
@@ -197,7 +198,9 @@ func TestRedisDies(t *testing.T) {
 }
 
 func TestNotSimulated(t *testing.T) {
-	simulated := simtest.Machine{Cores: 1, Profile: sim.Profile{Version: sim.ProfileVersion}}
+	simulated := simtest.Machine{Cores: 1, Profile: sim.Profile{
+		Version: sim.ProfileVersion, Memory: sim.Memory{PageKB: 4}, Jobs: []sim.Class{{Weight: 1, CPU: sim.Constant(1)}},
+	}}
 	for _, e := range systems {
 		_, err := simulated.Run(t.Context(), e, modelstest.Scenario{Workers: 1, Sink: new(peerstest.Sink)})
 		if err == nil || !strings.Contains(err.Error(), e.Name()+" runs only on real machines") {
@@ -208,15 +211,16 @@ func TestNotSimulated(t *testing.T) {
 
 func TestVersions(t *testing.T) {
 	need(t)
-	text, err := peers.Versions(t.Context(), "python3", "celery", "rq")
+	text, err := peers.Versions(t.Context(), "python3", celery.Requirement())
 	if err != nil {
 		t.Fatal(err)
 	}
-	if !strings.HasPrefix(text, "celery ") || !strings.Contains(text, ", rq ") {
+	if !strings.HasPrefix(text, "celery ") || !strings.Contains(text, ", kombu ") || strings.Contains(text, "transport") {
 		t.Errorf("the versions are %q", text)
 	}
-	_, err = peers.Versions(t.Context(), "python3", "rq", "no_such_package")
-	if _, missing := errors.AsType[*peers.MissingError](err); !missing || !strings.Contains(err.Error(), "-m pip install no_such_package") {
+	_, err = peers.Versions(t.Context(), "python3", peers.Requirement{Modules: []string{"rq", "no_such_module"}, Install: "such"})
+	missing, ok := errors.AsType[*peers.MissingError](err)
+	if !ok || missing.Module != "no_such_module" || !strings.HasSuffix(err.Error(), "-m pip install such") {
 		t.Errorf("the error is %v", err)
 	}
 }

@@ -94,6 +94,7 @@ type Environment struct {
 	HugePages     string `json:"huge_pages"` // the THP mode
 	Go            string `json:"go"`
 	Python        string `json:"python,omitempty"` // version and interpreter
+	Peers         string `json:"peers,omitempty"`  // the systems of others that ran, and their versions
 	Redis         string `json:"redis"`            // which server, its version, and whose it is
 	ForkPrimitive string `json:"fork_primitive"`   // what "fork" was in this run
 	Cgroup        string `json:"cgroup"`           // where the CPU cross-check was made, or why not

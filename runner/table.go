@@ -247,6 +247,7 @@ func machine(s *Summary) string {
 	add("kernel ", e.Kernel)
 	add("huge pages ", e.HugePages)
 	add("", e.Python)
+	add("", e.Peers)
 	add("", e.Go)
 	add("", e.Redis)
 	add("fork: ", e.ForkPrimitive)

@@ -20,7 +20,7 @@ import (
 func readOptions(cmd *cobra.Command) (*options, []string) {
 	o := new(options)
 	problems := o.read(cmd, flagsOf(o))
-	for _, check := range []func() []string{o.settleContestants, o.checkKnobs, o.checkPython, o.checkRest, o.checkOut} {
+	for _, check := range []func() []string{o.settleContestants, o.checkKnobs, o.checkPython, o.checkPeers, o.checkRest, o.checkOut} {
 		problems = append(problems, check()...)
 	}
 	return o, problems

@@ -150,6 +150,10 @@ func (p *program) measure(ctx context.Context, in *interrupts, o *options, show 
 	if err != nil {
 		return m, err
 	}
+	versions, err := findPeers(ctx, o, app)
+	if err != nil {
+		return m, err
+	}
 	log := logger(show.writer(), o)
 	machine := &live.Machine{
 		Workers: o.workers, Workload: workload.WithPayloads(app.workload, o.payloads), Runtime: app.runtime,
@@ -164,6 +168,11 @@ func (p *program) measure(ctx context.Context, in *interrupts, o *options, show 
 		return m, exitWith(exitLacking, err)
 	}
 	defer func() { err = errors.Join(err, machine.Server.Close()) }()
+	if versions != "" {
+		if _, err := machine.Server.Lists(); err != nil {
+			return m, exitWith(exitLacking, err)
+		}
+	}
 
 	show.doing("enqueuing the jobs")
 	backlog, err := runner.Enqueue(ctx, machine.Server, workload.Jobs(machine.Workload, o.arrivals, o.seed, o.jobs))
@@ -195,7 +204,7 @@ func (p *program) measure(ctx context.Context, in *interrupts, o *options, show 
 
 	show.begin(plan{contestantNames(o.contestants), o.rounds, o.jobs})
 	plan := runner.Plan{
-		Header: p.header(o, app, guard, machine.Server),
+		Header: p.header(o, app, guard, machine.Server, versions),
 		Rounds: o.rounds,
 		Began: func(round int, model string) {
 			in.begin()
@@ -228,12 +237,13 @@ func check(ctx context.Context, machine *live.Machine, o *options) error {
 }
 
 // header says what was asked for, and where.
-func (p *program) header(o *options, app application, guard *live.Guard, server *stream.Server) record.Header {
+func (p *program) header(o *options, app application, guard *live.Guard, server *stream.Server, peers string) record.Header {
 	h := record.Header{Version: record.Version, Started: p.now(), Environment: conditions.Environment()}
 	e := &h.Environment
 	if app.python.version != "" {
 		e.Python = fmt.Sprintf("Python %s (%s)", app.python.version, app.python.path)
 	}
+	e.Peers = peers
 	e.Redis, e.ForkPrimitive, e.Cgroup = server.Describe(), app.runtime.ForkPrimitive(), guard.Cgroup()
 	h.Spec = record.Spec{
 		Jobs: o.jobs, Workers: o.workers, Rounds: o.rounds, Seed: o.seed,

@@ -64,7 +64,7 @@ func completeModels(_ *cobra.Command, _ []string, typed string) ([]cobra.Complet
 		}
 	}
 	if head == "" {
-		list = append(list, cobra.CompletionWithDesc(allModels, "all of them"))
+		list = append(list, cobra.CompletionWithDesc(allModels, "all but celery and rq"))
 	}
 	return list, cobra.ShellCompDirectiveNoFileComp
 }

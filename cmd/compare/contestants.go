@@ -49,7 +49,7 @@ func parseContestants(text string) ([]contestant, error) {
 		case part == "":
 			errs = append(errs, fmt.Errorf("a name is missing: one or more of %s, or all", strings.Join(modelNames(known), ", ")))
 		case name == allModels && !hasSettings:
-			for _, m := range known {
+			for _, m := range ours() {
 				list = append(list, contestant{model: m, name: m.name})
 			}
 		case name == allModels:
@@ -108,14 +108,14 @@ func withSettings(m model, text string) (contestant, error) {
 	var texts []string
 	for part := range strings.SplitSeq(inside, ",") {
 		knob, value, valued := strings.Cut(strings.TrimSpace(part), "=")
-		s := setting{knob: strings.TrimSpace(knob), value: strings.TrimSpace(value), bare: !valued}
+		s := setting{knob: m.knob(strings.TrimSpace(knob)), value: strings.TrimSpace(value), bare: !valued}
 		switch {
 		case s.knob == "":
 			errs = append(errs, fmt.Errorf("a setting is missing: its knobs are %s", strings.Join(m.knobs, ", ")))
 		case !slices.Contains(m.knobs, s.knob):
 			errs = append(errs, fmt.Errorf("%s is no knob of %s: %w", shorten(s.knob, 40), m.name, unknown(s.knob, m.knobs)))
 		case s.bare && s.knob != warmKnob:
-			errs = append(errs, fmt.Errorf("%s needs a value: %[1]s=10", s.knob))
+			errs = append(errs, fmt.Errorf("%s needs a value: %[1]s=…", s.knob))
 		case s.knob != warmKnob && slices.ContainsFunc(c.settings, func(o setting) bool { return o.knob == s.knob }):
 			errs = append(errs, fmt.Errorf("%s is set twice", s.knob))
 		default:
@@ -125,6 +125,14 @@ func withSettings(m model, text string) (contestant, error) {
 	}
 	c.name = fmt.Sprintf("%s(%s)", m.name, strings.Join(texts, ","))
 	return c, errors.Join(errs...)
+}
+
+// knob is the flag that a setting is: of rq, class is rq-class.
+func (m model) knob(name string) string {
+	if full := m.name + "-" + name; slices.Contains(m.knobs, full) {
+		return full
+	}
+	return name
 }
 
 // settle puts the settings into effect, on top of the flags that all contestants

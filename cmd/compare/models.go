@@ -1,18 +1,24 @@
 package main
 
 import (
+	"slices"
+
 	"forkbench/models"
 	"forkbench/models/forkperjob"
 	"forkbench/models/hybrid"
 	"forkbench/models/prefork"
+	"forkbench/peers"
+	"forkbench/peers/celery"
+	"forkbench/peers/rq"
 )
 
 // A model is an execution model as the command line knows it.
 type model struct {
 	name  string
 	doc   string
-	knobs []string // the flags that are for this model, or few
-	warms bool     // it warms its parent without being told to
+	knobs []string           // the flags that are for this model, or few
+	warms bool               // it warms its parent without being told to
+	needs *peers.Requirement // of a system of others, which is no part of all
 	build func(o *options) models.Executor
 }
 
@@ -43,6 +49,24 @@ func knownModels() []model {
 				return hybrid.Model{JobsPerChild: o.jobsPerChild, Spares: o.spares, Refork: o.refork}
 			},
 		},
+		{
+			name:  "celery",
+			doc:   "the real Celery with its prefork pool",
+			knobs: []string{"max-tasks-per-child", warmKnob},
+			needs: new(celery.Requirement()),
+			build: func(o *options) models.Executor {
+				return celery.Model{MaxTasksPerChild: o.maxTasksPerChild, Warm: o.warms}
+			},
+		},
+		{
+			name:  "rq",
+			doc:   "the real RQ, a worker for each slot",
+			knobs: []string{"rq-class", "rq-import", warmKnob},
+			needs: new(rq.Requirement()),
+			build: func(o *options) models.Executor {
+				return rq.Model{Class: o.rqClass, Lazy: o.rqImport == importInJob, Warm: o.warms}
+			},
+		},
 	}
 }
 
@@ -50,8 +74,20 @@ func knownModels() []model {
 // parents by themselves do so where --model gives it to them: forkperjob(warm).
 const warmKnob = "warm"
 
-// allModels is the value of --model that stands for all of them.
+// allModels is the value of --model that stands for all of them but those that
+// are not ours.
 const allModels = "all"
+
+// ours is the models that allModels stands for.
+func ours() []model {
+	return slices.DeleteFunc(knownModels(), func(m model) bool { return m.needs != nil })
+}
+
+// Where RQ imports the jobs' module.
+const (
+	importInWorker = "worker"
+	importInJob    = "job"
+)
 
 func modelNames(ms []model) []string {
 	names := make([]string, len(ms))

@@ -7,6 +7,7 @@ import (
 	"strings"
 	"time"
 
+	"forkbench/peers/rq"
 	"forkbench/runner"
 	"forkbench/workload"
 )
@@ -42,6 +43,9 @@ type options struct {
 	jobsPerChild      int
 	spares            int
 	refork            int
+	maxTasksPerChild  int
+	rqClass           string
+	rqImport          string
 
 	redis   string
 	out     string // empty for a new directory below results
@@ -69,8 +73,8 @@ const (
 func flagsOf(o *options) []flag {
 	return []flag{
 		{group: groupRun, name: "model", value: "NAMES", def: allModels, set: o.setModels,
-			usage: "models to compare, with commas between them: " + strings.Join(modelNames(knownModels()), ", ") + ", or all;" +
-				" knobs of one in parentheses: 'prefork,hybrid(refork=20)'"},
+			usage: "models to compare, with commas between them: " + strings.Join(modelNames(knownModels()), ", ") +
+				", or all (the first three); knobs of one in parentheses: 'prefork,hybrid(refork=20)'"},
 		{group: groupRun, name: "workload", value: "NAME", def: workload.Default, set: o.setWorkload,
 			usage: "what the jobs do; `compare workloads` lists them, py:MODULE:FUNCTION is yours"},
 		{group: groupRun, name: "payload", value: "FILE", set: o.setPayload,
@@ -116,6 +120,14 @@ func flagsOf(o *options) []flag {
 		{group: groupKnobs, name: "refork", value: "N", def: "0",
 			set:   whole(&o.refork, 0, maxJobs, ""),
 			usage: "hybrid: after so many jobs a child becomes the parent of all further ones; 0 is never"},
+
+		{group: groupKnobs, name: "max-tasks-per-child", value: "N", def: "0",
+			set:   whole(&o.maxTasksPerChild, 0, maxJobs, ""),
+			usage: "celery: replace a pool process after so many jobs; 0 is never"},
+		{group: groupKnobs, name: "rq-class", value: "CLASS", def: rq.Worker, set: oneOf(&o.rqClass, rq.Classes()...),
+			usage: "rq: which of its workers: " + strings.Join(rq.Classes(), ", ")},
+		{group: groupKnobs, name: "rq-import", value: "WHERE", def: importInWorker, set: oneOf(&o.rqImport, importInWorker, importInJob),
+			usage: "rq: where the jobs' module is imported: in the worker, before it forks, or in each job as by `rq worker`"},
 
 		{group: groupResult, name: "redis", value: "URL", secret: true, set: o.setRedis,
 			usage: "your own server: redis://, rediss://, unix://, redis+cluster://, redis+sentinel:// (default a private one)"},

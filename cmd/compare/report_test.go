@@ -57,7 +57,7 @@ func TestReport(t *testing.T) {
 		}
 	}
 	r := b.run("report", dir)
-	for _, m := range knownModels() {
+	for _, m := range ours() {
 		if !strings.Contains(r.stdout, m.name) {
 			t.Errorf("the report does not name %s:\n%s", m.name, r.stdout)
 		}

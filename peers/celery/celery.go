@@ -13,8 +13,13 @@ import (
 //go:embed forkbench_celery.py
 var driver string
 
-// Packages are what must be installed beside the user's application.
-var Packages = []string{"celery", "kombu", "billiard", "redis"}
+// Requirement is what must be installed beside the user's application.
+func Requirement() peers.Requirement {
+	return peers.Requirement{
+		Modules: []string{"celery", "billiard", "kombu", "kombu.transport.redis", "redis"},
+		Install: "'celery[redis]'",
+	}
+}
 
 // Model is the policy. Its fields have the names of Celery's settings.
 type Model struct {
@@ -22,9 +27,8 @@ type Model struct {
 	// (worker_max_tasks_per_child); 0 means never.
 	MaxTasksPerChild int
 
-	// Warm lists MODULE:FUNCTION calls to make in the main process before its
-	// pool is forked.
-	Warm []string
+	// Warm has the main process do the one-time work before it forks its pool.
+	Warm bool
 }
 
 var _ models.Executor = Model{}
@@ -35,7 +39,7 @@ func (Model) Name() string { return "celery" }
 // Execute runs the jobs.
 func (m Model) Execute(ctx context.Context, h models.Host) error {
 	return peers.Run(ctx, h, peers.System{
-		Name: m.Name(), Package: "celery", Driver: driver,
+		Name: m.Name(), Driver: driver,
 		Mains: 1, Pool: h.Workers(),
 		Prefix: func(base string) string { return base + ":celery:" },
 		Key:    func(prefix, queue string) string { return prefix + queue },

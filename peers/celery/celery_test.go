@@ -19,7 +19,7 @@ func TestMain(m *testing.M) {
 }
 
 func TestOutcomes(t *testing.T) {
-	peerstest.Need(t, celery.Packages...)
+	peerstest.Need(t, celery.Requirement())
 	m := livetest.New(t)
 	t.Run("done and failed", func(t *testing.T) {
 		peerstest.Run(t, m, celery.Model{}, modelstest.Scenario{Workers: 2, Acts: peerstest.Acts(40, modelstest.Done, modelstest.Fail)})
@@ -39,7 +39,7 @@ func TestOutcomes(t *testing.T) {
 
 // A pool process ends after its tasks, and its CPU is booked.
 func TestMaxTasksPerChild(t *testing.T) {
-	peerstest.Need(t, celery.Packages...)
+	peerstest.Need(t, celery.Requirement())
 	_, sink := peerstest.Run(t, livetest.New(t), celery.Model{MaxTasksPerChild: 5}, modelstest.Scenario{Workers: 2, Acts: peerstest.Acts(20, modelstest.Done)})
 	full := 0
 	for _, p := range sink.Processes {

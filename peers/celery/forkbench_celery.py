@@ -58,7 +58,7 @@ def enqueue() -> None:
 def work() -> None:
     global main
     main = os.getpid()
-    peer.warm() if ORDER["warm"] else peer.load()
+    peer.warm()
     billiard.popen_fork.os = Waiting()
     app.worker_main(
         [

@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"maps"
 	"slices"
+	"strings"
 	"sync"
 	"testing"
 	"time"
@@ -23,10 +24,10 @@ import (
 	"forkbench/workload"
 )
 
-// Need fails a test where the interpreter of the tests, python3, lacks packages.
-func Need(t testing.TB, packages ...string) {
+// Need fails a test where the interpreter of the tests, python3, lacks something.
+func Need(t testing.TB, r peers.Requirement) {
 	t.Helper()
-	if _, err := peers.Versions(t.Context(), "python3", packages...); err != nil {
+	if _, err := peers.Versions(t.Context(), "python3", r); err != nil {
 		t.Fatal(err)
 	}
 }
@@ -212,14 +213,16 @@ func keys(t *testing.T, c *redis.Client) map[string]string {
 	return all
 }
 
-// A script is a module of Python with a function to run.
+// A script is a module of Python with a function to run, and perhaps one called warm.
 type script struct{ text, function string }
+
+const module = "jobs_of_a_test"
 
 func (script) Name() string               { return "script" }
 func (script) Payload(_, _ uint64) []byte { return []byte("[]") }
 func (s script) PythonFunction() workload.PythonFunction {
 	return workload.PythonFunction{
-		Module: "jobs_of_a_test", Function: s.function, Sources: map[string]string{"jobs_of_a_test": s.text},
+		Module: module, Function: s.function, Sources: map[string]string{module: s.text},
 	}
 }
 
@@ -230,7 +233,11 @@ func Script(
 	set func(*live.Machine, *live.Round),
 ) (*record.Round, *Sink, error) {
 	sink := new(Sink)
-	machine := m.Live(script{text, function}, live.Python{}, 2)
+	python := live.Python{}
+	if strings.Contains(text, "def warm()") {
+		python.Warm = []string{module + ":warm"}
+	}
+	machine := m.Live(script{text, function}, python, 2)
 	round := m.Round(e.Name(), func(yield func(workload.Job) bool) {
 		for i := range uint64(jobs) {
 			if !yield(workload.Job{ID: i, Payload: fmt.Appendf(nil, "[%d]", i), Due: time.Duration(i) * every, Attempt: 1}) {

@@ -126,10 +126,8 @@ def enqueue() -> None:
 
 
 def work() -> None:
-    if ORDER["warm"]:
+    if SETTINGS["preload"] or ORDER["warm"]:
         peer.warm()
-    elif SETTINGS["preload"]:
-        peer.load()
     connection = connect()
     worker = KINDS[SETTINGS["class"]]([ORDER["queue"]], connection=connection)
     worker.work(logging_level="WARNING")

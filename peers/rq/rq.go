@@ -16,8 +16,10 @@ import (
 //go:embed forkbench_rq.py
 var driver string
 
-// Packages are what must be installed beside the user's application.
-var Packages = []string{"rq", "redis"}
+// Requirement is what must be installed beside the user's application.
+func Requirement() peers.Requirement {
+	return peers.Requirement{Modules: []string{"rq", "redis"}, Install: "rq"}
+}
 
 // The classes of worker, as `rq worker --worker-class` names them.
 const (
@@ -39,8 +41,8 @@ type Model struct {
 	// as the parents of our own models do.
 	Lazy bool
 
-	// Warm lists MODULE:FUNCTION calls that such a script makes as well.
-	Warm []string
+	// Warm has such a script do the one-time work as well.
+	Warm bool
 }
 
 var _ models.Executor = Model{}
@@ -58,7 +60,7 @@ func (m Model) Execute(ctx context.Context, h models.Host) error {
 		return fmt.Errorf("rq has no worker class %q: there are %s", class, strings.Join(Classes(), ", "))
 	}
 	return peers.Run(ctx, h, peers.System{
-		Name: m.Name(), Package: "rq", Driver: driver,
+		Name: m.Name(), Driver: driver,
 		Mains:    h.Workers(),
 		Prefix:   func(base string) string { return base + ":rq" },
 		Key:      func(prefix, queue string) string { return prefix + ":queue:" + queue },

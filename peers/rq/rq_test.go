@@ -20,7 +20,7 @@ func TestMain(m *testing.M) {
 
 // Each class settles jobs as it does, in processes of its kind.
 func TestClasses(t *testing.T) {
-	peerstest.Need(t, rq.Packages...)
+	peerstest.Need(t, rq.Requirement())
 	m := livetest.New(t)
 	for _, class := range rq.Classes() {
 		t.Run(class, func(t *testing.T) {
@@ -65,7 +65,7 @@ def where(number):
 
 // What is imported and warmed where is what the knobs say.
 func TestPreload(t *testing.T) {
-	peerstest.Need(t, rq.Packages...)
+	peerstest.Need(t, rq.Requirement())
 	m := livetest.New(t)
 	for name, test := range map[string]struct {
 		model rq.Model
@@ -75,7 +75,7 @@ func TestPreload(t *testing.T) {
 	}{
 		"as a script":  {rq.Model{}, "worker", "nowhere"},
 		"as rq worker": {rq.Model{Lazy: true}, "job", "nowhere"},
-		"warm":         {rq.Model{Warm: []string{"jobs_of_a_test:warm"}}, "worker", "worker"},
+		"warm":         {rq.Model{Warm: true}, "worker", "worker"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			round, sink, err := peerstest.Script(t.Context(), m, test.model, application, "where", 6, 0, nil)
