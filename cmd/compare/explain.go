@@ -1,0 +1,263 @@
+package main
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"iter"
+	"path/filepath"
+	"slices"
+
+	"github.com/spf13/cobra"
+
+	"forkbench/explain"
+	"forkbench/live"
+	"forkbench/record"
+	"forkbench/report"
+	"forkbench/workload"
+)
+
+const explainLong = `Explain what jobs spend their time on, and which of it is one-time work that
+every fork repeats.
+
+A few jobs are run under a call profiler, in the Python processes themselves.
+What a process's first job does and its later ones do not is attributed to the
+highest call that explains it: configure_mappers, an import, a table compiled on
+first use. Then it is verified: each such call is made in a parent before it
+forks, and what that saves is measured, without the profiler, beside what the
+profile predicts. A call that leaves a connection, a file or a thread behind is
+named and not made. A warm-up given with --warm that changes nothing is told so.
+
+The directory of the results gets a flame graph of each model and one of their
+difference (.svg), folded stacks (.folded), and profiles that
+` + "`go tool pprof`" + ` opens (.pb.gz).`
+
+const explainExample = `  compare explain --workload=py:app.tasks:record_event --payload=events.jsonl --python=.venv/bin/python
+  compare explain --workload=py:app.tasks:record_event --warm=app.tasks:warm_up   # is it of any use?
+  go tool pprof -http=: -diff_base=DIR/hybrid.pb.gz DIR/forkperjob.pb.gz`
+
+// The files that an explanation writes, besides those of its measurements.
+const (
+	explanationName = "explain.json"
+	explainedName   = "explain.md"
+)
+
+// Defaults of an explanation. It looks at each job closely: few are enough.
+const (
+	explainJobs   = "30"
+	explainRounds = "5"
+)
+
+// explainCommand is `compare explain`.
+func (p *program) explainCommand() *cobra.Command {
+	var noVerify bool
+	flags := func(o *options) []flag {
+		return append(explainFlags(o), flag{
+			group: groupRun, name: "no-verify", set: yes(&noVerify),
+			usage: "profile only: make no call in a parent, and measure no saving",
+		})
+	}
+	cmd := &cobra.Command{
+		Use:     "explain",
+		Short:   "Say what jobs spend their time on, and what every fork repeats",
+		Long:    explainLong,
+		Example: explainExample,
+		RunE: func(cmd *cobra.Command, args []string) error {
+			o := new(options)
+			problems := slices.Concat(noArguments(cmd, args), o.read(cmd, flags(o)), o.checkExplain())
+			if err := p.usage(cmd, problems); err != nil {
+				return err
+			}
+			return p.explainAlone(cmd.Context(), o, !noVerify)
+		},
+	}
+	bind(cmd, flags(new(options)))
+	completeFlags(cmd, flags(new(options)))
+	return cmd
+}
+
+// explainFlags are the flags of a comparison that make sense here.
+func explainFlags(o *options) []flag {
+	names := []string{
+		"workload", "payload", "jobs", "rounds", "seed", "timeout",
+		"python", "path", "warm", "boot-timeout", "allow-threads",
+		"redis", "out", "force", "format", "quiet", "verbose",
+	}
+	var list []flag
+	for _, f := range flagsOf(o) {
+		switch f.name {
+		case "jobs":
+			f.def, f.usage = explainJobs, "jobs that are measured, in each round and each way"
+		case "rounds":
+			f.def, f.usage = explainRounds, "times that each way is measured, in turn with the others"
+		case "warm":
+			f.usage = "one-time work that a parent is to do before it forks: is it of any use? repeatable"
+		}
+		if slices.Contains(names, f.name) {
+			list = append(list, f)
+		}
+	}
+	return list
+}
+
+// checkExplain is for what cannot be explained.
+func (o *options) checkExplain() []string {
+	problems := slices.Concat(o.checkPython(), o.checkRest(), o.checkOut())
+	if o.workload != nil {
+		if _, ok := o.workload.(workload.Python); !ok {
+			problems = append(problems, fmt.Sprintf("--workload=%s: runs in Go, and only Python jobs can be explained: choose another, or use `go tool pprof`", o.workload.Name()))
+		}
+	}
+	return problems
+}
+
+// explainAlone is `compare explain`, with its own progress and signals.
+func (p *program) explainAlone(ctx context.Context, o *options, verify bool) error {
+	show := p.progress(o.quiet)
+	in, ctx := watchSignals(ctx, p.signals, func(text string) { show.say(text) }, p.giveUp)
+	defer in.close()
+	result, err := p.explain(ctx, o, verify, show)
+	show.close()
+	switch {
+	case in.came() && (err == nil || errors.Is(err, context.Canceled) || ctx.Err() != nil):
+		return exitWith(exitInterrupted, errors.New("interrupted: what was found until then cannot be vouched for"))
+	case err != nil:
+		return err
+	}
+	return result.print(p)
+}
+
+// An explanation is what is left when its processes are gone.
+type explanation struct {
+	*explain.Result
+	dir    string
+	names  []string
+	format string
+}
+
+// explain explains the jobs of the options and writes the files.
+func (p *program) explain(ctx context.Context, o *options, verify bool, show *progress) (x *explanation, err error) {
+	show.doing("starting")
+	guard, err := live.StartGuard()
+	if err != nil {
+		return nil, exitWith(exitLacking, err)
+	}
+	defer func() { err = errors.Join(err, guard.Close()) }()
+	if _, err := findPython(ctx, o.python); err != nil {
+		return nil, err // not a Go workload in its place
+	}
+	app, err := choose(ctx, o, show.say)
+	if err != nil {
+		return nil, err
+	}
+	log := logger(show.writer(), o)
+	machine := &live.Machine{
+		Workers: 1, Workload: workload.WithPayloads(app.workload, o.payloads), Runtime: app.runtime,
+		Timeout: o.timeout, BootTimeout: o.bootTimeout, Guard: guard, Log: log,
+	}
+	show.doing("loading the application")
+	if _, err := machine.Check(ctx); err != nil {
+		return nil, bootError(app.workload, o, err)
+	}
+	show.doing("starting Redis")
+	if machine.Server, err = startRedis(ctx, o, guard, log); err != nil {
+		return nil, exitWith(exitLacking, err)
+	}
+	defer func() { err = errors.Join(err, machine.Server.Close()) }()
+
+	x = &explanation{format: o.format}
+	if x.dir, err = makeResults(o, "explain-"+app.workload.Name(), p.now()); err != nil {
+		return nil, err
+	}
+	path := filepath.Join(x.dir, recordsName)
+	file, err := p.create(path)
+	if err != nil {
+		return nil, exitWith(exitUsage, fmt.Errorf("%w: name a directory that you may write to with --out", err))
+	}
+	writer := record.NewWriter(file)
+	defer func() {
+		flushed, closed := writer.Flush(), file.Close()
+		if err == nil && (flushed != nil || closed != nil) {
+			err = fmt.Errorf("write %s: %w", path, pathCause(errors.Join(flushed, closed)))
+		}
+	}()
+	burst, err := workload.ParseArrivals("burst")
+	if err != nil {
+		return nil, err
+	}
+	o.workers, o.arrivals = 1, burst
+	plan := explain.Plan{
+		Machine: machine, Verify: verify, Jobs: o.jobs, Rounds: o.rounds, Dir: guard.Dir(),
+		Source: func(n int) iter.Seq[workload.Job] { return workload.Jobs(machine.Workload, burst, o.seed, n) },
+		Header: p.header(o, app, guard, machine.Server, ""),
+		Sink:   shownRecords{writer, show},
+		Doing:  show.doing,
+		Begin:  func(names []string) { show.begin(plan{names, o.rounds, o.jobs}) },
+		Began:  show.take,
+	}
+	if x.Result, err = plan.Run(ctx); err != nil {
+		return nil, err
+	}
+	x.names, err = p.writeExplanation(x.dir, x.Result)
+	x.names = append(x.names, recordsName)
+	return x, err
+}
+
+// shownRecords passes records on to a file, and to the progress.
+type shownRecords struct {
+	file *record.Writer
+	show *progress
+}
+
+// Write takes a line.
+func (w shownRecords) Write(l record.Line) error {
+	_ = w.show.Write(l) // never fails
+	return w.file.Write(l)
+}
+
+// writeExplanation writes what can be made of a result.
+func (p *program) writeExplanation(dir string, r *explain.Result) (names []string, err error) {
+	for _, f := range []struct {
+		name  string
+		write func(io.Writer) error
+	}{
+		{explanationName, r.WriteJSON},
+		{explainedName, r.Report().WriteMarkdown},
+	} {
+		if err := replaceFile(filepath.Join(dir, f.name), f.write); err != nil {
+			return names, err
+		}
+		names = append(names, f.name)
+	}
+	return names, nil
+}
+
+// print shows an explanation and says where its files are.
+func (x *explanation) print(p *program) error {
+	var b bytes.Buffer
+	var err error
+	switch x.format {
+	case formatJSON:
+		err = x.WriteJSON(&b)
+	case formatCSV:
+		err = x.WriteCSV(&b)
+	case formatMarkdown:
+		err = x.Report().WriteMarkdown(&b)
+	default:
+		o := p.textOptions()
+		err = x.Report().WriteText(&b, report.TextOptions{Width: o.Width, Color: o.Color})
+	}
+	if err != nil {
+		return err
+	}
+	where := listing(x.dir, x.names)
+	if x.format == formatText {
+		b.WriteString("\n" + where)
+	} else {
+		_, _ = io.WriteString(p.stderr, where) // it is only said
+	}
+	_, err = b.WriteTo(p.stdout)
+	return outputError(err)
+}

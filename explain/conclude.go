@@ -1,0 +1,317 @@
+package explain
+
+import (
+	"fmt"
+	"path/filepath"
+	"slices"
+	"strings"
+	"time"
+
+	"forkbench/calls"
+	"forkbench/live"
+)
+
+const (
+	// listed findings are told at most.
+	listed = 10
+
+	// small is the share of a first job below which one-time work is not worth
+	// anybody's while.
+	small = 0.05
+)
+
+// conclude puts into the result what was found, predicted and measured.
+func (r *run) conclude() {
+	m, res := r.measured, r.result
+	res.Python = r.Header.Environment.Python
+	res.FirstJob, res.LaterJob, res.OneTime = m.typical(coldName), m.typical(laterName), m.saving(coldName, laterName)
+	cold := 0
+	for at := range m.jobs {
+		if at.contestant == coldName {
+			cold++
+		}
+	}
+	left := listed
+	for _, f := range r.findings {
+		if r.share(f) < smallest || left == 0 {
+			continue
+		}
+		left--
+		res.Findings = append(res.Findings, r.item(f, cold))
+	}
+	r.together()
+	res.Profiling = r.profiling()
+	r.trees()
+	r.notes()
+	res.Verdict = r.verdict()
+}
+
+// item tells a finding.
+func (r *run) item(f *found, cold int) Item {
+	s, path := r.shares(f), f.Paths[0]
+	one := r.result.OneTime
+	it := Item{
+		Call: f.Call.String(), Kind: string(f.Call.Kind), CalledFrom: r.calledFrom(path),
+		CallMS: s.wall * one.Wall.Median, CallCPU: s.cpu * one.CPU.Median, Share: s.wall, ShareCPU: s.cpu,
+		Calls: f.Calls, Repeated: int(float64(cold)*f.Jobs + 0.5),
+		Hazards: hazards(f.seen), Cautions: cautions(f.seen), Tried: f.tried,
+	}
+	if f.Own {
+		it.Kind = "own"
+	}
+	if f.Call.File != "" {
+		it.Defined = fmt.Sprintf("%s:%d", f.Call.File, f.Call.Line)
+	}
+	if first := r.result.FirstJob.Wall.Median; first > 0 {
+		it.Job = min(1, it.CallMS/first)
+	}
+	for _, n := range path {
+		it.Path = append(it.Path, n.Function.String())
+	}
+	it.Path = it.Path[max(0, len(it.Path)-maxPath):]
+	var faults []float64
+	for _, o := range f.seen {
+		faults = append(faults, float64(o.Faults))
+	}
+	it.Pages = median(faults)
+	if len(f.ways) == 0 {
+		return it
+	}
+	for _, w := range f.ways {
+		it.WarmUp = append(it.WarmUp, w.String())
+	}
+	it.Flag = f.ways[0].reference()
+	it.Saved = r.try1(warmed(f.ways[0].String(), setup{}).name, f.ways[0].String(), f)
+	return it
+}
+
+// try1 compares what findings predict to what a contestant measured.
+func (r *run) try1(contestant, name string, list ...*found) *Try {
+	t := &Try{Name: name, Measured: r.measured.saving(coldName, contestant)}
+	if t.Measured.Wall == (Interval{}) {
+		return nil // it was not run
+	}
+	var wall, cpu float64
+	for _, f := range list {
+		s := r.shares(f)
+		wall, cpu = wall+s.wall, cpu+s.cpu
+	}
+	t.PredictedMS = min(1, wall) * r.result.OneTime.Wall.Median
+	t.PredictedCPU = min(1, cpu) * r.result.OneTime.CPU.Median
+	if cold := r.measured.throughput(coldName); cold > 0 {
+		t.Throughput = r.measured.throughput(contestant) / cold
+	}
+	return t
+}
+
+// together tells what several calls at once save.
+func (r *run) together() {
+	var can, given []*found
+	for _, f := range r.findings {
+		if len(f.ways) > 0 {
+			can = append(can, f)
+		}
+		if slices.ContainsFunc(r.result.WarmUps, func(w WarmUp) bool { return slices.Contains(w.Does, f.Call.String()) }) {
+			given = append(given, f)
+		}
+	}
+	for _, t := range []*Try{
+		r.try1(refork().name, fmt.Sprintf("all of it: a parent that has run %d jobs (--refork=%[1]d)", reforkAfter), r.findings...),
+		r.try1(warmed(allCalls, setup{}).name, "all calls above that can be made by themselves", can...),
+		r.try1(warmed(userWarm, setup{}).name, "the warm-ups as given", given...),
+	} {
+		if t != nil {
+			r.result.Together = append(r.result.Together, *t)
+		}
+	}
+}
+
+// calledFrom is the place in the application from which a path leads to its last
+// call, or the caller where no place on it is in the application.
+func (r *run) calledFrom(path []*calls.Node) string {
+	if len(path) < 2 {
+		return "the job itself"
+	}
+	at := len(path) - 2
+	for i := at; i >= 0; i-- {
+		if ofApplication(path[i].Function) {
+			at = i
+			break
+		}
+	}
+	n, line := path[at], path[at+1].CallLine
+	if n.File == "" {
+		return n.Function.String()
+	}
+	return fmt.Sprintf("%s:%d", r.short(n.File), line)
+}
+
+// ofApplication reports whether a function is in code that was not installed.
+func ofApplication(f calls.Function) bool {
+	return f.File != "" && !strings.HasPrefix(f.File, "<") &&
+		!strings.Contains(f.File, "/site-packages/") && !strings.Contains(f.File, "/dist-packages/") && !strings.Contains(f.File, "/lib/python")
+}
+
+// short is a file's name below the folder that it was imported from, or its last
+// two parts.
+func (r *run) short(file string) string {
+	if python, ok := r.Machine.Runtime.(live.Python); ok {
+		for _, dir := range python.Path {
+			if rel, err := filepath.Rel(dir, file); err == nil && !strings.HasPrefix(rel, "..") {
+				return rel
+			}
+		}
+	}
+	if _, after, ok := strings.Cut(file, "-packages/"); ok {
+		return after
+	}
+	parts := strings.Split(file, "/")
+	return strings.Join(parts[max(0, len(parts)-2):], "/")
+}
+
+// profiling tells what looking cost.
+func (r *run) profiling() Profiling {
+	p := Profiling{Jobs: len(r.raw)}
+	var walls, events []float64
+	for _, one := range r.raw {
+		p.OverheadNS = one.Overhead.WallNS
+		if one.Seq == 1 {
+			walls, events = append(walls, ms(time.Duration(one.WallNS))), append(events, float64(one.Events))
+		}
+	}
+	p.Events = median(events)
+	if first := r.result.FirstJob.Wall.Median; first > 0 {
+		p.Slowdown = median(walls) / first
+	}
+	if cpu := r.result.FirstJob.CPU.Median; cpu > 0 {
+		p.Accounted = ms(r.cold.first.Total().CPU) / cpu
+	}
+	return p
+}
+
+// trees are those of the models.
+func (r *run) trees() {
+	add := func(name, about string, tree *calls.Node) {
+		if tree != nil && len(tree.Children) > 0 {
+			r.result.Trees = append(r.result.Trees, Model{name, about, tree})
+		}
+	}
+	add("forkperjob", "a first job, in a fork of a cold parent", r.cold.first)
+	add("prefork", "a later job, in a process that has run others", r.cold.later)
+	add("hybrid", "a first job, in a fork of a warm parent", r.warm)
+}
+
+func (r *run) notes() {
+	res := r.result
+	for _, it := range res.Findings {
+		if len(it.Hazards) > 0 {
+			res.Notes = append(res.Notes, fmt.Sprintf("%s must not be made before a fork as it is: it %s. "+
+				"What it leaves would be in every child. Do it and undo it (connect, then dispose or close) before the fork, or leave it to the jobs.",
+				it.Call, strings.Join(it.Hazards, ", and ")))
+		}
+		if len(it.Hazards) == 0 && len(it.Cautions) > 0 {
+			res.Notes = append(res.Notes, fmt.Sprintf("%s was not tried in a parent, because it %s. Nothing of that is left open: it may be right there; name it with --warm to try it.",
+				it.Call, strings.Join(it.Cautions, ", and ")))
+		}
+		for _, tried := range it.Tried {
+			res.Notes = append(res.Notes, tried+".")
+		}
+		if it.Kind == "own" {
+			res.Notes = append(res.Notes, it.Call+" does its one-time work in its own code, not in a call: it can be hoisted only with --refork, or by a change to it.")
+		}
+	}
+	if reason := r.noRefork(); reason != "" {
+		res.Notes = append(res.Notes, fmt.Sprintf("A parent that has run jobs (--refork) was not tried: %s.", reason))
+	}
+	for _, p := range r.looked {
+		if len(p.Handed) > 0 {
+			res.Warnings = append(res.Warnings, fmt.Sprintf("a process that has run a job hands %s to the children that it forks: with --refork, they all share it",
+				strings.Join(p.Handed, ", ")))
+			break
+		}
+	}
+	contaminated := 0
+	for _, round := range r.rounds {
+		if round.Noise.Contaminated != "" {
+			contaminated++
+		}
+	}
+	if contaminated > 0 {
+		res.Warnings = append(res.Warnings, fmt.Sprintf("%d of %d measurements were disturbed by other programs: times by the clock are too long, CPU times less so",
+			contaminated, len(r.rounds)))
+	}
+}
+
+// verdict is the answer in one sentence.
+func (r *run) verdict() string {
+	res := r.result
+	var useless []string
+	for _, w := range res.WarmUps {
+		if w.Useless {
+			useless = append(useless, w.Reference)
+		}
+	}
+	text := r.verdictOfFindings()
+	if len(useless) > 0 {
+		if last := len(useless) - 1; last == 0 {
+			text += fmt.Sprintf("; the warm-up %s changes nothing", useless[0])
+		} else {
+			text += fmt.Sprintf("; the warm-ups %s and %s change nothing", strings.Join(useless[:last], ", "), useless[last])
+		}
+	}
+	return text
+}
+
+func (r *run) verdictOfFindings() string {
+	res := r.result
+	first, later := res.FirstJob, res.LaterJob
+	plain := fmt.Sprintf("nothing worth hoisting: a job takes %s in a fresh fork and %s in a process that has run others",
+		milliseconds(first.Wall.Median), milliseconds(later.Wall.Median))
+	if len(res.Findings) == 0 {
+		return plain
+	}
+	top := res.Findings[0]
+	if top.Job < small && top.ShareCPU*res.OneTime.CPU.Median < small*first.CPU.Median ||
+		len(top.Hazards) == 0 && !r.confirmed() {
+		return plain
+	}
+	text := fmt.Sprintf("%s runs again in every fork, and takes %s of each job (%s of %s)",
+		top.name(), percent(top.Job), milliseconds(top.CallMS), milliseconds(first.Wall.Median))
+	switch {
+	case top.Saved != nil && (top.Saved.Measured.Wall.Median > 0 || top.Saved.Measured.CPU.Median > 0):
+		text += fmt.Sprintf("; made in the parent before the fork, it saves %s of each job, measured (%s were predicted), and a worker gets through %s times the jobs",
+			milliseconds(top.Saved.Measured.Wall.Median), milliseconds(top.Saved.PredictedMS), number(top.Saved.Throughput))
+	case len(top.Hazards) > 0:
+		text += fmt.Sprintf(", but must not be made in the parent as it is: it %s", top.Hazards[0])
+	}
+	return text
+}
+
+// confirmed reports whether what was measured speaks for what was found: of all
+// that was tried, something saves a part of the job that is worth it. Where
+// nothing was tried, nothing speaks against it.
+func (r *run) confirmed() bool {
+	tries := slices.Clone(r.result.Together)
+	for _, it := range r.result.Findings {
+		if it.Saved != nil {
+			tries = append(tries, *it.Saved)
+		}
+	}
+	if len(tries) == 0 {
+		return true
+	}
+	first := r.result.FirstJob
+	return slices.ContainsFunc(tries, func(t Try) bool {
+		return t.Measured.Wall.above(0) && t.Measured.Wall.Median >= small*first.Wall.Median ||
+			t.Measured.CPU.above(0) && t.Measured.CPU.Median >= small*first.CPU.Median
+	})
+}
+
+// name is what to call a finding: the call that does it, where there is one by
+// another name than the function that was seen.
+func (it *Item) name() string {
+	if len(it.WarmUp) > 0 {
+		return it.WarmUp[0]
+	}
+	return it.Call
+}

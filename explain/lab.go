@@ -1,0 +1,124 @@
+package explain
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"sync"
+
+	"forkbench/calls"
+	"forkbench/live"
+	"forkbench/models"
+	"forkbench/record"
+	"forkbench/runner"
+	"forkbench/workload"
+)
+
+// A lab runs a few jobs to look at them. What it runs enters no record.
+type lab struct {
+	machine *live.Machine
+	jobs    func(n int) jobSequence
+	dir     string // for profiles; it need not exist
+	looks   int
+}
+
+type jobSequence = func(yield func(workload.Job) bool)
+
+// look runs n jobs and returns what was seen of them.
+func (l *lab) look(ctx context.Context, e models.Executor, n int, s setup) ([]*profile, error) {
+	l.looks++
+	dir := filepath.Join(l.dir, fmt.Sprintf("profile-%d", l.looks))
+	if err := os.MkdirAll(dir, 0o700); err != nil {
+		return nil, err
+	}
+	look := *s.look
+	look.Directory = dir
+	s.look = &look
+	backlog, err := runner.Enqueue(ctx, l.machine.Server, l.jobs(n))
+	if err != nil {
+		return nil, err
+	}
+	sink := new(jobSink)
+	_, err = backlog.Machine(s.machine(l.machine)).Run(ctx, e, runner.Turn{Model: e.Name(), Sink: sink})
+	if err = errors.Join(err, backlog.Close()); err != nil {
+		return nil, errors.Join(err, os.RemoveAll(dir))
+	}
+	if err := sink.problem(); err != nil {
+		return nil, errors.Join(err, os.RemoveAll(dir))
+	}
+	return readProfiles(dir)
+}
+
+// A jobSink keeps the records of jobs, and passes all lines on.
+type jobSink struct {
+	next record.Sink // may be nil
+
+	mu     sync.Mutex
+	jobs   []record.Job
+	rounds []record.Round
+}
+
+// Write takes a line.
+func (s *jobSink) Write(l record.Line) error {
+	s.mu.Lock()
+	switch l := l.(type) {
+	case *record.Job:
+		s.jobs = append(s.jobs, *l)
+	case *record.Round:
+		s.rounds = append(s.rounds, *l)
+	}
+	s.mu.Unlock()
+	if s.next == nil {
+		return nil
+	}
+	return s.next.Write(l)
+}
+
+// A JobError is a job that did not end well: what it did cannot be explained.
+type JobError struct {
+	Status models.Status
+	Detail string
+}
+
+func (e *JobError) Error() string {
+	return fmt.Sprintf("a job ended as %v, and what it did cannot be explained; "+
+		"mend it, or choose other jobs with --payload:\n%s", e.Status, e.Detail)
+}
+
+// problem is an error if any job did not end as done.
+func (s *jobSink) problem() error {
+	for i := range s.jobs {
+		if j := &s.jobs[i]; j.Status != models.Done {
+			return &JobError{j.Status, j.Detail}
+		}
+	}
+	return nil
+}
+
+// jobTrees splits the profiles of jobs: first jobs and later jobs of processes
+// whose parents ran none, and first jobs of processes whose parents ran some.
+func jobTrees(list []*profile) (t trees, err error) {
+	var first, later, inherited []*calls.Node
+	for _, p := range list {
+		if p.Kind != "job" {
+			continue
+		}
+		tree, err := p.tree()
+		if err != nil {
+			return t, err
+		}
+		switch {
+		case p.Inherited > 0 && p.Seq == 1:
+			inherited = append(inherited, tree)
+		case p.Seq == 1:
+			first = append(first, tree)
+		default:
+			later = append(later, tree)
+		}
+	}
+	return trees{calls.Typical(first), calls.Typical(later), calls.Typical(inherited)}, nil
+}
+
+type trees struct{ first, later, inherited *calls.Node }

@@ -1,0 +1,226 @@
+package explain
+
+import (
+	"context"
+	"fmt"
+	"math"
+	"slices"
+	"time"
+
+	"golang.org/x/perf/benchmath"
+
+	"forkbench/models"
+	"forkbench/models/forkperjob"
+	"forkbench/models/hybrid"
+	"forkbench/models/prefork"
+	"forkbench/record"
+)
+
+// A contestant is a way to run the jobs that is measured.
+type contestant struct {
+	name     string
+	executor models.Executor
+	knobs    map[string]string
+	setup    setup
+}
+
+// The contestants that are always there, by name: every job in a cold fork, and
+// jobs in processes that have run one.
+const (
+	coldName  = "forkperjob"
+	laterName = "prefork"
+)
+
+// refork is the hybrid whose parent has run jobs.
+func refork() contestant {
+	return contestant{
+		name: fmt.Sprintf("hybrid(refork=%d)", reforkAfter), executor: hybrid.Model{Refork: reforkAfter},
+		knobs: map[string]string{"refork": fmt.Sprint(reforkAfter)},
+	}
+}
+
+// warmed is the hybrid whose parent makes calls first.
+func warmed(name string, s setup) contestant {
+	return contestant{name: fmt.Sprintf("hybrid(warm=%s)", name), executor: hybrid.Model{}, knobs: map[string]string{"warm": name}, setup: s}
+}
+
+// An Interval is a median with its 95 % confidence interval; no bounds where
+// there were too few rounds for one.
+type Interval struct {
+	Median float64  `json:"median"`
+	Low    *float64 `json:"low,omitempty"`
+	High   *float64 `json:"high,omitempty"`
+}
+
+// above reports whether the whole interval is above x. Without bounds, nothing is
+// known.
+func (i Interval) above(x float64) bool { return i.Low != nil && *i.Low > x }
+
+// interval is the median of xs, a value for each job, with a 95 % interval from
+// order statistics: it assumes nothing about how the times of jobs are
+// distributed, and a round that was disturbed counts for no more than its jobs.
+// There are bounds from 6 values on.
+func interval(xs []float64) Interval {
+	i := Interval{Median: median(xs)}
+	if len(xs) < 6 {
+		return i
+	}
+	s := benchmath.AssumeNothing.Summary(benchmath.NewSample(slices.Clone(xs), &benchmath.DefaultThresholds), 0.95)
+	if math.IsInf(s.Lo, 0) || math.IsInf(s.Hi, 0) {
+		return i
+	}
+	low, high := min(i.Median, s.Lo), max(i.Median, s.Hi)
+	i.Low, i.High = &low, &high
+	return i
+}
+
+func median(xs []float64) float64 {
+	if len(xs) == 0 {
+		return 0
+	}
+	s := slices.Sorted(slices.Values(xs))
+	n := len(s)
+	return (s[(n-1)/2] + s[n/2]) / 2
+}
+
+// A Saving is what a job takes less, in milliseconds.
+type Saving struct {
+	Wall Interval `json:"wall_ms"`
+	CPU  Interval `json:"cpu_ms"`
+}
+
+// measurements are the jobs of all contestants.
+type measurements struct {
+	jobs map[place]record.Job
+}
+
+type place struct {
+	contestant string
+	round      int
+	id         uint64
+}
+
+// newMeasurements takes the jobs that stand for their contestant: of prefork, not
+// the first ones; of refork, those of the promoted parent's children.
+func newMeasurements(s *jobSink) *measurements {
+	type process struct {
+		contestant string
+		round, id  int
+	}
+	jobs := make(map[process]int)
+	for _, j := range s.jobs {
+		jobs[process{j.Model, j.Round, j.Process}]++
+	}
+	m := &measurements{make(map[place]record.Job)}
+	for _, j := range s.jobs {
+		switch {
+		case j.Model == laterName && j.Seq == 1:
+		case j.Model == refork().name && jobs[process{j.Model, j.Round, j.Process}] > 1:
+		default:
+			m.jobs[place{j.Model, j.Round, j.ID}] = j
+		}
+	}
+	return m
+}
+
+func runTime(j record.Job) time.Duration { return j.FinishedNS - j.StartedNS }
+
+// saving is what a job took longer in a than in b, each compared to itself in the
+// same round.
+func (m *measurements) saving(a, b string) Saving {
+	var walls, cpus []float64
+	for at, x := range m.jobs {
+		if y, ok := m.jobs[place{b, at.round, at.id}]; ok && at.contestant == a {
+			walls, cpus = append(walls, ms(runTime(x)-runTime(y))), append(cpus, ms(x.CPUNS-y.CPUNS))
+		}
+	}
+	return Saving{interval(walls), interval(cpus)}
+}
+
+// typical is what a job of a contestant takes.
+func (m *measurements) typical(contestant string) Saving {
+	var walls, cpus []float64
+	for at, x := range m.jobs {
+		if at.contestant == contestant {
+			walls, cpus = append(walls, ms(runTime(x))), append(cpus, ms(x.CPUNS))
+		}
+	}
+	return Saving{interval(walls), interval(cpus)}
+}
+
+// throughput is the jobs that a contestant's worker gets through, for each
+// second: forks, exits and all included. It is the median over the rounds.
+func (m *measurements) throughput(contestant string) float64 {
+	type round struct {
+		jobs         int
+		began, ended time.Duration
+	}
+	rounds := make(map[int]round)
+	for at, x := range m.jobs {
+		if at.contestant != contestant {
+			continue
+		}
+		r, ok := rounds[at.round]
+		if !ok {
+			r.began = x.DequeuedNS
+		}
+		rounds[at.round] = round{r.jobs + 1, min(r.began, x.DequeuedNS), max(r.ended, x.SettledNS)}
+	}
+	var rates []float64
+	for _, r := range rounds {
+		if r.ended > r.began {
+			rates = append(rates, float64(r.jobs)/(r.ended-r.began).Seconds())
+		}
+	}
+	return median(rates)
+}
+
+// measure runs what was found, unprofiled: cold forks, warm processes, and parents
+// that were warmed in one way each.
+func (r *run) measure(ctx context.Context) error {
+	list := []contestant{
+		{name: coldName, executor: forkperjob.Model{}},
+		{name: laterName, executor: prefork.Model{}},
+	}
+	if r.Verify {
+		if r.noRefork() == "" {
+			list = append(list, refork())
+		}
+		alone := 0
+		for _, f := range r.findings {
+			if len(f.ways) > 0 {
+				list = append(list, warmed(f.ways[0].String(), setup{ways: f.ways}))
+				alone++
+			}
+		}
+		if alone > 1 {
+			list = append(list, warmed(allCalls, setup{ways: r.allWays()}))
+		}
+		if len(r.userWarm) > 0 {
+			list = append(list, warmed(userWarm, setup{warm: r.userWarm}))
+		}
+	}
+	r.doing("measuring")
+	sink, err := r.measureAll(ctx, list)
+	if err != nil {
+		return err
+	}
+	r.measured = newMeasurements(sink)
+	r.rounds = sink.rounds
+	return nil
+}
+
+// The knobs of contestants that warm several things.
+const (
+	allCalls = "all that can be called"
+	userWarm = "as given"
+)
+
+// allWays is all calls that do findings in a parent.
+func (r *run) allWays() []warmCall {
+	var all []warmCall
+	for _, f := range r.findings {
+		all = append(all, f.ways...)
+	}
+	return all
+}

@@ -1,0 +1,538 @@
+"""Runs jobs under a deterministic call profiler, in the processes that run jobs anyway.
+
+The host sends this module beside the application and names job as the function to run; it calls
+the application's own function and writes what it saw to a file of its own for each job. Nothing
+of it is in a process that is not profiled.
+
+Two ways to look: "calls" builds the tree of all calls with the wall and CPU time of each, C
+functions and imports included; "watch" only looks at named functions, and at what they open,
+start, dirty and are given.
+
+Standard library only, Python 3.9 and newer.
+"""
+
+from __future__ import annotations
+
+import enum
+import os
+import resource
+import sys
+import time
+from collections.abc import Callable
+from functools import partial
+from json import dump
+from types import CodeType, FrameType, FunctionType
+from typing import Any, Union
+
+from forkbench_profile_settings import SETTINGS  # type: ignore[import-not-found]
+
+from __main__ import resolve  # the template
+
+# What a call is known by in the tree: Python code, a C function's module and name, or a module
+# that is imported.
+Key = Union[CodeType, tuple[str, str]]
+Hook = Callable[[FrameType, str, Any], None]
+
+IMPORT = "import"
+MAX_NODES = 300_000
+MAX_TEXT = 200
+
+wall_ns = time.perf_counter_ns
+cpu_ns = time.thread_time_ns
+
+function: Callable[..., Any] = resolve(SETTINGS["function"])
+directory: str = SETTINGS["directory"]
+watched: set[str] = set(SETTINGS.get("watch") or ())
+first_jobs: int = SETTINGS["jobs"]  # of each process
+
+
+class State:
+    """Where this process stands: forked children set themselves apart by their pid."""
+
+    pid = os.getpid()
+    jobs = 0  # run in this process
+    inherited = 0  # run in the processes that it was forked from
+    looking: Callable[[str, tuple[Any, ...]], None] | None = None  # gets the audit events
+
+
+def importlib_frame(code: CodeType) -> bool:
+    return code.co_filename.startswith("<frozen importlib")
+
+
+class Node:
+    """A call in its place: the same function called from elsewhere is another node."""
+
+    __slots__ = ("calls", "children", "cpu", "key", "line", "module", "parent", "wall")
+
+    def __init__(self, parent: Node | None, key: Key, module: str, line: int) -> None:
+        self.parent = parent
+        self.key = key
+        self.module = module
+        self.line = line  # of the caller, where it is called first
+        self.calls = 0
+        self.wall = 0
+        self.cpu = 0
+        self.children: dict[Key, Node] = {}
+
+
+class Tree:
+    """The tree of calls below a function, with the time of each outside those it calls.
+
+    The clocks are read first and last in the hook, so that its own work is not booked on anybody;
+    what it costs to call the hook is, and calibrate measures that.
+    """
+
+    def __init__(self) -> None:
+        self.root = Node(None, ("", ""), "", 0)
+        self.events = 0
+        self.nodes = 0
+
+    def run(self, call: Callable[[], Any]) -> Any:
+        sys.setprofile(self.hook())
+        try:
+            return call()
+        finally:
+            sys.setprofile(None)
+            self.root.children.pop(("sys", "setprofile"), None)
+
+    def hook(self) -> Hook:
+        node = self.root
+        stack: list[Node] = []
+        wall = cpu = 0
+        first = True
+
+        def enter(key: Key, module: str, line: int) -> None:
+            nonlocal node
+            stack.append(node)
+            child = node.children.get(key)
+            if child is None:
+                if self.nodes >= MAX_NODES:
+                    return  # its time is its caller's
+                self.nodes += 1
+                child = node.children[key] = Node(node, key, module, line)
+            child.calls += 1
+            node = child
+
+        def hook(frame: FrameType, event: str, arg: Any) -> None:
+            nonlocal node, wall, cpu, first
+            now = wall_ns()
+            used = cpu_ns()
+            if first:
+                first = False
+            else:
+                node.wall += now - wall
+                node.cpu += used - cpu
+            self.events += 1
+            if event == "call":
+                code = frame.f_code
+                if importlib_frame(code):
+                    if code.co_name == "_find_and_load":
+                        enter((IMPORT, frame.f_locals["name"]), "", importing_line(frame))
+                    else:
+                        stack.append(node)
+                elif code.co_name == "<module>" and type(node.key) is tuple and node.key[0] == IMPORT:
+                    stack.append(node)
+                else:
+                    back = frame.f_back
+                    enter(code, frame.f_globals.get("__name__") or "", back.f_lineno if back else 0)
+            elif event == "c_call":
+                if importlib_frame(frame.f_code):
+                    stack.append(node)
+                else:
+                    enter((arg.__module__ or "", arg.__qualname__), "", frame.f_lineno)
+            elif stack:
+                node = stack.pop()
+            cpu = cpu_ns()
+            wall = wall_ns()
+
+        return hook
+
+
+def importing_line(frame: FrameType) -> int:
+    back = frame.f_back
+    while back is not None and importlib_frame(back.f_code):
+        back = back.f_back
+    return back.f_lineno if back else 0
+
+
+def empty() -> None:
+    pass
+
+
+def calibrate() -> dict[str, int]:
+    """What a call costs more under the profiler, of what it books: nanoseconds."""
+
+    def calls() -> None:
+        for _ in range(1000):
+            empty()
+
+    best: dict[str, int] = {}
+    for _ in range(5):
+        wall, cpu = wall_ns(), cpu_ns()
+        calls()
+        wall, cpu = wall_ns() - wall, cpu_ns() - cpu
+        tree = Tree()
+        tree.run(calls)
+        top = tree.root.children[calls.__code__]
+        inner = top.children[empty.__code__]
+        costs = {"wall": (top.wall + inner.wall - wall) // 1000, "cpu": (top.cpu + inner.cpu - cpu) // 1000}
+        for name, cost in costs.items():
+            best[name] = max(0, min(cost, best.get(name, cost)))
+    return best
+
+
+overhead = calibrate()
+
+
+# -- The tree, written down ---------------------------------------------------------------------
+
+
+def identity(key: Key, module: str) -> tuple[str, str, str, int]:
+    """Kind, name, file and line of what a node calls."""
+    if isinstance(key, CodeType):
+        name = getattr(key, "co_qualname", key.co_name)
+        return "python", f"{module}.{name}" if module else name, key.co_filename, key.co_firstlineno
+    if key[0] == IMPORT:
+        return IMPORT, key[1], "", 0
+    return "c", f"{key[0]}.{key[1]}" if key[0] else key[1], "", 0
+
+
+def flat(root: Node) -> tuple[list[list[Any]], list[list[int]]]:
+    """The functions, and the nodes below the root: parent (-1 for none), function, line of the call,
+    calls, wall, CPU."""
+    functions: dict[tuple[str, str, str, int], int] = {}
+    nodes: list[list[int]] = []
+    pending = [(child, -1) for child in root.children.values()]
+    while pending:
+        node, parent = pending.pop()
+        of = functions.setdefault(identity(node.key, node.module), len(functions))
+        nodes.append([parent, of, node.line, node.calls, node.wall, node.cpu])
+        me = len(nodes) - 1
+        pending.extend((child, me) for child in node.children.values())
+    return [list(f) for f in functions], nodes
+
+
+# -- Watching named functions -------------------------------------------------------------------
+
+
+def descriptors() -> dict[int, str]:
+    """What this process has open, without what belongs to the host."""
+    found = {}
+    for name in os.listdir("/proc/self/fd"):
+        try:
+            found[int(name)] = os.readlink(f"/proc/self/fd/{name}")
+        except OSError:
+            continue  # the directory itself, closed by now
+    return found
+
+
+def threads() -> set[str]:
+    return set(os.listdir("/proc/self/task"))
+
+
+def opened(before: dict[int, str], after: dict[int, str]) -> list[str]:
+    return sorted(text for fd, text in after.items() if before.get(fd) != text)
+
+
+def literal(value: Any) -> str | None:
+    """The value as Python source, if it is simple and short; else nothing."""
+    if isinstance(value, (enum.Enum, int)) and isinstance(value, int) and not isinstance(value, bool):
+        value = int(value)
+    text = None
+    if value is None or type(value) in (bool, int, float, str, bytes):
+        text = repr(value)
+    elif type(value) is tuple:
+        parts = [literal(part) for part in value]
+        if all(part is not None for part in parts):
+            text = "(" + "".join(f"{part}, " for part in parts) + ")"
+    return text if text is not None and len(text) <= MAX_TEXT else None
+
+
+def arguments(frame: FrameType) -> list[str] | None:
+    """The arguments of a call as source, if they are all simple."""
+    code = frame.f_code
+    named = code.co_argcount + code.co_kwonlyargcount
+    extra = code.co_varnames[named : named + bin(code.co_flags & 0x0C).count("1")]  # *args, **kwargs
+    if any(frame.f_locals.get(name) for name in extra):
+        return None
+    found = []
+    for i in range(code.co_argcount + code.co_kwonlyargcount):
+        name = code.co_varnames[i]
+        if name not in frame.f_locals:
+            return None
+        text = literal(frame.f_locals[name])
+        if text is None:
+            return None
+        found.append(text if i < code.co_argcount else f"{name}={text}")
+    return found
+
+
+def lookup(module: str, qualname: str) -> Any:
+    found: Any = sys.modules.get(module)
+    for part in qualname.split("."):
+        found = getattr(found, part, None)
+    return found
+
+
+def unwrapped(found: Any) -> Any:
+    """The function inside decorators that say what they wrap, a cache's say."""
+    for _ in range(20):
+        inner = getattr(found, "__wrapped__", None)
+        if inner is None:
+            break
+        found = inner
+    return getattr(found, "__func__", found)
+
+
+def public_name(module: str, qualname: str) -> tuple[str, str]:
+    """Where users find it: in the outermost package that has it under its name."""
+    target = lookup(module, qualname)
+    parts = module.split(".")
+    for i in range(1, len(parts)):
+        if lookup(".".join(parts[:i]), qualname) is target:
+            return ".".join(parts[:i]), qualname
+    return module, qualname
+
+
+def needs_nothing(function: FunctionType) -> bool:
+    code = function.__code__
+    positional = code.co_argcount - len(function.__defaults__ or ())
+    keywords = set(code.co_varnames[code.co_argcount : code.co_argcount + code.co_kwonlyargcount])
+    return positional <= 0 and not keywords - set(function.__kwdefaults__ or ())
+
+
+def ways(frame: FrameType) -> list[dict[str, Any]]:
+    """How the function of a frame can be called by name: itself, and public functions that take
+    nothing and do nothing else."""
+    code, module = frame.f_code, frame.f_globals.get("__name__") or ""
+    if module == "__main__" or module not in sys.modules:
+        return []
+    if code.co_name == "compile" and module in ("re._compiler", "sre_compile"):
+        # What re.compile calls when its cache has no such pattern; the cache is re.compile's.
+        given = [literal(frame.f_locals.get(name)) for name in ("p", "flags")]
+        return [{"module": "re", "name": "compile", "args": given}] if all(given) else []
+    found = []
+    qualname = getattr(code, "co_qualname", code.co_name)
+    itself = lookup(module, qualname) if "<" not in qualname else None
+    if itself is not None and getattr(unwrapped(itself), "__code__", None) is code:
+        args = arguments(frame)
+        if args is not None and ("." not in qualname or not isinstance(itself, FunctionType)):
+            where, name = public_name(module, qualname)
+            found.append({"module": where, "name": name, "args": args})
+    if code.co_name.startswith("_") and "." not in qualname:
+        found += thin_wrappers(sys.modules[module], code)
+    return found
+
+
+def thin_wrappers(module: Any, code: CodeType) -> list[dict[str, Any]]:
+    """Public functions of the module that take nothing and only call its private function.
+
+    configure_mappers is one, of what a mapped class calls when it is first used. One that does
+    anything else, or is about something else by its name, is not called: nobody asked for that.
+    """
+    found = []
+    verb = code.co_name.strip("_").split("_")[0]
+    space = vars(module)
+    for name, value in sorted(space.items()):
+        if name.startswith("_") or not isinstance(value, FunctionType) or value.__module__ != module.__name__:
+            continue
+        names = value.__code__.co_names
+        if code.co_name not in names or len(names) > 3 or name.split("_")[0] != verb or not needs_nothing(value):
+            continue
+        if all(isinstance(space.get(n), FunctionType) and space[n].__module__ == module.__name__ for n in names):
+            where, known = public_name(module.__name__, name)
+            found.append({"module": where, "name": known, "args": []})
+    return found
+
+
+def handed_over(before: dict[int, str]) -> list[str]:
+    """What a forked child would have open that was not open before. What the application does at
+    a fork, to close its connections, is done."""
+    if len(threads()) > 1:
+        return []
+    reading, writing = os.pipe()
+    child = os.fork()
+    if child == 0:
+        try:
+            os.close(reading)
+            mine = {fd: text for fd, text in descriptors().items() if fd != writing}
+            os.write(writing, "\n".join(opened(before, mine)).encode("utf-8", "replace")[:4096])
+        finally:
+            os._exit(0)
+    os.close(writing)
+    with open(reading, encoding="utf-8", errors="replace") as file:
+        text = file.read()
+    os.waitpid(child, 0)
+    return text.splitlines()
+
+
+class Watch:
+    """One call of a watched function: what it did to the process."""
+
+    def __init__(self, name: str, frame: FrameType | None) -> None:
+        self.name = name
+        self.ways = ways(frame) if frame is not None else []
+        self.events: list[list[str]] = []
+        self.depth = 0
+        self.descriptors = descriptors()
+        self.threads = threads()
+        self.faults = resource.getrusage(resource.RUSAGE_SELF).ru_minflt
+        self.cpu = cpu_ns()
+        self.wall = wall_ns()
+
+    def end(self) -> dict[str, Any]:
+        wall, cpu = wall_ns() - self.wall, cpu_ns() - self.cpu
+        faults = resource.getrusage(resource.RUSAGE_SELF).ru_minflt - self.faults
+        return {
+            "name": self.name,
+            "wall": wall,
+            "cpu": cpu,
+            "faults": faults,
+            "left_open": opened(self.descriptors, descriptors()),
+            "threads": len(threads() - self.threads),
+            "events": self.events,
+            "ways": self.ways,
+        }
+
+
+# The audit events that say why a call must not be made before a fork.
+TOLD: dict[str, Callable[[tuple[Any, ...]], str]] = {
+    "socket.connect": lambda args: str(args[1]),
+    "sqlite3.connect": lambda args: os.fsdecode(args[0]) if isinstance(args[0], (str, bytes, os.PathLike)) else "",
+    "subprocess.Popen": lambda args: str(args[0]),
+    "os.system": lambda args: os.fsdecode(args[0]),
+    "os.posix_spawn": lambda args: str(args[0]),
+    "os.fork": lambda args: "",
+    "_thread.start_new_thread": lambda args: getattr(args[0], "__qualname__", ""),
+}
+WRITING = os.O_WRONLY | os.O_RDWR | os.O_CREAT | os.O_TRUNC | os.O_APPEND
+
+
+def told(event: str, args: tuple[Any, ...]) -> list[str] | None:
+    """An audit event as it is written down, if it is one to be told."""
+    try:
+        if event == "open":
+            if not isinstance(args[2], int) or not args[2] & WRITING:
+                return None
+            if isinstance(args[0], (str, bytes)) and not os.fsdecode(args[0]).endswith((".pyc", "/dev/null")):
+                name = os.fsdecode(args[0])
+                return None if "/__pycache__/" in name else ["write", name[:MAX_TEXT]]
+            return None
+        if event in TOLD:
+            return [event, TOLD[event](args)[:MAX_TEXT]]
+    except (IndexError, TypeError, ValueError):
+        return [event, ""]
+    return None
+
+
+def audit(event: str, args: tuple[Any, ...]) -> None:
+    looking = State.looking
+    if looking is not None:
+        looking(event, args)
+
+
+def watch(call: Callable[[], Any]) -> tuple[list[dict[str, Any]], Callable[[], Any]]:
+    """Returns where the watched calls go, and the call to make."""
+    seen: list[dict[str, Any]] = []
+    active: list[tuple[Watch, FrameType]] = []
+
+    def hook(frame: FrameType, event: str, arg: Any) -> None:
+        if event == "call":
+            code = frame.f_code
+            if importlib_frame(code):
+                if code.co_name != "_find_and_load":
+                    return
+                name = f"{IMPORT} {frame.f_locals['name']}"
+            else:
+                name = f"{frame.f_globals.get('__name__') or ''}.{getattr(code, 'co_qualname', code.co_name)}"
+            if name in watched and all(w.name != name for w, _ in active):
+                active.append((Watch(name, None if name.startswith(IMPORT + " ") else frame), frame))
+        elif event == "return" and active and active[-1][1] is frame:
+            seen.append(active.pop()[0].end())
+
+    def look(event: str, args: tuple[Any, ...]) -> None:
+        line = told(event, args)
+        if line is not None:
+            for w, _ in active:
+                if len(w.events) < 50 and line not in w.events:
+                    w.events.append(line)
+
+    def run() -> Any:
+        State.looking = look
+        sys.setprofile(hook)
+        try:
+            return call()
+        finally:
+            sys.setprofile(None)
+            State.looking = None
+
+    return seen, run
+
+
+# -- What the template calls --------------------------------------------------------------------
+
+
+def write(name: str, profile: dict[str, Any]) -> None:
+    profile["pid"], profile["overhead"] = os.getpid(), overhead
+    path = os.path.join(directory, name)
+    with open(path + ".new", "w", encoding="utf-8", errors="backslashreplace") as file:
+        dump(profile, file, separators=(",", ":"))
+    os.rename(path + ".new", path + ".json")
+
+
+def looked_at(call: Callable[[], Any], name: str, about: dict[str, Any]) -> Any:
+    """Makes the call under the profiler, and writes what it saw. What it raises is the caller's."""
+    before, had = descriptors(), threads()
+    faults = resource.getrusage(resource.RUSAGE_SELF).ru_minflt
+    tree = Tree()
+    seen: list[dict[str, Any]] = []
+    if watched:
+        seen, run = watch(call)
+    else:
+
+        def run() -> Any:
+            return tree.run(call)
+
+    wall = wall_ns()
+    try:
+        return run()
+    finally:
+        about["wall"] = wall_ns() - wall
+        about["faults"] = resource.getrusage(resource.RUSAGE_SELF).ru_minflt - faults
+        about["events"] = tree.events
+        about["left_open"] = opened(before, descriptors())
+        about["threads"] = len(threads() - had)
+        about["watched"] = seen
+        about["handed_over"] = handed_over(before) if watched else []
+        about["functions"], about["nodes"] = flat(tree.root)
+        if os.getpid() == State.pid:  # else it is a child that the job forked
+            write(name, about)
+
+
+def job(*args: Any, **kwargs: Any) -> Any:
+    pid = os.getpid()
+    if pid != State.pid:
+        State.pid, State.inherited, State.jobs = pid, State.inherited + State.jobs, 0
+    State.jobs += 1
+    if State.jobs > first_jobs:
+        return function(*args, **kwargs)
+    about = {"kind": "job", "seq": State.jobs, "inherited": State.inherited}
+    return looked_at(partial(function, *args, **kwargs), f"{pid}-{State.jobs}", about)
+
+
+def __getattr__(name: str) -> Callable[[], None]:
+    """The warm-ups, as warm_0, warm_1 and so on."""
+    kind, _, number = name.partition("_")
+    if kind != "warm" or not number.isdigit() or int(number) >= len(SETTINGS["warm"]):
+        raise AttributeError(name)
+    reference = SETTINGS["warm"][int(number)]
+    warm_up = resolve(reference)
+
+    def run() -> None:
+        looked_at(warm_up, f"warm-{number}", {"kind": "warm", "reference": reference, "seq": int(number)})
+
+    return run
+
+
+if watched:
+    sys.addaudithook(audit)

@@ -1,0 +1,116 @@
+package explain
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"regexp"
+	"slices"
+	"strings"
+	"time"
+
+	"forkbench/calls"
+)
+
+// A profile is what profile.py saw of one job or of one warm-up.
+type profile struct {
+	Kind      string `json:"kind"` // "job" or "warm"
+	Reference string `json:"reference"`
+	Seq       int    `json:"seq"`       // of the job in its process, from 1
+	Inherited int    `json:"inherited"` // jobs run by the processes it was forked from
+
+	WallNS   int64 `json:"wall"`
+	Events   int64 `json:"events"` // calls and returns seen
+	Faults   int64 `json:"faults"` // minor page faults
+	Overhead struct {
+		WallNS int64 `json:"wall"`
+		CPUNS  int64 `json:"cpu"`
+	} `json:"overhead"` // what the profiler adds to each call
+
+	LeftOpen []string      `json:"left_open"`   // open afterwards, and not before
+	Threads  int           `json:"threads"`     // more than before
+	Handed   []string      `json:"handed_over"` // which of them a fork hands to a child
+	Watched  []observation `json:"watched"`
+	calls.List
+}
+
+// An observation is one call of a watched function.
+type observation struct {
+	Name     string      `json:"name"`
+	WallNS   int64       `json:"wall"`
+	CPUNS    int64       `json:"cpu"`
+	Faults   int64       `json:"faults"`
+	LeftOpen []string    `json:"left_open"`
+	Threads  int         `json:"threads"`
+	Events   [][2]string `json:"events"` // audit events: which, and about what
+	Ways     []warmCall  `json:"ways"`
+}
+
+// An identifier of Python, perhaps dotted, and what arguments() writes: both go
+// into the source of a module.
+var dotted = regexp.MustCompile(`^[\pL_][\pL\pN_]*(\.[\pL_][\pL\pN_]*)*$`)
+
+// parseProfile reads a file of profile.py.
+func parseProfile(text []byte) (*profile, error) {
+	p := new(profile)
+	if err := json.Unmarshal(text, p); err != nil {
+		return nil, err
+	}
+	if p.Kind != "job" && p.Kind != "warm" {
+		return nil, fmt.Errorf("a profile is of kind %q", p.Kind)
+	}
+	if p.WallNS < 0 || p.Events < 0 || p.Faults < 0 || p.Overhead.WallNS < 0 || p.Overhead.CPUNS < 0 {
+		return nil, errors.New("a profile has negative figures")
+	}
+	for i := range p.Watched {
+		for _, w := range p.Watched[i].Ways {
+			if !dotted.MatchString(w.Module) || w.Name != "" && !dotted.MatchString(w.Name) {
+				return nil, fmt.Errorf("a call has the name %q in the module %q", w.Name, w.Module)
+			}
+			if slices.ContainsFunc(w.Args, func(a string) bool { return strings.ContainsAny(a, "\n\r") }) {
+				return nil, errors.New("an argument has several lines")
+			}
+		}
+	}
+	return p, nil
+}
+
+// tree is the profile's calls, without the profiler's own cost.
+func (p *profile) tree() (*calls.Node, error) {
+	tops, err := p.Trees()
+	if err != nil {
+		return nil, err
+	}
+	each := calls.Cost{Wall: time.Duration(p.Overhead.WallNS), CPU: time.Duration(p.Overhead.CPUNS)}
+	if len(tops) == 1 {
+		return tops[0].WithoutOverhead(each), nil
+	}
+	// A job that is a C function, or a warm-up that calls several.
+	root := &calls.Node{Function: calls.Function{Kind: calls.Python, Name: "(all)"}, Calls: 1, Jobs: 1}
+	for _, t := range tops {
+		root.Children = append(root.Children, t.WithoutOverhead(each))
+	}
+	return root, nil
+}
+
+// readProfiles reads and removes all profiles in a directory, in the order of
+// their names.
+func readProfiles(dir string) ([]*profile, error) {
+	names, err := filepath.Glob(filepath.Join(dir, "*.json"))
+	if err != nil {
+		return nil, err
+	}
+	list := make([]*profile, len(names))
+	for i, name := range names {
+		text, err := os.ReadFile(name)
+		if err != nil {
+			return nil, err
+		}
+		if list[i], err = parseProfile(text); err != nil {
+			return nil, fmt.Errorf("%s: %w", filepath.Base(name), err)
+		}
+	}
+	return list, os.RemoveAll(dir)
+}

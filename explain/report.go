@@ -1,0 +1,195 @@
+package explain
+
+import (
+	"encoding/csv"
+	"fmt"
+	"io"
+	"strconv"
+	"strings"
+
+	"forkbench/report"
+)
+
+// pageSize turns page faults into memory. It is the kernel's smallest.
+const pageSize = 4096
+
+// Report is the result for people.
+func (r *Result) Report() *report.Report {
+	rep := &report.Report{
+		Verdict: r.Verdict, Caption: r.caption(),
+		Tables: []report.Table{r.findingsTable(), r.savingsTable(), r.warmUpsTable()},
+		Notes:  append(append([]string{}, r.Notes...), r.legend()), Warnings: r.Warnings,
+	}
+	return rep
+}
+
+func (r *Result) caption() string {
+	with := ""
+	if r.Python != "" {
+		with = " with " + r.Python
+	}
+	return fmt.Sprintf("%s%s: a job takes %s in a fresh fork of a cold parent, and %s in a process that has run others; "+
+		"the difference, each job compared to itself, is %s by the clock and %s of CPU.",
+		r.Workload, with, span(r.FirstJob.Wall), span(r.LaterJob.Wall), span(r.OneTime.Wall), span(r.OneTime.CPU))
+}
+
+func (r *Result) findingsTable() report.Table {
+	t := report.Table{
+		Title: "One-time work that every fork repeats, from the profile",
+		Head:  []string{"call", "called from", "wall ms", "CPU ms", "of the job", "dirties", "times", "hoist"},
+		Left:  []int{1, 7},
+	}
+	for _, it := range r.Findings {
+		pages := ""
+		if it.Pages > 0 {
+			pages = bytes(it.Pages * pageSize)
+		}
+		t.Rows = append(t.Rows, []string{
+			it.label(), it.CalledFrom, number(it.CallMS), number(it.CallCPU), percent(it.Job), pages, strconv.Itoa(it.Repeated), it.hoist(),
+		})
+	}
+	return t
+}
+
+// label is a finding's name with the function that was seen, where it is another.
+func (it *Item) label() string {
+	if it.Kind == "own" {
+		return "(the code of) " + it.Call
+	}
+	if name := it.name(); !strings.HasPrefix(name, it.Call) {
+		return fmt.Sprintf("%s, seen as %s", name, last(it.Call))
+	}
+	return it.name()
+}
+
+// last is a name without the modules and classes around it.
+func last(name string) string { return name[strings.LastIndex(name, ".")+1:] }
+
+func (it *Item) hoist() string {
+	switch {
+	case len(it.Hazards) > 0:
+		return "no: " + it.Hazards[0]
+	case it.Flag != "":
+		return "--warm=" + it.Flag
+	case len(it.WarmUp) > 0:
+		return strings.Join(it.WarmUp, "; ")
+	case len(it.Cautions) > 0:
+		return "not tried: " + it.Cautions[0]
+	}
+	return "not by itself"
+}
+
+func (r *Result) savingsTable() report.Table {
+	t := report.Table{
+		Title: "What it saves of each job when a parent has done it before the fork, measured without the profiler",
+		Head:  []string{"done in the parent", "predicted ms", "measured ms", "predicted CPU ms", "measured CPU ms", "jobs/s"},
+	}
+	add := func(s *Try) {
+		t.Rows = append(t.Rows, []string{
+			s.Name, number(s.PredictedMS), bounds(s.Measured.Wall), number(s.PredictedCPU), bounds(s.Measured.CPU),
+			number(s.Throughput) + "×",
+		})
+	}
+	for _, it := range r.Findings {
+		if it.Saved != nil {
+			add(it.Saved)
+		}
+	}
+	for i := range r.Together {
+		add(&r.Together[i])
+	}
+	return t
+}
+
+func (r *Result) warmUpsTable() report.Table {
+	t := report.Table{
+		Title: "The warm-ups that were given",
+		Head:  []string{"warm-up", "takes ms", "what it does"}, Left: []int{2},
+	}
+	for _, w := range r.WarmUps {
+		text := w.Verdict
+		if len(w.Hazards) > 0 {
+			text += "; it " + strings.Join(w.Hazards, ", and ")
+		}
+		t.Rows = append(t.Rows, []string{w.Reference, number(w.TookMS), text})
+	}
+	return t
+}
+
+func (r *Result) legend() string {
+	p := r.Profiling
+	return fmt.Sprintf("Times are of one job. […] 95 %% interval over %d rounds of %d jobs. Predicted: the call's share of the profile's difference times the measured difference. "+
+		"Profiled were %d jobs, none of which is in a measurement; the profiler makes a first job %s× as long (%s calls and returns; %d ns for each call are taken out again, "+
+		"and what is left is %s of the unprofiled CPU time). It sees the job's own thread only.",
+		r.Rounds, r.Jobs, p.Jobs, number(p.Slowdown), strconv.FormatFloat(p.Events, 'f', 0, 64), p.OverheadNS, percent(p.Accounted))
+}
+
+// WriteCSV writes a line for each finding, under a line of names.
+func (r *Result) WriteCSV(w io.Writer) error {
+	out := csv.NewWriter(w)
+	_ = out.Write([]string{ // Flush and Error tell
+		"call", "kind", "called_from", "wall_ms", "cpu_ms", "share_wall", "share_cpu", "share_of_job", "dirty_pages", "repeated",
+		"warm_up", "hazards", "predicted_wall_ms", "measured_wall_ms", "measured_wall_ms_low", "measured_wall_ms_high",
+		"predicted_cpu_ms", "measured_cpu_ms", "measured_cpu_ms_low", "measured_cpu_ms_high",
+	})
+	exact := func(x float64) string { return strconv.FormatFloat(x, 'f', -1, 64) }
+	maybe := func(x *float64) string {
+		if x == nil {
+			return ""
+		}
+		return exact(*x)
+	}
+	for i := range r.Findings {
+		it := &r.Findings[i]
+		line := []string{
+			it.Call, it.Kind, it.CalledFrom, exact(it.CallMS), exact(it.CallCPU), exact(it.Share), exact(it.ShareCPU), exact(it.Job),
+			exact(it.Pages), strconv.Itoa(it.Repeated), strings.Join(it.WarmUp, "; "), strings.Join(it.Hazards, "; "),
+		}
+		if s := it.Saved; s != nil {
+			line = append(line, exact(s.PredictedMS), exact(s.Measured.Wall.Median), maybe(s.Measured.Wall.Low), maybe(s.Measured.Wall.High),
+				exact(s.PredictedCPU), exact(s.Measured.CPU.Median), maybe(s.Measured.CPU.Low), maybe(s.Measured.CPU.High))
+		} else {
+			line = append(line, make([]string, 8)...)
+		}
+		_ = out.Write(line)
+	}
+	out.Flush()
+	return out.Error()
+}
+
+// number is x with three significant digits, and no more than two behind the
+// point.
+func number(x float64) string {
+	switch a := max(x, -x); {
+	case a >= 99.95:
+		return strconv.FormatFloat(x, 'f', 0, 64)
+	case a >= 9.995:
+		return strconv.FormatFloat(x, 'f', 1, 64)
+	}
+	return strconv.FormatFloat(x, 'f', 2, 64)
+}
+
+func milliseconds(x float64) string { return number(x) + " ms" }
+
+func percent(x float64) string { return strconv.FormatFloat(100*x, 'f', 0, 64) + " %" }
+
+func bytes(x float64) string {
+	if x < 1<<20 {
+		return strconv.FormatFloat(x/(1<<10), 'f', 0, 64) + " KiB"
+	}
+	return number(x/(1<<20)) + " MiB"
+}
+
+func bounds(i Interval) string {
+	if i.Low == nil {
+		return number(i.Median)
+	}
+	return fmt.Sprintf("%s [%s, %s]", number(i.Median), number(*i.Low), number(*i.High))
+}
+
+func span(i Interval) string {
+	if i.Low == nil {
+		return milliseconds(i.Median)
+	}
+	return fmt.Sprintf("%s [%s, %s]", milliseconds(i.Median), number(*i.Low), number(*i.High))
+}

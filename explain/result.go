@@ -1,0 +1,95 @@
+package explain
+
+import (
+	"encoding/json"
+	"io"
+
+	"forkbench/calls"
+)
+
+// Version is the version of the result's JSON form.
+const Version = 1
+
+// A Result is what was found.
+type Result struct {
+	Version  int    `json:"version"`
+	Verdict  string `json:"verdict"`
+	Workload string `json:"workload"`
+	Python   string `json:"python,omitempty"`
+	Jobs     int    `json:"jobs"`   // measured for each contestant in each round
+	Rounds   int    `json:"rounds"` // of measurements
+
+	FirstJob Saving `json:"first_job"` // what a job takes in a cold fork, unprofiled
+	LaterJob Saving `json:"later_job"` // what it takes in a process that has run one
+	OneTime  Saving `json:"one_time"`  // the difference, each job compared to itself
+
+	Findings []Item   `json:"findings"` // the most expensive first
+	Together []Try    `json:"together"` // what is saved by several at once
+	WarmUps  []WarmUp `json:"warm_ups"` // those that were given
+
+	Profiling Profiling `json:"profiling"`
+	Notes     []string  `json:"notes"`
+	Warnings  []string  `json:"warnings"`
+
+	// Trees are the calls of jobs, one tree for each model, for flame graphs.
+	Trees []Model `json:"-"`
+}
+
+// An Item is a call that is made once in each process, and so again in each fork.
+type Item struct {
+	Call       string   `json:"call"`
+	Kind       string   `json:"kind"`              // python, c, import or own: the code of a function itself
+	Defined    string   `json:"defined,omitempty"` // file:line
+	CalledFrom string   `json:"called_from"`       // file:line, in the application where it is on the way
+	Path       []string `json:"path"`              // from the job's function to the call
+
+	CallMS   float64 `json:"call_wall_ms"` // of each first job, unprofiled: share × one-time work
+	CallCPU  float64 `json:"call_cpu_ms"`
+	Share    float64 `json:"share_wall"` // of the one-time work
+	ShareCPU float64 `json:"share_cpu"`
+	Job      float64 `json:"share_of_job"` // of a first job, by the clock
+	Calls    float64 `json:"calls_per_first_job"`
+	Pages    float64 `json:"dirty_pages"` // minor page faults of the call
+	Repeated int     `json:"repeated"`    // times, in the jobs measured in cold forks
+
+	WarmUp   []string `json:"warm_up,omitempty"`   // the calls to make in a parent, as Python source
+	Flag     string   `json:"warm_flag,omitempty"` // the value of --warm that does it
+	Hazards  []string `json:"hazards,omitempty"`   // why not to hoist it as it is
+	Cautions []string `json:"cautions,omitempty"`
+	Tried    []string `json:"tried,omitempty"` // what did not hoist it
+	Saved    *Try     `json:"saved,omitempty"`
+}
+
+// A Try is a saving predicted from the profile and measured without it, for each
+// job, against a cold fork.
+type Try struct {
+	Name         string  `json:"name"`
+	PredictedMS  float64 `json:"predicted_wall_ms"`
+	PredictedCPU float64 `json:"predicted_cpu_ms"`
+	Measured     Saving  `json:"measured"`
+	Throughput   float64 `json:"throughput_ratio"` // jobs for each second over those of cold forks, one worker
+}
+
+// Profiling is what looking cost.
+type Profiling struct {
+	Jobs       int     `json:"jobs"`
+	Events     float64 `json:"events_per_first_job"`
+	Slowdown   float64 `json:"slowdown"`    // of a first job, by the clock
+	OverheadNS int64   `json:"overhead_ns"` // for each call, taken out again
+	Accounted  float64 `json:"accounted"`   // CPU in the corrected tree over that of an unprofiled first job
+}
+
+// A Model is the calls of a model's jobs.
+type Model struct {
+	Name  string // prefork, forkperjob, hybrid
+	About string
+	Tree  *calls.Node
+}
+
+// WriteJSON writes the result as JSON: indented, its fields in a fixed order.
+func (r *Result) WriteJSON(w io.Writer) error {
+	e := json.NewEncoder(w)
+	e.SetEscapeHTML(false)
+	e.SetIndent("", "  ")
+	return e.Encode(r)
+}

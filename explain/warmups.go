@@ -1,0 +1,127 @@
+package explain
+
+import (
+	"context"
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+
+	"forkbench/calls"
+	"forkbench/live"
+	"forkbench/models/hybrid"
+	"forkbench/workload"
+)
+
+// A WarmUp is a warm-up that the user gave, or the workload names, and what it is
+// good for.
+type WarmUp struct {
+	Reference string   `json:"reference"`
+	TookMS    float64  `json:"took_ms"`           // under the profiler
+	Does      []string `json:"does,omitempty"`    // the findings that jobs need not do any more
+	Verdict   string   `json:"verdict"`           // in words
+	Useless   bool     `json:"useless"`           // it changes nothing for these jobs
+	Hazards   []string `json:"hazards,omitempty"` // what it leaves behind in the parent
+}
+
+// givenWarmUps lists them: the workload's own, then the user's.
+func (r *run) givenWarmUps() []string {
+	own := r.Machine.Workload.(workload.Python).PythonFunction().Warm
+	return slices.Concat(own, r.Machine.Runtime.(live.Python).Warm)
+}
+
+// checkWarmUps makes each given warm-up alone, in a parent, and looks at whether
+// its children's jobs are spared anything.
+func (r *run) checkWarmUps(ctx context.Context) error {
+	r.userWarm = r.givenWarmUps()
+	for _, reference := range r.userWarm {
+		r.doing("trying %s in a parent", reference)
+		list, err := r.look(ctx, hybrid.Model{}, triedJobs, setup{warm: []string{reference}, look: &settings{Jobs: 1}})
+		if err != nil {
+			return err
+		}
+		t, err := jobTrees(list)
+		if err != nil {
+			return err
+		}
+		w := WarmUp{Reference: reference}
+		did := new(calls.Node)
+		for _, p := range list {
+			if p.Kind != "warm" {
+				continue
+			}
+			w.TookMS = ms(time.Duration(p.WallNS))
+			w.Hazards = hazards([]observation{{LeftOpen: p.LeftOpen, Threads: p.Threads}})
+			if did, err = p.tree(); err != nil {
+				return err
+			}
+		}
+		for _, f := range r.findings {
+			if f.in(t.first) <= gone*f.in(r.cold.first) && r.share(f) >= smallest {
+				w.Does = append(w.Does, f.Call.String())
+			}
+		}
+		if len(w.Does) > 0 {
+			w.Verdict = "spares each job " + strings.Join(w.Does, ", ")
+		} else if w.Verdict, err = r.whyUseless(ctx, reference, did); err != nil {
+			return err
+		} else {
+			w.Useless = true
+		}
+		r.result.WarmUps = append(r.result.WarmUps, w)
+	}
+	return nil
+}
+
+// whyUseless says why a warm-up spares the jobs nothing.
+func (r *run) whyUseless(ctx context.Context, reference string, did *calls.Node) (string, error) {
+	if len(r.findings) == 0 {
+		return "changes nothing: these jobs have no one-time work", nil
+	}
+	// The call that did the most of what a job does once.
+	var same *found
+	for _, f := range r.findings {
+		if f.in(did) > 0 && (same == nil || f.in(did) > same.in(did)) {
+			same = f
+		}
+	}
+	all := difference(r.cold.first, r.cold.later).score()
+	switch {
+	case same != nil && same.in(did) >= (1-gone)*same.in(r.cold.first)/2:
+		text := fmt.Sprintf("changes nothing: it does %s, and each job does it again: for something else (another key), or it does not find what was done", same.Call)
+		with, err := r.arguments(ctx, reference, same)
+		if err != nil || with == "" {
+			return text, err
+		}
+		return fmt.Sprintf("changes nothing: it does %s for another key: %s", same.Call, with), nil
+	case same != nil:
+		return fmt.Sprintf("changes nothing: it calls %s, which had nothing to do yet: called too early, before what it works on is there", same.Call), nil
+	case cost(did.Total()).score() < smallest*all:
+		return "changes nothing: it did next to nothing itself: called too early, before what it works on is there, or not at all what the jobs need", nil
+	}
+	return "changes nothing: what it does is nothing that these jobs do once", nil
+}
+
+// arguments says with which arguments a warm-up and the jobs make the same call.
+func (r *run) arguments(ctx context.Context, reference string, f *found) (string, error) {
+	list, err := r.look(ctx, hybrid.Model{}, 1, setup{
+		warm: []string{reference}, look: &settings{Jobs: 1, Watch: []string{f.Call.String()}},
+	})
+	if err != nil {
+		return "", err
+	}
+	made := map[string][]string{}
+	for _, p := range list {
+		for _, o := range p.Watched {
+			for _, way := range o.Ways {
+				if len(way.Args) > 0 && !slices.Contains(made[p.Kind], way.String()) {
+					made[p.Kind] = append(made[p.Kind], way.String())
+				}
+			}
+		}
+	}
+	if made["warm"] == nil || made["job"] == nil || slices.Equal(made["warm"], made["job"]) {
+		return "", nil
+	}
+	return fmt.Sprintf("it calls %s, the jobs %s", strings.Join(made["warm"], ", "), strings.Join(made["job"], ", ")), nil
+}
