@@ -2,6 +2,7 @@ package live
 
 import (
 	"errors"
+	"fmt"
 	"os"
 	"slices"
 	"time"
@@ -87,6 +88,10 @@ func (p *process) awaitTurn(w *waiter, deadline time.Time) (reply, bool) {
 	}
 }
 
+// errUnsent is why a request that the process has not got, or only in part, has no
+// reply.
+var errUnsent = errors.New("the request could not be sent")
+
 // giveUp withdraws a waiter whose time is over, unless its reply has just come.
 func (p *process) giveUp(w *waiter) reply {
 	p.mu.Lock()
@@ -114,7 +119,7 @@ func (p *process) enqueue(w *waiter, deadline time.Time, request func([]byte) []
 	}
 	if request != nil {
 		if err := p.conn.send(deadline, request); err != nil {
-			return err
+			return fmt.Errorf("%w: %w", errUnsent, err)
 		}
 	}
 	p.waiting = append(p.waiting, w)

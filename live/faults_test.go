@@ -200,8 +200,8 @@ func TestKilledProcesses(t *testing.T) {
 	}
 }
 
-// TestIdleChildKilled: a child killed between two jobs fails one job, not the
-// pool.
+// TestIdleChildKilled: a child killed between two jobs fails one job, which was
+// never started, and not the pool.
 func TestIdleChildKilled(t *testing.T) {
 	rig := newRig(t, script{text: "import os\ndef pid():\n    return os.getpid()\n", function: "pid"})
 	rig.machine.Workers = 1
@@ -218,18 +218,41 @@ func TestIdleChildKilled(t *testing.T) {
 		if err := unix.Kill(pid, unix.SIGKILL); err != nil {
 			t.Error(err)
 		}
+		awaitDeath(t, pid)
 	}}, repeat(5, "[]")...)
 	if err != nil {
 		t.Fatal(err)
 	}
 	crashed := 0
 	for _, j := range sink.jobs {
-		if j.Status == models.Crashed {
-			crashed++
+		if j.Status != models.Crashed {
+			continue
+		}
+		crashed++
+		if j.StartedNS != 0 || j.Process != 0 || !strings.Contains(j.Detail, "not started") ||
+			!strings.Contains(j.Detail, "signal: killed") {
+			t.Errorf("job %d: started at %v in process %d, %q; want a job that was not started", j.ID, j.StartedNS, j.Process, j.Detail)
 		}
 	}
 	if done.Settled != 5 || crashed != 1 {
 		t.Errorf("settled %d jobs, %d of them crashed; want 5 and 1", done.Settled, crashed)
+	}
+}
+
+// awaitDeath waits until a killed process has let go of its sockets, without
+// waiting for it in its parent's place.
+func awaitDeath(t *testing.T, pid int) {
+	fd, err := unix.PidfdOpen(pid, 0)
+	if err != nil {
+		t.Error(err)
+		return
+	}
+	defer unix.Close(fd)
+	for {
+		n, err := unix.Poll([]unix.PollFd{{Fd: int32(fd), Events: unix.POLLIN}}, -1)
+		if n > 0 || !errors.Is(err, unix.EINTR) {
+			return
+		}
 	}
 }
 

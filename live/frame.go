@@ -206,6 +206,17 @@ func parseDone(b []byte) (doneReply, error) {
 	return r, nil
 }
 
+// statusUnready is what a child for one job reports that could not load the
+// application: the detail says why, and the job was not started.
+const statusUnready models.Status = 0
+
+func parseUnready(b []byte) (why string, ok bool) {
+	if len(b) < 33 || models.Status(b[8]) != statusUnready {
+		return "", false
+	}
+	return string(b[33:]), true
+}
+
 // appendDone is the inverse of parseDone, for processes of this binary.
 func appendDone(b []byte, r doneReply) []byte {
 	b = appendHeader(b, kindDone, 33+len(r.detail))

@@ -64,6 +64,24 @@ func TestSplitFrames(t *testing.T) {
 	}
 }
 
+// TestReadPayload: a payload laid into a seat is found there, whatever its size.
+func TestReadPayload(t *testing.T) {
+	s, err := newSeats(2)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer s.close()
+	for _, n := range []int{0, 1, 4096 - seatSaid, 4097 - seatSaid, 100000, seatSize - seatSaid} {
+		at := s.take()
+		want := bytes.Repeat([]byte{'x'}, n)
+		at.lay(want)
+		if got, err := readPayload(int(s.file.Fd()), int64(at.number)*seatSize); err != nil || !bytes.Equal(got, want) {
+			t.Errorf("read %d bytes, %v; want %d", len(got), err, n)
+		}
+		s.give(at)
+	}
+}
+
 func pair(t testing.TB) (*conn, int) {
 	t.Helper()
 	ours, theirs, err := socketPair()
@@ -153,6 +171,23 @@ func FuzzSeat(f *testing.F) {
 		}
 		if !ok && err == nil && length != 0 {
 			t.Errorf("%d bytes were overlooked", length)
+		}
+	})
+}
+
+// FuzzOnceOrder reads orders that no host has given.
+func FuzzOnceOrder(f *testing.F) {
+	f.Add(onceOrder{3, 1<<64 - 1, true, "90%cpu:1ms,10%cpu:50 ms"}.String())
+	f.Add("once 1 2 true")
+	f.Add("once -1 2 true go:noop")
+	f.Add("serve")
+	f.Fuzz(func(t *testing.T, text string) {
+		o, err := parseOnceOrder(text)
+		if err != nil {
+			return
+		}
+		if again, err := parseOnceOrder(o.String()); err != nil || again != o || o.seat < 0 {
+			t.Errorf("%q is %+v, which is %+v, %v", text, o, again, err)
 		}
 	})
 }

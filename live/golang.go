@@ -27,8 +27,12 @@ func (Go) ForkPrimitive() string {
 	return "exec of this Go binary, no copy-on-write"
 }
 
-// childVar marks an execution of the binary as a process of a host.
-const childVar = "FORKBENCH_CHILD"
+// childVar marks an execution of the binary as a process of a host. Its value is
+// serveOrder, or a onceOrder.
+const (
+	childVar   = "FORKBENCH_CHILD"
+	serveOrder = "serve"
+)
 
 func (Go) check(w workload.Workload) error {
 	if _, ok := w.(workload.Go); !ok {
@@ -37,10 +41,13 @@ func (Go) check(w workload.Workload) error {
 	return nil
 }
 
-func (Go) environment() []string { return []string{childVar + "=1"} }
+func (Go) environment() []string { return []string{childVar + "=" + serveOrder} }
 
 func (Go) boot(p *process) error {
 	if err := p.host.openOutput(p); err != nil {
+		return err
+	}
+	if err := p.host.openSeats(p); err != nil {
 		return err
 	}
 	return execute(p, nil, nil)
@@ -52,6 +59,33 @@ func (Go) fork(p *process, job *fusedJob) error {
 		return err
 	}
 	return execute(p, state, job)
+}
+
+// once executes the binary for one job: all it needs is in its environment and in
+// its seat.
+func (Go) once(p *process, job workload.Job) (e exit, made bool, err error) {
+	state, err := p.maker.warmState()
+	if err != nil {
+		return exit{}, false, err
+	}
+	path, err := os.Executable()
+	if err != nil {
+		return exit{}, false, fmt.Errorf("find this program's file: %w", err)
+	}
+	files := []*os.File{p.host.seats(p).file}
+	if state != nil {
+		files = append(files, state)
+	}
+	order := onceOrder{p.seat.number, job.ID, state != nil, p.host.m.Workload.Name()}
+	p.seat.lay(job.Payload)
+	args := []string{"forkbench:" + p.host.r.Model}
+	if err := p.host.launch(p, path, args, []string{childVar + "=" + order.String()}, files); err != nil {
+		return exit{}, false, err
+	}
+	p.seat.begin(monotonic())
+	p.await()
+	p.end = p.own.at
+	return p.own.exit(), true, nil
 }
 
 // execute starts the binary as p, with the maker's warm state if there is one,

@@ -218,8 +218,7 @@ func (h *Host) output(p *process) *output {
 	return p.prints
 }
 
-// seats are those of a process and all that its booted ancestor forked; nil if it
-// has none.
+// seats are those that a process shares with all that its booted ancestor forked.
 func (h *Host) seats(p *process) *seats {
 	for p.maker != nil {
 		p = p.maker

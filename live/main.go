@@ -27,11 +27,19 @@ import (
 func Main(workloads ...workload.Go) {
 	stream.Main()
 	guardMain()
-	if os.Getenv(childVar) == "" {
+	child := os.Getenv(childVar)
+	if child == "" {
 		return
 	}
 	// A job's own children are not ours.
 	_ = os.Unsetenv(childVar)
+	if child != serveOrder {
+		if err := runOnce(child, workloads); err != nil {
+			fmt.Fprintln(os.Stderr, "forkbench process:", err)
+			os.Exit(70) // EX_SOFTWARE
+		}
+		os.Exit(0)
+	}
 	unix.CloseOnExec(3)
 	if err := serve(3, workloads); !errors.Is(err, io.EOF) {
 		fmt.Fprintln(os.Stderr, "forkbench process:", err)
@@ -85,12 +93,17 @@ func (w *worker) boot(body []byte, workloads []workload.Go) error {
 		return err
 	}
 	w.life = order.Life
-	found, err := find(order.Workload, workloads)
+	return w.load(order.Workload, order.Snapshot, workloads)
+}
+
+// load finds the workload and restores the snapshot, if there is one.
+func (w *worker) load(name string, snapshot bool, workloads []workload.Go) error {
+	found, err := find(name, workloads)
 	if err != nil {
 		return err
 	}
 	w.work = found
-	if !order.Snapshot {
+	if !snapshot {
 		return nil
 	}
 	state, ok := found.(workload.Snapshotter)
@@ -157,6 +170,20 @@ func (w *worker) run(body []byte) error {
 	if err != nil {
 		return err
 	}
+	r := w.perform(id, payload)
+	if err := w.conn.send(time.Time{}, func(b []byte) []byte { return appendDone(b, r) }); err != nil {
+		return err
+	}
+	if w.life > 0 {
+		if w.life--; w.life == 0 {
+			os.Exit(0)
+		}
+	}
+	return nil
+}
+
+// perform runs a job.
+func (w *worker) perform(id uint64, payload []byte) doneReply {
 	r := doneReply{id: id, status: models.Done}
 	used := ownCPU()
 	r.started = monotonic()
@@ -173,15 +200,7 @@ func (w *worker) run(body []byte) error {
 	if err != nil {
 		r.status, r.detail = models.Failed, []byte(err.Error())
 	}
-	if err := w.conn.send(time.Time{}, func(b []byte) []byte { return appendDone(b, r) }); err != nil {
-		return err
-	}
-	if w.life > 0 {
-		if w.life--; w.life == 0 {
-			os.Exit(0)
-		}
-	}
-	return nil
+	return r
 }
 
 // maxResult is the largest result, as in template.py.

@@ -1,19 +1,28 @@
 package live
 
 import (
-	"strings"
+	"errors"
 	"time"
 
 	"forkbench/models"
 	"forkbench/workload"
 )
 
-// A child that is made for one job and exits with it is one exchange with its
-// template: make it, and tell when it has ended. It has no socket, what it says
-// is in its seat, and the host wakes once.
+// A child that is made for one job and exits with it is one exchange: make it, and
+// tell when it has ended. It has no socket, what it says is in its seat, and the
+// host wakes once.
 
-// once forks a planned process at a seat, has it run the job, and waits for its
-// end.
+// sit gives a process that is about to be made for this one job a seat, if there
+// is one that holds it.
+func (p *process) sit(job workload.Job) bool {
+	if p.life != 1 || len(job.Payload) > seatSize-seatSaid {
+		return false
+	}
+	p.seat = p.host.seats(p).take()
+	return p.seat != nil
+}
+
+// once makes a planned process, has it run the job, and waits for its end.
 func (p *process) once(job workload.Job, o models.Outcome) models.Outcome {
 	if p.maker.ran.Load() > 0 {
 		p.maker.refork.Store(true)
@@ -23,38 +32,32 @@ func (p *process) once(job workload.Job, o models.Outcome) models.Outcome {
 	p.state = running
 	p.watch = time.AfterFunc(p.patience(), p.overdue)
 	p.mu.Unlock()
-	p.host.register(p)
 
-	w := &waiter{answers: kindEnded, which: p.seat.number}
-	r := p.maker.ask(w, 0, func(b []byte) []byte { return appendOnce(b, p.seat.number, job.ID, job.Payload) })
-	p.end = monotonic()
-	cause := r.err
-	var ended endedReply
-	if cause == nil {
-		ended, cause = parseEnded(r.body)
-	}
-	if cause == nil && ended.refusal != "" {
+	e, made, err := p.host.m.Runtime.once(p, job)
+	if !made {
 		p.leave()
 		p.host.forget(p)
-		return p.unrun(o, p.forkFailed(&ForkError{Reason: strings.TrimSpace(ended.refusal)}))
+		return p.unrun(o, p.forkFailed(err))
 	}
-	if cause != nil {
-		p.last = p.waitOrphan()
-		p.host.fail(p.forkFailed(cause))
-	} else {
-		p.pid, p.forkBegan, p.ready = ended.pid, ended.began, ended.returned
-		p.last = p.exitOf(ended.reapedReply)
+	if err != nil {
+		p.host.fail(p.forkFailed(err))
 	}
-	p.last.ours = p.killed.Load()
+	e.ours = p.killed.Load()
+	p.last = e
 
 	done, ok, err := p.seat.said()
 	p.leave()
-	if ok && done.id == job.ID {
+	var unready *BootError
+	switch {
+	case errors.As(err, &unready):
+		unready.Output = p.host.output(p).tail()
+		o = p.unrun(o, p.forkFailed(unready))
+	case ok && done.id == job.ID:
 		o = p.conclude(o, done)
-	} else {
-		o = p.died(o, p.last, err)
+	default:
+		o = p.died(o, e, err)
 	}
-	p.host.account(p, p.last)
+	p.host.account(p, e)
 	return o
 }
 
@@ -99,7 +102,11 @@ func (p *process) overdue() {
 			p.late, p.deadline = true, now+m.Grace+m.BootTimeout
 		}
 		p.killed.Store(true)
-		p.seat.kill()
+		if p.own != nil {
+			p.own.kill()
+		} else {
+			p.seat.kill()
+		}
 		p.watch.Reset(m.Grace)
 	}
 }

@@ -197,12 +197,8 @@ func (p *process) forkFailed(err error) error {
 func (p *process) Run(_ context.Context, job workload.Job) models.Outcome {
 	o := models.Outcome{Process: p.id, Seq: int(p.ran.Load()) + 1}
 	fused := p.is(planned)
-	if fused && p.life == 1 {
-		if seats := p.host.seats(p); seats != nil {
-			if p.seat = seats.take(); p.seat != nil {
-				return p.once(job, o)
-			}
-		}
+	if fused && p.sit(job) {
+		return p.once(job, o)
 	}
 	if fused {
 		if err := p.start(&fusedJob{job.ID, job.Payload}); err != nil {
@@ -218,6 +214,9 @@ func (p *process) Run(_ context.Context, job workload.Job) models.Outcome {
 	}
 	r := p.ask(&p.runs, p.host.m.Timeout, ask)
 	p.end = monotonic()
+	if errors.Is(r.err, errUnsent) && hungUp(r.err) {
+		return p.unstarted(o)
+	}
 	if r.err != nil {
 		return p.broken(o, r.err)
 	}
@@ -258,6 +257,16 @@ func (p *process) unrun(o models.Outcome, err error) models.Outcome {
 	p.host.fail(err)
 	o.Status, o.Process, o.Seq = models.Crashed, 0, 0
 	o.Detail = "the job was not started: " + err.Error()
+	o.Finished = p.host.Now()
+	return o
+}
+
+// unstarted is the outcome of a job that came to a process which had ended while
+// it had none. It is not tried again: an executor that wants that sees that it
+// was never started.
+func (p *process) unstarted(o models.Outcome) models.Outcome {
+	o.Status, o.Process, o.Seq = models.Crashed, 0, 0
+	o.Detail = "the job was not started: its process had ended before, between two jobs: " + p.reap(p.host.m.Grace).String()
 	o.Finished = p.host.Now()
 	return o
 }

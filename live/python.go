@@ -30,6 +30,10 @@ type Runtime interface {
 	environment() []string
 	boot(p *process) error
 	fork(p *process, job *fusedJob) error
+	// once makes the process at its seat, has it run the job, and waits for its
+	// end. If an error says that its maker failed, it may have been made
+	// nevertheless.
+	once(p *process, job workload.Job) (e exit, made bool, err error)
 }
 
 // Python runs jobs in processes forked by a Python template: fork(2) proper,
@@ -134,4 +138,23 @@ func (Python) fork(p *process, job *fusedJob) error {
 	p.setState(running)
 	p.host.register(p)
 	return nil
+}
+
+func (Python) once(p *process, job workload.Job) (e exit, made bool, err error) {
+	p.host.register(p)
+	w := &waiter{answers: kindEnded, which: p.seat.number}
+	r := p.maker.ask(w, 0, func(b []byte) []byte { return appendOnce(b, p.seat.number, job.ID, job.Payload) })
+	p.end = monotonic()
+	if r.err != nil {
+		return p.waitOrphan(), true, r.err
+	}
+	ended, err := parseEnded(r.body)
+	if err != nil {
+		return p.waitOrphan(), true, err
+	}
+	if ended.refusal != "" {
+		return exit{}, false, &ForkError{Reason: strings.TrimSpace(ended.refusal)}
+	}
+	p.pid, p.forkBegan, p.ready = ended.pid, ended.began, ended.returned
+	return p.exitOf(ended.reapedReply), true, nil
 }

@@ -55,11 +55,17 @@ func (p *process) kill() {
 		}
 		return
 	}
+	p.own.kill()
+}
+
+// kill ends the process and its group, unless it has been waited for.
+func (s *spawned) kill() {
 	select {
-	case <-p.own.exited:
+	case <-s.exited:
 	default:
-		_ = unix.Kill(-p.pid, unix.SIGKILL)
-		_ = unix.Kill(p.pid, unix.SIGKILL) // it may have left its group
+		pid := s.cmd.Process.Pid
+		_ = unix.Kill(-pid, unix.SIGKILL)
+		_ = unix.Kill(pid, unix.SIGKILL) // it may have left its group
 	}
 }
 
@@ -97,8 +103,13 @@ func (p *process) waitOwn(grace time.Duration) exit {
 		p.kill()
 		<-p.own.exited
 	}
-	state := p.own.cmd.ProcessState
-	e := exit{known: true, at: p.own.at}
+	return p.own.exit()
+}
+
+// exit is how the process ended, once it has.
+func (s *spawned) exit() exit {
+	state := s.cmd.ProcessState
+	e := exit{known: true, at: s.at}
 	e.status, _ = state.Sys().(syscall.WaitStatus)
 	if ru, ok := state.SysUsage().(*syscall.Rusage); ok {
 		e.cpu = record.CPU{User: time.Duration(ru.Utime.Nano()), System: time.Duration(ru.Stime.Nano())}
@@ -143,7 +154,7 @@ func (p *process) exitOf(reaped reapedReply) exit {
 func (p *process) number() int {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	if p.seat != nil {
+	if p.seat != nil && p.own == nil {
 		return p.seat.pid()
 	}
 	return p.pid
@@ -168,7 +179,7 @@ func (p *process) waitOrphan() exit {
 		<-p.maker.own.exited
 	}
 	if p.pid == 0 {
-		p.pid = p.number() // nobody changes its seat any more
+		p.pid = p.number() // the maker is dead: nobody changes it any more
 	}
 	if p.pid == 0 {
 		return exit{at: monotonic()} // it had been waited for, or was never made

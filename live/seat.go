@@ -19,6 +19,7 @@ import (
 // A seat's layout, which template.py shares:
 //
 //	0   uint32  pid of the child, once it is forked; 0 again before it is waited for
+//	4   uint32  length of a payload at 20 (Go)
 //	8   int64   when the fork returned, CLOCK_MONOTONIC; 0 before
 //	16  uint32  length of what it said; 0 if it has not finished
 //	20          what it said: the body of a D frame
@@ -35,6 +36,7 @@ type seats struct {
 
 const (
 	seatSize     = 2 << 20
+	seatPayload  = 4
 	seatReturned = 8
 	seatLength   = 16
 	seatSaid     = 20
@@ -96,6 +98,7 @@ func (s *seats) give(at *seat) {
 
 // close unmaps the seats. No process that uses them may be left.
 func (s *seats) close() {
+	_ = s.file.Close()
 	_ = unix.Munmap(s.mem)
 	s.mem, s.free = nil, nil
 }
@@ -114,6 +117,17 @@ func (s *seat) returned() time.Duration {
 	return time.Duration(binary.NativeEndian.Uint64(s.mem[seatReturned:]))
 }
 
+// lay puts a payload where the child will find it.
+func (s *seat) lay(payload []byte) {
+	binary.NativeEndian.PutUint32(s.mem[seatPayload:], uint32(len(payload)))
+	copy(s.mem[seatSaid:], payload)
+}
+
+// begin notes when the child was there, where the host makes it itself.
+func (s *seat) begin(at time.Duration) {
+	binary.NativeEndian.PutUint64(s.mem[seatReturned:], uint64(at))
+}
+
 // said is what the child reported of its job, and whether it did. The detail is
 // a copy: who knows what the job left running.
 func (s *seat) said() (doneReply, bool, error) {
@@ -124,7 +138,11 @@ func (s *seat) said() (doneReply, bool, error) {
 	if n > len(s.mem)-seatSaid {
 		return doneReply{}, false, fmt.Errorf("a child says that it left %d bytes in a seat of %d", n, seatSize)
 	}
-	r, err := parseDone(s.mem[seatSaid : seatSaid+n])
+	body := s.mem[seatSaid : seatSaid+n]
+	if why, ok := parseUnready(body); ok {
+		return doneReply{}, false, &BootError{Kind: "error", Message: why}
+	}
+	r, err := parseDone(body)
 	r.detail = slices.Clone(r.detail)
 	return r, err == nil, err
 }

@@ -34,10 +34,25 @@ func (h *Host) spawn(p *process, path string, args []string, extra ...*os.File) 
 	if err != nil {
 		return err
 	}
+	if err := h.launch(p, path, args, h.m.Runtime.environment(), append([]*os.File{socket}, extra...)); err != nil {
+		p.conn.close()
+		return err
+	}
+	h.waits.Go(func() {
+		p.await()
+		if p.role == roleParent && p.is(running) && !p.closing.Load() {
+			h.fail(p.obituary())
+		}
+	})
+	return nil
+}
 
+// launch executes a program as process p, with the files as descriptors from 3
+// on. Somebody must await its end.
+func (h *Host) launch(p *process, path string, args, env []string, files []*os.File) error {
 	cmd := exec.Command(path, args...)
-	cmd.Env = slices.Concat(os.Environ(), h.m.Guard.temporary(), h.m.Runtime.environment(), []string{h.mark()})
-	cmd.ExtraFiles = append([]*os.File{socket}, extra...)
+	cmd.Env = slices.Concat(os.Environ(), h.m.Guard.temporary(), env, []string{h.mark()})
+	cmd.ExtraFiles = files
 	cmd.Stdout, cmd.Stderr = h.output(p).writer, h.output(p).writer
 	// A group of its own, so that Ctrl-C in a terminal reaches only the host.
 	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
@@ -45,22 +60,22 @@ func (h *Host) spawn(p *process, path string, args []string, extra ...*os.File) 
 
 	p.forkBegan = monotonic()
 	if err := cmd.Start(); err != nil {
-		p.conn.close()
 		return fmt.Errorf("start %s: %w", path, err)
 	}
+	p.mu.Lock()
 	p.pid = cmd.Process.Pid
 	p.own = &spawned{cmd: cmd, exited: make(chan struct{})}
-	p.setState(running)
+	p.state = running
+	p.mu.Unlock()
 	h.register(p)
-	h.waits.Go(func() {
-		_ = cmd.Wait() // how it ended is in ProcessState
-		p.own.at = monotonic()
-		close(p.own.exited)
-		if p.role == roleParent && p.is(running) && !p.closing.Load() {
-			h.fail(p.obituary())
-		}
-	})
 	return nil
+}
+
+// await waits for a process that was launched.
+func (p *process) await() {
+	_ = p.own.cmd.Wait() // how it ended is in ProcessState
+	p.own.at = monotonic()
+	close(p.own.exited)
 }
 
 // memoryFile returns a sealed file in memory with the given content: nothing to
