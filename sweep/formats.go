@@ -170,14 +170,14 @@ func cell(p *Point, m Metric) string {
 		return absent
 	}
 	if e.Low == nil || e.High == nil {
-		return number(e.Value)
+		return column(e.Value)
 	}
-	return fmt.Sprintf("%s [%s, %s]", number(e.Value), number(*e.Low), number(*e.High))
+	return fmt.Sprintf("%s [%s, %s]", column(e.Value), column(*e.Low), column(*e.High))
 }
 
 func timesCell(p *Point) string {
 	if p == nil || p.Over == nil {
 		return absent
 	}
-	return number(p.Over.Value) + "×"
+	return column(p.Over.Value) + "×"
 }

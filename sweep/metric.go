@@ -22,9 +22,9 @@ type Values [metrics]float64
 var metricTexts = [metrics]struct{ name, label, unit, cost string }{
 	CPU:        {"cpu_ms_per_job", "CPU per job", "ms", "CPU per job"},
 	Throughput: {"throughput", "throughput", "jobs/s", "time per job"},
-	P50:        {"p50", "latency, p50", "ms", "median latency"},
-	P95:        {"p95", "latency, p95", "ms", "p95 latency"},
-	P99:        {"p99", "latency, p99", "ms", "p99 latency"},
+	P50:        {"p50", "p50 latency", "ms", "median latency"},
+	P95:        {"p95", "p95 latency", "ms", "p95 latency"},
+	P99:        {"p99", "p99 latency", "ms", "p99 latency"},
 	PeakPSS:    {"peak_pss", "peak memory (PSS)", "MB", "memory"},
 }
 

@@ -1,6 +1,7 @@
 package sweep
 
 import (
+	"fmt"
 	"math"
 	"slices"
 )
@@ -165,3 +166,36 @@ func (s *Sweep) liveReference(x float64) (Answer, bool) {
 	a, ok := s.live[0][x]
 	return a, ok
 }
+
+// ParameterLabel is what was varied, in words.
+func (s *Spec) ParameterLabel() string { return s.parameter.Label }
+
+// Tick writes a value of the parameter, as a mark on an axis or in a table.
+func (s *Spec) Tick(x float64) string { return s.parameter.Kind.Format(x) }
+
+// Each is a value of the parameter in a sentence: 18 jobs per child.
+func (s *Spec) Each(x float64) string { return fmt.Sprintf(s.parameter.Each, s.Tick(x)) }
+
+// Bound is a break-even with its interval, in a sentence: 18 jobs per child [16, 21].
+func (s *Spec) Bound(b *Bound) string {
+	text, low, high := s.Each(b.At), s.Tick(s.From)+" or less", s.Tick(s.To)+" or more"
+	if b.Low != nil {
+		low = s.Tick(*b.Low)
+	}
+	if b.High != nil {
+		high = s.Tick(*b.High)
+	}
+	return fmt.Sprintf("%s [%s, %s]", text, low, high)
+}
+
+// MetricLabel is what was compared.
+func (s *Spec) MetricLabel() string { return s.metric.Label() }
+
+// MetricUnit is the unit of the metric.
+func (s *Spec) MetricUnit() string { return s.metric.Unit() }
+
+// MetricCost is the cost that the metric tells of: of throughput, time per job.
+func (s *Spec) MetricCost() string { return metricTexts[s.metric].cost }
+
+// Inverse reports whether less of the metric is a higher cost.
+func (s *Spec) Inverse() bool { return s.metric == Throughput }

@@ -124,6 +124,11 @@ func (s *Sweep) prepare() {
 	}
 }
 
+// Empty reports whether nothing has been found.
+func (s *Sweep) Empty() bool {
+	return !slices.ContainsFunc(s.curves, func(c map[float64]Answer) bool { return len(c) > 0 })
+}
+
 // AddLive adds a point that was measured on real processes.
 func (s *Sweep) AddLive(contestant int, x float64, a Answer) {
 	s.prepare()

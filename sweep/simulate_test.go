@@ -80,11 +80,11 @@ func TestJobsPerChildBreakEven(t *testing.T) {
 	if math.Abs(b.First.Value-1.75) > 1e-3 {
 		t.Errorf("with 1 job per child it costs %v times as much, want 1.75", b.First.Value)
 	}
-	want := "hybrid takes less than 10 % more CPU per job than prefork from 8 jobs per child on (75 % more with 1)"
+	want := "hybrid takes less than 10 % more CPU per job than prefork from 8 jobs per child [8, 8] on (75 % more with 1)"
 	if r.Verdict != want {
 		t.Errorf("%s\nwant %s", r.Verdict, want)
 	}
-	if notes := strings.Join(r.Notes, "\n"); !strings.Contains(notes, "makes no difference to forkperjob: 75 % more CPU per job than prefork") {
+	if notes := strings.Join(r.Notes, "\n"); !strings.Contains(notes, "makes no difference to forkperjob, which takes 75 % more CPU per job than prefork") {
 		t.Errorf("notes: %s", notes)
 	}
 }
@@ -122,9 +122,9 @@ func TestOneTimeBreakEven(t *testing.T) {
 func TestNoBreakEvenSaysOnWhichSide(t *testing.T) {
 	for _, c := range []struct{ parameter, text, want string }{
 		{sweep.JobsPerChild, "1..5", "hybrid takes at least 10 % more CPU per job than prefork throughout 1..5 " +
-			"(75 % more with 1, 15 % more with 5): no break-even in this range; if there is one, it is above 5"},
+			"(75 % more with 1, 15 % more with 5); a break-even, if there is one, is above 5"},
 		{sweep.JobsPerChild, "10..1000", "hybrid takes less than 10 % more CPU per job than prefork throughout 10..1000 " +
-			"(7.5 % more with 10, 0.075 % more with 1000): no break-even in this range; if there is one, it is below 10"},
+			"(7.5 % more with 10, 0.075 % more with 1000); a break-even, if there is one, is below 10"},
 	} {
 		r := swept(t, question(), c.parameter, c.text, nil)
 		if r.Verdict != c.want {

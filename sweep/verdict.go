@@ -3,6 +3,8 @@ package sweep
 import (
 	"fmt"
 	"math"
+	"slices"
+	"strconv"
 	"strings"
 )
 
@@ -11,17 +13,21 @@ func (s *Sweep) verdict(r *Result) string {
 	if len(s.xs()) == 0 {
 		return "cut short before anything was known"
 	}
-	limit, cost := percent(s.Within), metricTexts[s.Metric].cost
-	reference := s.Contestants[0].Name
+	reference, cost := s.Contestants[0].Name, metricTexts[s.Metric].cost
 	var parts []string
+	last := ""
 	for i := range r.BreakEvens {
 		b := &r.BreakEvens[i]
-		switch {
-		case len(b.Regions) > 0:
-			parts = append(parts, fmt.Sprintf("%s takes less than %s more %s than %s %s", b.Model, limit, cost, reference, b.Phrase))
-		default:
-			parts = append(parts, fmt.Sprintf("%s takes at least %s more %s than %s %s", b.Model, limit, cost, reference, b.Phrase))
+		how := "less than"
+		if len(b.Regions) == 0 {
+			how = "at least"
 		}
+		if how == last { // as the one before
+			parts = append(parts, b.Model+" "+b.Phrase)
+		} else {
+			parts = append(parts, fmt.Sprintf("%s takes %s %s more %s than %s %s", b.Model, how, percent(s.Within), cost, reference, b.Phrase))
+		}
+		last = how
 	}
 	if parts == nil {
 		return s.levelVerdict(r)
@@ -53,24 +59,26 @@ func (s *Sweep) each(x float64) string {
 	return fmt.Sprintf(p.Each, p.Kind.Format(x))
 }
 
+func (s *Sweep) bound(b *Bound) string {
+	spec := Spec{From: s.Range.From, To: s.Range.To, parameter: s.Range.Parameter}
+	return spec.Bound(b)
+}
+
 // phrase is where a break-even is, in words.
 func (s *Sweep) phrase(b *BreakEven) string {
 	from, to := s.Range.From, s.Range.To
-	switch {
-	case len(b.Regions) == 0:
-		return fmt.Sprintf("throughout %s (%s): no break-even in this range%s", s.Range, s.ends(b), s.side(b, false))
-	case b.Regions[0].From == nil && b.Regions[0].To == nil:
-		return fmt.Sprintf("throughout %s (%s): no break-even in this range%s", s.Range, s.ends(b), s.side(b, true))
+	if len(b.Regions) == 0 || b.Regions[0].From == nil && b.Regions[0].To == nil {
+		return fmt.Sprintf("throughout %s (%s); %s", s.Range, s.ends(b), s.side(b, len(b.Regions) > 0))
 	}
 	var parts []string
 	for _, r := range b.Regions {
 		switch {
 		case r.From == nil:
-			parts = append(parts, "up to "+s.withInterval(r.To)+s.otherEnd(b.Last, to))
+			parts = append(parts, "up to "+s.bound(r.To)+s.otherEnd(b.Last, to))
 		case r.To == nil:
-			parts = append(parts, "from "+s.withInterval(r.From)+" on"+s.otherEnd(b.First, from))
+			parts = append(parts, "from "+s.bound(r.From)+" on"+s.otherEnd(b.First, from))
 		default:
-			parts = append(parts, "between "+s.withInterval(r.From)+" and "+s.withInterval(r.To))
+			parts = append(parts, "between "+s.bound(r.From)+" and "+s.bound(r.To))
 		}
 	}
 	return strings.Join(parts, ", and ")
@@ -84,7 +92,11 @@ func (s *Sweep) otherEnd(over *Estimate, x float64) string {
 // ends are the costs at both ends of the range.
 func (s *Sweep) ends(b *BreakEven) string {
 	k := s.Range.Parameter.Kind
-	return fmt.Sprintf("%s with %s, %s with %s", moreOf(b.First), k.Format(s.Range.From), moreOf(b.Last), k.Format(s.Range.To))
+	first, last := moreOf(b.First), moreOf(b.Last)
+	if first == last {
+		return first
+	}
+	return fmt.Sprintf("%s with %s, %s with %s", first, k.Format(s.Range.From), last, k.Format(s.Range.To))
 }
 
 // side says on which side of the range a break-even may be, if the curve leans.
@@ -95,28 +107,11 @@ func (s *Sweep) side(b *BreakEven, inside bool) string {
 	k := s.Range.Parameter.Kind
 	switch {
 	case falls && !inside, rises && inside:
-		return fmt.Sprintf("; if there is one, it is above %s", k.Format(s.Range.To))
-	case falls && inside && s.Range.From > s.Range.Parameter.Least, rises && !inside && s.Range.From > s.Range.Parameter.Least:
-		return fmt.Sprintf("; if there is one, it is below %s", k.Format(s.Range.From))
+		return "a break-even, if there is one, is above " + k.Format(s.Range.To)
+	case s.Range.From > s.Range.Parameter.Least && (falls && inside || rises && !inside):
+		return "a break-even, if there is one, is below " + k.Format(s.Range.From)
 	}
-	return ""
-}
-
-// withInterval is a bound in words: 18 jobs per child [16, 21].
-func (s *Sweep) withInterval(b *Bound) string {
-	k := s.Range.Parameter.Kind
-	text := s.each(b.At)
-	low, high := k.Format(s.Range.From)+" or less", k.Format(s.Range.To)+" or more"
-	if b.Low != nil {
-		low = k.Format(*b.Low)
-	}
-	if b.High != nil {
-		high = k.Format(*b.High)
-	}
-	if b.Low != nil && b.High != nil && low == high {
-		return text // the interval is smaller than what can be told apart
-	}
-	return fmt.Sprintf("%s [%s, %s]", text, low, high)
+	return "there is no break-even"
 }
 
 // spanOf is an estimate's interval; nil, which cannot keep up, costs without end.
@@ -147,22 +142,52 @@ func more(ratio float64) string {
 	return percent(1-ratio) + " less"
 }
 
+// against is a ratio of costs in words, with what it is of and over whose.
+func against(ratio float64, cost, reference string) string {
+	switch text := more(ratio); {
+	case ratio >= 1.995:
+		return fmt.Sprintf("%s times the %s of %s", number(ratio), cost, reference)
+	case text == "as much":
+		return fmt.Sprintf("as much %s as %s", cost, reference)
+	default:
+		return fmt.Sprintf("%s %s than %s", text, cost, reference)
+	}
+}
+
 // percent writes a share as a percentage.
 func percent(share float64) string { return number(100*share) + " %" }
 
-// number writes a value to three digits, two below 0.1.
+// number writes a value to three digits, without zeros at its end.
 func number(v float64) string {
 	switch {
 	case v < 0:
 		return "−" + number(-v)
 	case v >= 1000:
-		text := fmt.Sprintf("%.0f", v)
-		for i := len(text) - 3; i > 0; i -= 3 {
-			text = text[:i] + "," + text[i:]
-		}
-		return text
+		return thousands(v)
 	}
 	return digits(v)
+}
+
+// column writes a value to three digits, zeros included: it stands among others.
+func column(v float64) string {
+	switch {
+	case v < 0:
+		return "−" + column(-v)
+	case v >= 999.5:
+		return thousands(v)
+	case v < 1e-9: // less than a clock tells
+		return "0"
+	}
+	v = significant(v)
+	return strconv.FormatFloat(v, 'f', max(2-int(math.Floor(math.Log10(v)+1e-12)), 0), 64)
+}
+
+func thousands(v float64) string {
+	text := strconv.FormatFloat(v, 'f', 0, 64)
+	for i := len(text) - 3; i > 0; i -= 3 {
+		text = text[:i] + "," + text[i:]
+	}
+	return text
 }
 
 // note adds what a reader has to know besides.
@@ -173,8 +198,8 @@ func (s *Sweep) note(r *Result) {
 	for i := range r.Curves {
 		c := &r.Curves[i]
 		if c.Level && i > 0 && len(c.Points) == 1 && c.Points[0].Over != nil && r.Curves[0].Level {
-			r.Notes = append(r.Notes, fmt.Sprintf("the %s makes no difference to %s: %s %s than %s",
-				s.Range.Parameter.Label, c.Model, more(c.Points[0].Over.Value), metricTexts[s.Metric].cost, r.Curves[0].Model))
+			r.Notes = append(r.Notes, fmt.Sprintf("a change of %s makes no difference to %s, which takes %s",
+				s.Range.Parameter.Label, c.Model, against(c.Points[0].Over.Value, metricTexts[s.Metric].cost, r.Curves[0].Model)))
 		}
 		s.doubt(r, c, c.Points, "simulated")
 		s.doubt(r, c, c.Live, "measured")
@@ -182,24 +207,29 @@ func (s *Sweep) note(r *Result) {
 	}
 }
 
-// doubt warns of points whose numbers cannot be stood up for: of each reason once.
+// doubt warns of points whose numbers cannot be stood up for: of each kind of reason once.
 func (s *Sweep) doubt(r *Result, c *Curve, points []Point, how string) {
 	var order []string
-	where := make(map[string][]string)
+	where, first := make(map[string][]string), make(map[string]string)
 	for _, p := range points {
 		for _, d := range p.Doubts {
-			if where[d] == nil {
-				order = append(order, d)
+			kind, _, _ := strings.Cut(d, ":")
+			if where[kind] == nil {
+				order = append(order, kind)
+				first[kind] = d
 			}
-			where[d] = append(where[d], s.Range.Parameter.Kind.Format(p.X))
+			where[kind] = append(where[kind], s.Range.Parameter.Kind.Format(p.X))
 		}
 	}
-	for _, d := range order {
-		at := " at " + strings.Join(where[d], ", ")
-		if c.Level {
-			at = ""
+	for _, kind := range order {
+		at := ""
+		if xs := slices.Compact(where[kind]); !c.Level {
+			at = " with " + xs[0]
+			if len(xs) > 1 {
+				at += fmt.Sprintf(" (and %d more, up to %s)", len(xs)-1, xs[len(xs)-1])
+			}
 		}
-		r.Warnings = append(r.Warnings, fmt.Sprintf("%s, %s%s: %s", c.Model, how, at, d))
+		r.Warnings = append(r.Warnings, fmt.Sprintf("%s, %s%s: %s", c.Model, how, at, first[kind]))
 	}
 }
 

@@ -1,0 +1,90 @@
+package capacity
+
+import (
+	"context"
+	"fmt"
+	"sync"
+	"time"
+
+	"forkbench/predict"
+	"forkbench/record"
+)
+
+// A Bottleneck is what keeps a machine from doing more.
+type Bottleneck struct {
+	Name  string  `json:"name"`
+	Share float64 `json:"busy"` // of the time, at saturation
+	Note  string  `json:"note"` // what follows
+}
+
+// busy is how much of the time a part has to work for it to be what is short.
+const busy = 0.9
+
+// FindBottleneck runs a batch of jobs through one model on the question's machine
+// and looks which part works all the time (the utilization law; Denning and
+// Buzen 1978, "The operational analysis of queueing network models").
+func FindBottleneck(ctx context.Context, q predict.Question) (Bottleneck, error) {
+	sink := &usage{}
+	q.Arrivals, q.Replications, q.Until = nil, 1, 0
+	q.Sink = func(string, int) record.Sink { return sink }
+	if _, err := predict.Run(ctx, q); err != nil {
+		return Bottleneck{}, err
+	}
+	return sink.bottleneck(q.Cores, q.Profile.Supervisor.Threads, q.Workers), nil
+}
+
+// usage adds up who was busy.
+type usage struct {
+	mu     sync.Mutex
+	parent time.Duration // of the busiest process that forks, during work
+	forks  map[int]bool  // processes that have forked
+	cpu    map[int]time.Duration
+	round  record.Round
+}
+
+var _ record.Sink = (*usage)(nil)
+
+func (u *usage) Write(l record.Line) error {
+	u.mu.Lock()
+	defer u.mu.Unlock()
+	switch l := l.(type) {
+	case *record.Process:
+		if u.forks == nil {
+			u.forks, u.cpu = make(map[int]bool), make(map[int]time.Duration)
+		}
+		u.forks[l.Parent] = true
+		if l.Role == record.RoleParent || l.Refork {
+			u.cpu[l.ID] = l.UserNS + l.SystemNS - l.StartupUserNS - l.StartupSysNS
+		}
+	case *record.Round:
+		u.round = *l
+		for id, cpu := range u.cpu {
+			if u.forks[id] {
+				u.parent = max(u.parent, cpu)
+			}
+		}
+	}
+	return nil
+}
+
+func (u *usage) bottleneck(cores, threads, workers int) Bottleneck {
+	r := &u.round
+	work := float64(max(r.WorkNS, 1))
+	if threads == 0 || threads > cores {
+		threads = cores
+	}
+	all := r.Children.Add(r.Parents).Add(r.Supervisor).Add(r.Redis).Total()
+	// In this order: who is short of cores has no more of the others, either.
+	for _, b := range []Bottleneck{
+		{"cores", float64(all) / work / float64(cores), "they are all busy: give it more with --cores-max"},
+		{"Redis", float64(r.Redis.Total()) / work, "its one thread is busy all the time: no size of this machine changes that"},
+		{"the parent", float64(u.parent) / work, "it forks and reaps one child at a time: no size of this machine changes that, more jobs for each child do"},
+		{"the supervisor", float64(r.Supervisor.Total()) / work / float64(threads), "its threads are busy all the time"},
+	} {
+		if b.Share >= busy {
+			b.Share = min(b.Share, 1)
+			return b
+		}
+	}
+	return Bottleneck{"workers", 1, fmt.Sprintf("all %d have a job all the time: give it more with --workers-max", workers)}
+}

@@ -1,0 +1,289 @@
+package capacity
+
+import (
+	"context"
+	"encoding/csv"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"math"
+	"strconv"
+	"strings"
+
+	"forkbench/predict"
+	"forkbench/report"
+)
+
+// ResultVersion is the version of a result's JSON. It changes when a reader of
+// the old form would misread the new one.
+const ResultVersion = 1
+
+// A Result is a plan for each model.
+type Result struct {
+	Version int      `json:"version"`
+	Verdict string   `json:"verdict"`
+	Spec    Spec     `json:"spec"`
+	Models  []Sizing `json:"models"`
+
+	Interrupted bool     `json:"interrupted,omitempty"`
+	Warnings    []string `json:"warnings,omitempty"`
+}
+
+// A Spec is what was asked.
+type Spec struct {
+	Target
+	Rate         float64 `json:"rate"` // jobs per second, at random
+	WorkersMax   int     `json:"workers_max"`
+	CoresMax     int     `json:"cores_max"`
+	Profile      string  `json:"profile"`
+	Jobs         int     `json:"jobs"`
+	Replications int     `json:"replications"`
+	Seed         uint64  `json:"seed"`
+}
+
+// A Sizing is one model's part of a plan.
+type Sizing struct {
+	Model   string  `json:"model"`
+	Chosen  *Point  `json:"chosen"`            // the smallest size that holds the target; nil: there is none, or it was cut short
+	Smaller []Point `json:"smaller,omitempty"` // what the next smaller ones do
+	Cannot  *Cannot `json:"cannot,omitempty"`  // why no size holds it
+	Trail   []Point `json:"trail"`             // all sizes that were tried, in that order
+}
+
+// A Cannot is why no size holds a target.
+type Cannot struct {
+	Best       Point       `json:"best"`                 // what the best size does
+	Bottleneck *Bottleneck `json:"bottleneck,omitempty"` // if its capacity is below the load
+}
+
+// Size makes a sizing: it searches for the smallest size, and says what the next
+// smaller ones do, or why there is none. After a cancellation it holds the sizes
+// that were tried until then; that is no error.
+func (p *Plan) Size(ctx context.Context, model string, bottleneck func(context.Context, Size) (Bottleneck, error)) (Sizing, error) {
+	s := Sizing{Model: model}
+	err := p.size(ctx, &s, bottleneck)
+	s.Trail = p.Trail()
+	if errors.Is(err, ctx.Err()) {
+		err = nil
+	}
+	return s, err
+}
+
+func (p *Plan) size(ctx context.Context, s *Sizing, bottleneck func(context.Context, Size) (Bottleneck, error)) error {
+	pt, found, err := p.Find(ctx)
+	switch {
+	case err != nil:
+		return err
+	case found:
+		s.Chosen = &pt
+		s.Smaller, err = p.Smaller(ctx, pt.Size)
+		return err
+	}
+	s.Cannot = &Cannot{Best: pt}
+	if pt.Overloaded() {
+		b, err := bottleneck(ctx, Size{p.WorkersMax, p.CoresMax})
+		if err != nil {
+			return err
+		}
+		s.Cannot.Bottleneck = &b
+	}
+	return nil
+}
+
+// Conclude writes the verdict and the warnings.
+func (r *Result) Conclude() {
+	r.Version = ResultVersion
+	var parts, cannot, unknown []string
+	for i := range r.Models {
+		m := &r.Models[i]
+		switch {
+		case m.Chosen != nil:
+			parts = append(parts, fmt.Sprintf("%s with %s, %s (%s %s)", m.Model, m.Chosen.Size, megabytes(m.Chosen.Memory), r.Spec.Quantile, milliseconds(m.Chosen.Latency)))
+			for _, d := range m.Chosen.Doubts {
+				r.Warnings = append(r.Warnings, fmt.Sprintf("%s with %s: %s", m.Model, m.Chosen.Size, d))
+			}
+		case m.Cannot != nil:
+			cannot = append(cannot, fmt.Sprintf("%s at no size: %s", m.Model, r.why(m.Cannot)))
+		default:
+			unknown = append(unknown, m.Model)
+		}
+	}
+	parts = append(parts, cannot...)
+	r.Verdict = fmt.Sprintf("%s/s at a %s of %s or less: %s", number(r.Spec.Rate), r.Spec.Quantile, duration(r.Spec.LimitMS), strings.Join(parts, "; "))
+	if parts == nil {
+		r.Verdict = "cut short before any model had a size"
+	}
+	if unknown != nil {
+		r.Warnings = append(r.Warnings, "interrupted: no size was found for "+strings.Join(unknown, ", "))
+	}
+}
+
+// why is the reason that no size holds the target.
+func (r *Result) why(c *Cannot) string {
+	if b := c.Bottleneck; b != nil {
+		what := "what is short is " + b.Name
+		if b.Name == "cores" || b.Name == "workers" {
+			what = "what is short are " + b.Name
+		}
+		return fmt.Sprintf("up to %s it does %s/s at most; %s: %s", Size{r.Spec.WorkersMax, r.Spec.CoresMax}, number(c.Best.Capacity), what, b.Note)
+	}
+	return fmt.Sprintf("up to %s its %s is %s at best, with %s", Size{r.Spec.WorkersMax, r.Spec.CoresMax}, r.Spec.Quantile, milliseconds(c.Best.Latency), c.Best.Size)
+}
+
+// does is what a size does, in words.
+func (r *Result) does(p *Point) string {
+	if p.Overloaded() {
+		return "only " + number(p.Capacity) + "/s"
+	}
+	return milliseconds(p.Latency)
+}
+
+// WriteJSON writes the result as JSON: indented, its fields in a fixed order.
+func (r *Result) WriteJSON(w io.Writer) error {
+	e := json.NewEncoder(w)
+	e.SetEscapeHTML(false)
+	e.SetIndent("", "  ")
+	return e.Encode(r)
+}
+
+// WriteCSV writes a line for each size that was tried, under a line of names.
+func (r *Result) WriteCSV(w io.Writer) error {
+	out := csv.NewWriter(w)
+	_ = out.Write([]string{
+		"model", "cores", "workers", "chosen", "holds", "capacity",
+		r.Spec.Quantile, r.Spec.Quantile + "_low", r.Spec.Quantile + "_high", "peak_pss", "peak_pss_low", "peak_pss_high",
+	}) // Flush and Error tell
+	for i := range r.Models {
+		m := &r.Models[i]
+		for j := range m.Trail {
+			p := &m.Trail[j]
+			line := []string{
+				m.Model, strconv.Itoa(p.Cores), strconv.Itoa(p.Workers),
+				strconv.FormatBool(m.Chosen != nil && m.Chosen.Size == p.Size), strconv.FormatBool(p.Holds), plain(p.Capacity),
+			}
+			for _, e := range []predict.Estimate{p.Latency, p.Memory} {
+				if e.Known() {
+					line = append(line, plain(e.Value), plain(e.Low), plain(e.High))
+				} else {
+					line = append(line, "", "", "")
+				}
+			}
+			_ = out.Write(line)
+		}
+	}
+	out.Flush()
+	return out.Error()
+}
+
+func plain(v float64) string { return strconv.FormatFloat(v, 'f', -1, 64) }
+
+const absent = "–"
+
+// Report is the result for people.
+func (r *Result) Report() *report.Report {
+	t := report.Table{
+		Head: []string{"", "cores", "workers", "memory (PSS)", r.Spec.Quantile, "capacity", "a worker less", "a core less"},
+		Left: []int{6, 7},
+	}
+	var notes []string
+	for i := range r.Models {
+		m := &r.Models[i]
+		row := []string{m.Model, absent, absent, absent, absent, absent, absent, absent}
+		switch {
+		case m.Chosen != nil:
+			c := m.Chosen
+			copy(row[1:], []string{
+				strconv.Itoa(c.Cores), strconv.Itoa(c.Workers), megabytes(c.Memory), milliseconds(c.Latency), number(c.Capacity) + "/s",
+			})
+			for j := range m.Smaller {
+				s := &m.Smaller[j]
+				if s.Cores == c.Cores {
+					row[6] = r.does(s)
+				} else {
+					row[7] = r.does(s)
+				}
+			}
+		case m.Cannot != nil:
+			row[4], row[5] = r.does(&m.Cannot.Best), number(m.Cannot.Best.Capacity)+"/s"
+		}
+		t.Rows = append(t.Rows, row)
+		notes = append(notes, m.Model+" tried "+m.trail())
+	}
+	notes = append(notes, "[…] 95 % interval; a size holds the target if the whole interval does; only N/s: more it cannot settle; tried: cores×workers, * holds it, ! cannot keep up")
+	return &report.Report{
+		Verdict: r.Verdict,
+		Caption: fmt.Sprintf("%s jobs come at random at %s/s, simulated from the profile %s, %d replications, up to %s",
+			number(float64(r.Spec.Jobs)), number(r.Spec.Rate), r.Spec.Profile, r.Spec.Replications, Size{r.Spec.WorkersMax, r.Spec.CoresMax}),
+		Tables: []report.Table{t}, Notes: notes, Warnings: r.Warnings,
+	}
+}
+
+// trail is the sizes that were tried, in few words.
+func (s *Sizing) trail() string {
+	var parts []string
+	for i := range s.Trail {
+		p := &s.Trail[i]
+		mark := ""
+		switch {
+		case p.Holds:
+			mark = "*"
+		case p.Overloaded():
+			mark = "!"
+		}
+		parts = append(parts, fmt.Sprintf("%d×%d%s", p.Cores, p.Workers, mark))
+	}
+	return strings.Join(parts, " ")
+}
+
+func milliseconds(e predict.Estimate) string {
+	if !e.Known() {
+		return absent
+	}
+	if e.N < 2 {
+		return duration(e.Value)
+	}
+	unit, name := scale(e.Value)
+	return fmt.Sprintf("%s [%s, %s] %s", number(e.Value/unit), number(e.Low/unit), number(e.High/unit), name)
+}
+
+func megabytes(e predict.Estimate) string {
+	if !e.Known() {
+		return absent
+	}
+	if e.N < 2 || e.High-e.Low < 0.01*e.Value {
+		return number(e.Value) + " MB"
+	}
+	return fmt.Sprintf("%s [%s, %s] MB", number(e.Value), number(e.Low), number(e.High))
+}
+
+// duration writes milliseconds in the unit that suits them.
+func duration(ms float64) string {
+	unit, name := scale(ms)
+	return number(ms/unit) + " " + name
+}
+
+func scale(ms float64) (unit float64, name string) {
+	switch {
+	case ms < 0.9995:
+		return 1e-3, "µs"
+	case ms < 999.5:
+		return 1, "ms"
+	}
+	return 1000, "s"
+}
+
+// number writes a value to three significant digits, and all of its whole part.
+func number(v float64) string {
+	if v <= 0 || math.IsInf(v, 0) || math.IsNaN(v) {
+		return strconv.FormatFloat(v, 'f', -1, 64)
+	}
+	text := strconv.FormatFloat(v, 'f', max(2-int(math.Floor(math.Log10(v))), 0), 64)
+	if strings.Contains(text, ".") {
+		return strings.TrimRight(strings.TrimRight(text, "0"), ".")
+	}
+	for i := len(text) - 3; i > 0; i -= 3 {
+		text = text[:i] + "," + text[i:]
+	}
+	return text
+}
