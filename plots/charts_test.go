@@ -245,7 +245,7 @@ func TestBounded(t *testing.T) {
 		s.Rounds[0].Memory = append(s.Rounds[0].Memory, record.Sample{AtNS: time.Duration(i), PSS: int64(i + 1)})
 	}
 	for _, p := range []Plot{latencyPlot(), memoryPlot(), throughputTimePlot()} {
-		_, _, paths := recordPage(p, a)
+		_, _, paths := recordPage(p.picture(a))
 		for _, path := range paths {
 			if len(path) > maxPoints {
 				t.Errorf("%s: a path of %d points", p.Name, len(path))

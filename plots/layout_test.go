@@ -221,8 +221,8 @@ type text struct {
 }
 
 // recordPage draws a page and returns its texts and paths.
-func recordPage(p Plot, a *runner.Analysis) (*page, []text, []vg.Path) {
-	pg := p.picture(a).layOut()
+func recordPage(p *picture) (*page, []text, []vg.Path) {
+	pg := p.layOut()
 	var rec recorder.Canvas
 	pg.draw(draw.NewCanvas(&rec, pageWidth, pg.height))
 	var texts []text
@@ -248,42 +248,47 @@ func recordPage(p Plot, a *runner.Analysis) (*page, []text, []vg.Path) {
 // that can be read, none on another and none off the page, numbers that are
 // numbers, and no line of more points than can be seen.
 func TestLayout(t *testing.T) {
-	const slack = 0.5
 	for name, a := range analyses() {
 		for _, p := range All() {
 			t.Run(name+"/"+p.Name, func(t *testing.T) {
-				pg, texts, paths := recordPage(p, a)
-				area := vg.Rectangle{Max: vg.Point{X: pageWidth, Y: pg.height}}
-				for i, x := range texts {
-					if x.size < smallSize {
-						t.Errorf("%q is set in %v points", x.string, x.size)
-					}
-					if !inside(grow(area, slack), x.box) {
-						t.Errorf("%q is off the page: %v", x.string, x.box)
-					}
-					if strings.Contains(x.string, "NaN") || strings.Contains(x.string, "Inf") {
-						t.Errorf("text %q", x.string)
-					}
-					for _, y := range texts[:i] {
-						if overlap(grow(x.box, -slack), grow(y.box, -slack)) {
-							t.Errorf("%q lies on %q", x.string, y.string)
-						}
-					}
-				}
-				for _, path := range paths {
-					if len(path) > 1000 {
-						t.Errorf("a path has %d points", len(path))
-					}
-					for _, c := range path {
-						if !finite(float64(c.Pos.X)) || !finite(float64(c.Pos.Y)) {
-							t.Fatalf("a point at %v", c.Pos)
-						}
-						if !inside(grow(area, slack), vg.Rectangle{Min: c.Pos, Max: c.Pos}) {
-							t.Fatalf("a point off the page: %v", c.Pos)
-						}
-					}
-				}
+				checkPage(t, p.picture(a))
 			})
+		}
+	}
+}
+
+func checkPage(t *testing.T, p *picture) {
+	t.Helper()
+	const slack = 0.5
+	pg, texts, paths := recordPage(p)
+	area := vg.Rectangle{Max: vg.Point{X: pageWidth, Y: pg.height}}
+	for i, x := range texts {
+		if x.size < smallSize {
+			t.Errorf("%q is set in %v points", x.string, x.size)
+		}
+		if !inside(grow(area, slack), x.box) {
+			t.Errorf("%q is off the page: %v", x.string, x.box)
+		}
+		if strings.Contains(x.string, "NaN") || strings.Contains(x.string, "Inf") {
+			t.Errorf("text %q", x.string)
+		}
+		for _, y := range texts[:i] {
+			if overlap(grow(x.box, -slack), grow(y.box, -slack)) {
+				t.Errorf("%q lies on %q", x.string, y.string)
+			}
+		}
+	}
+	for _, path := range paths {
+		if len(path) > 1000 {
+			t.Errorf("a path has %d points", len(path))
+		}
+		for _, c := range path {
+			if !finite(float64(c.Pos.X)) || !finite(float64(c.Pos.Y)) {
+				t.Fatalf("a point at %v", c.Pos)
+			}
+			if !inside(grow(area, slack), vg.Rectangle{Min: c.Pos, Max: c.Pos}) {
+				t.Fatalf("a point off the page: %v", c.Pos)
+			}
 		}
 	}
 }
@@ -350,7 +355,7 @@ func TestNoData(t *testing.T) {
 func TestMissingModel(t *testing.T) {
 	a := analyses()["one model of three settled nothing"]
 	for _, p := range All() {
-		_, texts, _ := recordPage(p, a)
+		_, texts, _ := recordPage(p.picture(a))
 		named := false
 		for _, x := range texts {
 			s := strings.ToLower(x.string)
