@@ -75,6 +75,16 @@ func (o *options) used(knob string) bool {
 	})
 }
 
+// checkOurs refuses systems of others where models are simulated.
+func (o *options) checkOurs() (problems []string) {
+	for _, c := range o.contestants {
+		if c.model.needs != nil {
+			problems = append(problems, fmt.Sprintf("--model=%s: is %s, which cannot be simulated: leave it out", shorten(c.name, 80), c.model.doc))
+		}
+	}
+	return problems
+}
+
 func (o *options) checkPython() (problems []string) {
 	if o.workload == nil {
 		return nil // --workload is wrong itself

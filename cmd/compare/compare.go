@@ -50,8 +50,8 @@ func (p *program) rootCommand() *cobra.Command {
 	root.SetFlagErrorFunc(flagError)
 	root.SetHelpFunc(p.help)
 	root.AddCommand(
-		p.explainCommand(), p.simulateCommand(), p.reportCommand(), p.plotCommand(), p.recordCommand(), p.workloadsCommand(),
-		p.doctorCommand(), p.versionCommand(),
+		p.explainCommand(), p.simulateCommand(), p.sweepCommand(), p.planCommand(), p.reportCommand(), p.plotCommand(), p.recordCommand(),
+		p.workloadsCommand(), p.doctorCommand(), p.versionCommand(),
 	)
 	return root
 }

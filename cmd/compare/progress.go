@@ -116,11 +116,14 @@ func (p *progress) watch(status func() string) {
 	p.watched, p.turn = status, nil
 }
 
+// step says which of many steps is being done.
+func (p *progress) step(what string) { p.watch(func() string { return what }) }
+
 // begin tells it what is to come.
 func (p *progress) begin(plan plan) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	p.plan = plan
+	p.plan, p.ended = plan, nil
 }
 
 // take begins a model's turn. It has the signature of runner.Plan.Turn.

@@ -25,19 +25,24 @@ const (
 // resultsRoot is where results go that nobody named a directory for.
 const resultsRoot = "results"
 
-// makeResults makes the directory for a comparison's results, or takes an empty
-// one. With --force, what a former comparison left there is removed: the files
-// that this program writes, and no others.
+// makeResults makes the directory for a comparison's results.
 func makeResults(o *options, workload string, now time.Time) (string, error) {
+	return resultsDir(o, settings(o, workload, now), resultNames())
+}
+
+// resultsDir makes a directory with the given name for results, or takes the
+// empty one that --out names. With --force, what was left there under the given
+// names is removed: the files that this program writes, and no others.
+func resultsDir(o *options, name string, files []string) (string, error) {
 	if o.out == "" {
-		return newBelow(resultsRoot, settings(o, workload, now))
+		return newBelow(resultsRoot, name)
 	}
 	if err := os.MkdirAll(o.out, 0o755); err != nil {
 		return "", exitWith(exitUsage, fmt.Errorf("--out=%s: %w: name a directory that you may write to", o.out, pathCause(err)))
 	}
 	if o.force {
-		for _, name := range resultNames() {
-			if err := os.Remove(filepath.Join(o.out, name)); err != nil && !errors.Is(err, os.ErrNotExist) {
+		for _, file := range files {
+			if err := os.Remove(filepath.Join(o.out, file)); err != nil && !errors.Is(err, os.ErrNotExist) {
 				return "", fmt.Errorf("--force: remove the former results: %w", err)
 			}
 		}

@@ -121,7 +121,7 @@ func (p *program) simulateCommand() *cobra.Command {
 func readSimulation(cmd *cobra.Command) (*simulation, []string) {
 	o := new(simulation)
 	problems := o.read(cmd, simulateFlags(o))
-	for _, check := range []func() []string{o.settleContestants, o.checkKnobs, o.checkWarm, o.checkRest, o.checkOut} {
+	for _, check := range []func() []string{o.settleContestants, o.checkOurs, o.checkKnobs, o.checkWarm, o.checkRest, o.checkOut} {
 		problems = append(problems, check()...)
 	}
 	if o.given["rounds"] && o.given["replications"] && o.texts["rounds"] != o.texts["replications"] {

@@ -72,6 +72,15 @@ func TestUsageErrors(t *testing.T) {
 		{"plot-nothing", []string{"plot", "--out="}},
 		{"workloads-arguments", []string{"workloads", "cpu"}},
 		{"directory-as-command", []string{"former"}},
+		{"sweep-nothing", []string{"sweep"}},
+		{"sweep-bad-ranges", []string{
+			"sweep", "--jobs-per-child=10..1", "--workers=0..", "--job-time=x..y", "--cores=1..8", "--points=1000000000",
+			"--within=NaN", "--metric=cpu", "--profile=recordevent", "--reference=celery", "--with=full", "extra",
+		}},
+		{"sweep-live", []string{"sweep", "--one-time=0..1s", "--live", "--workload=noop", "--cores=3000", "--job-time=1ms"}},
+		{"sweep-not-live", []string{"sweep", "--workers=1..8", "--workload=noop", "--python=python3", "--rate=1/s", "--arrivals=burst", "--model=rq"}},
+		{"plan-nothing", []string{"plan"}},
+		{"plan-wrong", []string{"plan", "--rate=NaN", "--p95=2s", "--p99=1", "--cores-max=0", "--workers-max=x", "--model=rq", "--spares=1", "now"}},
 		{"doctor-arguments", []string{"doctor", "please", "--python="}},
 	} {
 		t.Run(c.name, func(t *testing.T) {
