@@ -197,14 +197,18 @@ func isNull(text json.RawMessage) bool {
 	return len(text) == 0 || bytes.Equal(bytes.TrimSpace(text), []byte("null"))
 }
 
-// decode reads JSON, as JSON files must be: UTF-8, without NaN.
+// decode reads JSON that must be as it is in a file: UTF-8, without NaN.
 func decode(data []byte, to any) error {
 	err := json.Unmarshal(data, to)
-	if err == nil && !utf8.Valid(data) {
+	if err == nil && utf8.Valid(data) {
+		return nil
+	}
+	reason := "not JSON"
+	switch _, otherwise := errors.AsType[*json.UnmarshalTypeError](err); {
+	case err == nil:
 		err = errors.New("not UTF-8") // the decoder would replace it
+	case otherwise:
+		reason = "JSON of another kind"
 	}
-	if err != nil {
-		return &UnreadableError{Reason: "not JSON", Detail: err.Error()}
-	}
-	return nil
+	return &UnreadableError{Reason: reason, Detail: err.Error()}
 }
