@@ -28,6 +28,9 @@ const (
 	Celery System = "celery" // protocols 2 and 1, with kombu's Redis transport
 )
 
+// title is the system as it calls itself.
+func (s System) title() string { return map[System]string{RQ: "RQ", Celery: "Celery"}[s] }
+
 // A Queue is a queue's name and system.
 type Queue struct {
 	System System
@@ -90,7 +93,7 @@ func (e *MissingError) Error() string {
 	}
 	text := fmt.Sprintf("%s does not exist", e.Queue)
 	if len(e.Others) == 0 {
-		return text + fmt.Sprintf(": there is no queue of %s in this database; the number at the end of --redis=URL chooses another", e.Queue.System)
+		return text + fmt.Sprintf(": there is no queue of %s in this database (the number at the end of the Redis URL chooses another)", e.Queue.System.title())
 	}
 	return text + ": there are " + strings.Join(e.Others, ", ")
 }

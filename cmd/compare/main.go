@@ -51,6 +51,12 @@
 //
 //	$ compare --model='all,hybrid(jobs-per-child=10),hybrid(refork=20),forkperjob(warm)'
 //
+// Jobs that wait in a queue of RQ or Celery can be recorded, which changes nothing
+// there, and run with their own functions, arguments and arrivals:
+//
+//	compare record --from=rq:default -o jobs.jsonl
+//	$ compare --workload=jobs:jobs.jsonl --arrivals=jobs:jobs.jsonl --path=.
+//
 // # Output
 //
 // The first line is the verdict, in one sentence. The table under it has a column
