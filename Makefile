@@ -18,7 +18,7 @@ GOLANGCI := .bin/golangci-lint-$(GOLANGCI_VERSION)/golangci-lint
 
 # The Python of the tests is the one of .venv.
 GO_TEST := PATH="$(CURDIR)/.venv/bin:$$PATH" $(GO) test
-SCRIPTS := .ci/run $(wildcard scripts/*.sh)
+SCRIPTS := .ci/run $(wildcard scripts/*.sh examples/*/*.sh)
 
 .PHONY: help
 help: ## List the commands

@@ -46,7 +46,7 @@ func TestManual(t *testing.T) {
 // copyTestdata makes the application of the examples the working directory's.
 func (b *bench) copyTestdata() {
 	b.t.Helper()
-	for _, name := range []string{"app/__init__.py", "app/tasks.py", "events.jsonl"} {
+	for _, name := range []string{"app/__init__.py", "app/tasks.py", "events.jsonl", "jobs.jsonl"} {
 		text, err := fs.ReadFile(os.DirFS(b.testdata), name)
 		if err != nil {
 			b.t.Fatal(err)
