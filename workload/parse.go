@@ -212,8 +212,13 @@ func parseDuration(s, example string) (time.Duration, error) {
 	return d, nil
 }
 
-// parseSize reads a number of bytes. MB is a million, M and MiB are 2^20.
-func parseSize(s, example string) (int64, error) {
+// ParseSize reads a number of bytes, as in 200MB: MB is a million, M and MiB are
+// 2^20, and 0 needs no unit. It reports false if the text is none. What is too
+// large for any machine may come back as infinite; bounds are the caller's.
+func ParseSize(s string) (bytes float64, ok bool) {
+	if s == "0" {
+		return 0, true
+	}
 	number := strings.TrimRight(s, "BKMGi")
 	unit, known := map[string]float64{
 		"B":  1,
@@ -221,10 +226,15 @@ func parseSize(s, example string) (int64, error) {
 		"K": 1 << 10, "M": 1 << 20, "G": 1 << 30,
 		"KiB": 1 << 10, "MiB": 1 << 20, "GiB": 1 << 30,
 	}[s[len(number):]]
-	size, err := parseNumber(number)
-	size *= unit
+	n, err := parseNumber(number)
+	return n * unit, err == nil && known
+}
+
+// parseSize reads what a workload is told to hold or write.
+func parseSize(s, example string) (int64, error) {
+	size, ok := ParseSize(s)
 	switch {
-	case err != nil || !known:
+	case !ok:
 		return 0, fmt.Errorf("%q is not a size: give a number and a unit (B, KB, MB, GB, or K, M, G for powers of 1024), as in %s", s, example)
 	case size < 1:
 		return 0, fmt.Errorf("a size of %s: must be at least 1B, as in %s", s, example)

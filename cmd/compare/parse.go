@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"forkbench/spelling"
+	"forkbench/workload"
 )
 
 // whole is the parser of a whole number between two bounds.
@@ -88,22 +89,10 @@ const maxBytes = 1 << 50
 
 // size is the parser of a number of bytes; 0 is allowed.
 func size(to *int64) func(string) error {
-	units := map[string]float64{
-		"B": 1, "KB": 1e3, "MB": 1e6, "GB": 1e9,
-		"K": 1 << 10, "M": 1 << 20, "G": 1 << 30, "KiB": 1 << 10, "MiB": 1 << 20, "GiB": 1 << 30,
-	}
 	return func(text string) error {
-		number := strings.TrimRight(text, "BKMGi")
-		unit, known := units[text[len(number):]]
-		if text == "0" {
-			unit, known = 1, true
-		}
-		n, err := strconv.ParseFloat(number, 64)
-		if strings.Trim(number, "0123456789.") != "" { // ParseFloat knows more: hexadecimal, Inf, NaN
-			err = strconv.ErrSyntax
-		}
-		switch n *= unit; {
-		case err != nil && !errors.Is(err, strconv.ErrRange), !known:
+		n, ok := workload.ParseSize(text)
+		switch {
+		case !ok || n < 0:
 			return errors.New("not a size: a number and a unit (KB, MB, GB, or K, M, G for powers of 1024), as in 200MB")
 		case n > maxBytes:
 			return errors.New("must be at most 1048576G")
