@@ -13,6 +13,8 @@ import (
 type window struct {
 	clocks
 	supervisor record.CPU
+	measuring  record.CPU
+	waits      int64 // of the supervisor
 	redis      stream.Stats
 	redisKnown bool
 }
@@ -33,13 +35,15 @@ func (h *Host) window() window {
 		}
 		w.redis, w.redisKnown = stats, err == nil
 	}
-	w.supervisor = ownCPU()
+	w.supervisor, w.waits = ownCPU(), ownWaits()
+	w.measuring = h.meter.used()
 	w.clocks = h.clocks()
 	return w
 }
 
 // beginWork is called by the gate when all slots are ready.
 func (h *Host) beginWork() {
+	pacer().Start()
 	h.noise.Start()
 	h.begin = h.window()
 }
@@ -90,16 +94,24 @@ func (h *Host) summary(ctx context.Context, cause error) *record.Round {
 	b.clocks, f.clocks = b.settled(), f.settled()
 	r.Children = split(f.children-b.children, h.reaped.children, record.CPU{})
 	r.Parents = split(f.parents-b.parents, h.reaped.parents, h.startup)
-	r.Supervisor = f.supervisor.Sub(b.supervisor)
+	r.Measuring = f.measuring.Sub(b.measuring)
+	r.Supervisor = f.supervisor.Sub(b.supervisor).Sub(r.Measuring)
+	r.SupervisorWaits = f.waits - b.waits
 	if b.redisKnown && f.redisKnown {
 		r.Redis = f.redis.CPU.Sub(b.redis.CPU)
 		r.RedisCommands = f.redis.Commands - b.redis.Commands
 	}
-	own := f.children - b.children + f.parents - b.parents + r.Supervisor.Total()
+	own := f.children - b.children + f.parents - b.parents + r.Supervisor.Total() + r.Measuring.Total()
 	if h.m.Server != nil && h.m.Server.Private() {
 		own += r.Redis.Total() // a server of the user's may run on another machine
 	}
 	r.Noise = h.noise.Stop(own)
+	pace, slow := pacer().Pace()
+	r.Noise.Pace = pace
+	if slow != "" && r.Noise.Contaminated != "" {
+		r.Noise.Contaminated += " and "
+	}
+	r.Noise.Contaminated += slow
 	return r
 }
 

@@ -58,6 +58,13 @@ func ownCPU() record.CPU {
 	return record.CPU{User: time.Duration(ru.Utime.Nano()), System: time.Duration(ru.Stime.Nano())}
 }
 
+// ownWaits is how often a thread of this program has slept.
+func ownWaits() int64 {
+	var ru unix.Rusage
+	_ = unix.Getrusage(unix.RUSAGE_SELF, &ru) // cannot fail with these arguments
+	return ru.Nvcsw
+}
+
 // ownThread is the CPU that the calling thread has used.
 func ownThread() time.Duration {
 	var ts unix.Timespec

@@ -33,6 +33,7 @@ type Host struct {
 	waits  sync.WaitGroup // one for each spawned process and each output
 
 	noise  conditions.NoiseMeter
+	meter  meter
 	begin  window        // when work began
 	finish *window       // when it ended; nil before
 	gone   time.Duration // when the last process was

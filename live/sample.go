@@ -4,12 +4,17 @@ import (
 	"fmt"
 	"runtime"
 	"slices"
+	"sync"
+	"sync/atomic"
 	"time"
 
+	"forkbench/conditions"
 	"forkbench/record"
 )
 
 const (
+	// paceEvery is the time between two looks at the cores' pace.
+	paceEvery = 50 * time.Millisecond
 	// sampleEvery is the shortest time between two looks at memory.
 	sampleEvery = 100 * time.Millisecond
 	// sampleShare bounds the sampling's own cost: a look that took t is followed
@@ -18,6 +23,16 @@ const (
 	// sampleMost is how many children are looked at; more are counted for.
 	sampleMost = 16
 )
+
+// pacer compares the pace of all rounds of this program.
+var pacer = sync.OnceValue(conditions.NewPacer)
+
+// A meter adds up what measuring costs, which is not the supervisor's work.
+type meter struct{ user, system atomic.Int64 }
+
+func (m *meter) used() record.CPU {
+	return record.CPU{User: time.Duration(m.user.Load()), System: time.Duration(m.system.Load())}
+}
 
 // sample writes the tree's memory, again and again until done is closed. The
 // kernel walks the page tables for it, about 10 us for each MB, so the pause
@@ -30,6 +45,7 @@ func (h *Host) sample(done <-chan struct{}) {
 		return
 	case <-h.gate.open:
 	}
+	next := time.Duration(0)
 	timer := time.NewTimer(0)
 	defer timer.Stop()
 	for {
@@ -39,13 +55,21 @@ func (h *Host) sample(done <-chan struct{}) {
 		case <-timer.C:
 		}
 		began := ownThread()
-		if s, ok := h.look(); ok {
-			if err := h.r.Sink.Write(&s); err != nil {
-				h.fail(fmt.Errorf("write a record: %w", err))
-				return
+		pacer().Look()
+		looked := ownThread()
+		h.meter.user.Add(int64(looked - began))
+		if now := monotonic(); now >= next {
+			if s, ok := h.look(); ok {
+				if err := h.r.Sink.Write(&s); err != nil {
+					h.fail(fmt.Errorf("write a record: %w", err))
+					return
+				}
 			}
+			cost := ownThread() - looked
+			h.meter.system.Add(int64(cost)) // the kernel walks page tables
+			next = now + max(sampleEvery, sampleShare*cost)
 		}
-		timer.Reset(max(sampleEvery, sampleShare*(ownThread()-began)))
+		timer.Reset(paceEvery)
 	}
 }
 

@@ -212,6 +212,13 @@ type Round struct {
 	Supervisor CPU `json:"supervisor"` // this program
 	Redis      CPU `json:"redis"`
 
+	// Measuring is what this program used meanwhile to look at memory and at the
+	// cores' pace. It is no part of Supervisor.
+	Measuring CPU `json:"measuring"`
+	// SupervisorWaits is how often a thread of this program had nothing to do and
+	// slept (ru_nvcsw), meanwhile.
+	SupervisorWaits int64 `json:"supervisor_waits"`
+
 	// The cross-check, over the whole life of every process of the round.
 	Wait4NS  time.Duration `json:"wait4_ns"`            // what wait4 said, summed
 	CgroupNS time.Duration `json:"cgroup_ns,omitempty"` // what their cgroup says; 0 if there is none
@@ -253,6 +260,10 @@ type Noise struct {
 	StealNS   time.Duration `json:"steal_ns"`   // taken by the hypervisor
 	StallNS   time.Duration `json:"stall_ns"`   // PSI cpu "some"; -1 where the kernel does not tell
 	Load1     float64       `json:"load1"`      // load average at the start
+	// Pace is the CPU time that a piece of work took, as a multiple of the least
+	// that it took in this run: 1.2 is a core that did a sixth less in its time. 0
+	// if nobody looked.
+	Pace float64 `json:"pace,omitempty"`
 	// Contaminated says why the round's times should not be trusted; empty if
 	// they can be.
 	Contaminated string `json:"contaminated,omitempty"`
