@@ -10,6 +10,7 @@ import (
 type clocks struct {
 	children, parents, supervisor, redis record.CPU
 	commands                             int64 // Redis's round trips
+	waits                                int64 // times that the supervisor had nothing to do
 }
 
 // split is d nanoseconds with a share of system time.
@@ -51,7 +52,7 @@ func (h *Host) supervise(cost *Dist, p purpose, id uint64) reason {
 	if cost.kind != constant {
 		h.random.begin(p, ^id) // apart from what the process itself draws
 	}
-	d := cost.draw(&h.random)
+	d := cost.draw(&h.random) + h.wakeSupervisor()
 	if why := h.supervisor.enter(&h.engine); why != ready {
 		return why
 	}
@@ -60,6 +61,38 @@ func (h *Host) supervise(cost *Dist, p purpose, id uint64) reason {
 	h.supervisor.leave(&h.engine)
 	return why
 }
+
+// wakeSupervisor is what it costs the supervisor to begin something, besides the
+// thing itself: nothing, unless it had nothing to do.
+func (h *Host) wakeSupervisor() int64 {
+	if h.supervisor.free < h.threads {
+		return 0
+	}
+	h.used.waits++
+	wake := &h.profile.Supervisor.Wake
+	if wake.kind != constant {
+		h.random.begin(forWake, uint64(h.used.waits))
+	}
+	return wake.draw(&h.random)
+}
+
+// handOver is the time until another process looks at what it is given: a core
+// that was idle has to wake up, from a virtual machine's halt at the most. Where
+// all cores are busy, the other process gets its share of one at once.
+func (h *Host) handOver(p purpose, id uint64) reason {
+	latency := &h.profile.Supervisor.Latency
+	if latency.zero() || float64(h.cpu.n) >= h.cpu.cores {
+		return h.alive()
+	}
+	if latency.kind != constant {
+		h.random.begin(p, id+handOverID)
+	}
+	return h.sleep(latency.draw(&h.random))
+}
+
+// handOverID keeps the draws for a hand-over apart from others with the same
+// purpose.
+const handOverID = 1 << 62
 
 // account books a process that has been reaped and writes its record.
 func (h *Host) account(p *process) {
@@ -178,5 +211,6 @@ func (h *Host) summary(cause error, interrupted bool) *record.Round {
 	r.Supervisor = f.supervisor.Sub(b.supervisor)
 	r.Redis = f.redis.Sub(b.redis)
 	r.RedisCommands = f.commands - b.commands
+	r.SupervisorWaits = f.waits - b.waits
 	return r
 }

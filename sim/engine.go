@@ -144,8 +144,9 @@ func (e *engine) run() {
 		if e.ready.empty() {
 			switch {
 			case e.step():
-			case e.dead:
+			case e.dead && e.ready.empty():
 				return // what is left cannot be woken
+			case e.dead: // by this step, which has woken all
 			default:
 				e.stuck()
 			}

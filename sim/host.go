@@ -25,6 +25,7 @@ type Host struct {
 	random     source
 	mix        mixer
 	supervisor station
+	threads    int     // of the supervisor
 	server     *server // Redis; nil if it costs nothing
 	feed       feed
 	settle     settler
@@ -197,7 +198,7 @@ func (h *Host) write(l record.Line) {
 // newProcess makes the bookkeeping of a process; nothing of it runs yet.
 func (h *Host) newProcess(slot int, maker *process) *process {
 	h.lastID++
-	return &process{host: h, id: h.lastID, slot: slot, maker: maker, busy: station{free: 1}}
+	return &process{host: h, id: h.lastID, slot: slot, maker: maker, busy: station{free: 1}, extra: 1}
 }
 
 // link notes that a process runs.

@@ -166,10 +166,12 @@ func (m *Machine) newHost(r Round) *Host {
 		gate: gate{need: 1}, sampleEvery: sampleEvery,
 	}
 	h.init(m.Cores)
+	h.cpu.chance = p.Cores.Chance
 	h.supervisor.free = p.Supervisor.Threads
 	if h.supervisor.free == 0 {
 		h.supervisor.free = m.Cores
 	}
+	h.threads = h.supervisor.free
 	if !p.Redis.free() {
 		h.server = &server{thread: station{free: 1}}
 	}

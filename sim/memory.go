@@ -6,6 +6,7 @@ package sim
 type memory struct {
 	mapped int64 // resident, shared ones included
 	own    int64 // frames that exist because of it: allocated, or copied
+	file   int64 // of a booted one, shared with all
 	heirs  int   // children that may still map its frames
 	gone   bool  // it has ended
 }
@@ -15,6 +16,19 @@ type memory struct {
 type pages struct {
 	frames int64 // distinct
 	mapped int64 // summed over the processes: RSS
+	booted int   // processes that map the application's files
+}
+
+// boot gives a booted process its pages, of which file come from files that all
+// share.
+func (t *pages) boot(m *memory, n, file int64) {
+	t.allocate(m, n-file)
+	m.file = file
+	m.mapped += file
+	t.mapped += file
+	if t.booted++; t.booted == 1 {
+		t.frames += file
+	}
 }
 
 // allocate gives a process new pages, or takes them back if n is negative.
@@ -35,7 +49,7 @@ func (t *pages) inherit(child, parent *memory) {
 // write has a process write to n of the pages that it shares, or to as many as
 // there are. It returns how many were copied.
 func (t *pages) write(m *memory, n int64) int64 {
-	n = min(n, m.mapped-m.own)
+	n = min(n, m.mapped-m.own-m.file)
 	m.own += n
 	t.frames += n
 	return n
@@ -47,6 +61,11 @@ func (t *pages) end(p *process) {
 	t.mapped -= p.mem.mapped
 	p.mem.mapped = 0
 	p.mem.gone = true
+	if p.maker == nil {
+		if t.booted--; t.booted == 0 {
+			t.frames -= p.mem.file
+		}
+	}
 	for q := p; q != nil && q.mem.gone && q.mem.heirs == 0; q = q.maker {
 		t.frames -= q.mem.own
 		q.mem.own = 0

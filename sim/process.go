@@ -29,6 +29,9 @@ type process struct {
 
 	busy station // it does one thing at a time: run a job, fork, reap
 	done float64 // of the one-time work, 0 to 1
+	paid float64 // of the first job's penalty, 0 to 1
+
+	extra float64 // of what a second job costs more, the share that the next one does
 
 	mem       memory
 	temporary int64 // of its pages, given back when the job ends
@@ -88,7 +91,7 @@ func (p *process) boot() error {
 	h.link(p)
 	h.random.begin(forBoot, uint64(p.id))
 	cpu, wait := b.CPU.draw(&h.random), b.Wait.draw(&h.random)
-	h.pages.allocate(&p.mem, h.toPages(h.profile.Memory.BootedMB))
+	h.pages.boot(&p.mem, h.toPages(h.profile.Memory.BootedMB), h.toPages(h.profile.Memory.FileMB))
 	p.faults += p.mem.own
 	_, why := h.use(p, cpu, b.System)
 	if why == ready {
@@ -145,6 +148,34 @@ func (p *process) oneTime(share float64) (cpu, wait int64) {
 	fresh := int64(rest * float64(h.toPages(o.MemoryMB)))
 	cpu += p.touch(int64(rest*float64(o.Pages)), fresh)
 	return cpu, wait
+}
+
+// firstJob is what it takes to have the first job's penalty paid up to a share
+// of it, in CPU, waiting and faults.
+func (p *process) firstJob(share float64) (cpu, wait, faults int64) {
+	rest := share - p.paid
+	if rest <= 0 {
+		return 0, 0, 0
+	}
+	p.paid = share
+	h, f := p.host, &p.host.profile.FirstJob
+	cpu = int64(rest * float64(f.CPU.draw(&h.random)))
+	wait = int64(rest * float64(f.Wait.draw(&h.random)))
+	return cpu, wait, p.touch(int64(rest*float64(f.Pages)), 0)
+}
+
+// young is what a job costs more because its process has not run many.
+func (p *process) young(id uint64) int64 {
+	y := &p.host.profile.Young
+	if p.extra < 1e-4 || y.CPU.zero() { // the beginning is over
+		return 0
+	}
+	if y.CPU.kind != constant {
+		p.host.random.begin(forYoung, id)
+	}
+	cost := int64(p.extra * float64(y.CPU.draw(&p.host.random)))
+	p.extra *= y.Decay
+	return cost
 }
 
 // touch has the process write to pages that it inherited and to new ones. It
@@ -206,7 +237,11 @@ func (p *process) start() error {
 // fork is the parent's part.
 func (p *process) fork() error {
 	h, m := p.host, p.maker
-	if why := h.supervise(&h.profile.Supervisor.Fork, forFork, uint64(p.id)); why != ready {
+	why := h.supervise(&h.profile.Supervisor.Fork, forFork, uint64(p.id))
+	if why == ready {
+		why = h.handOver(forFork, ^uint64(p.id))
+	}
+	if why != ready {
 		return errOver
 	}
 	if m.state != running {
@@ -243,7 +278,10 @@ func (p *process) Run(_ context.Context, job workload.Job) models.Outcome {
 	if err := h.check(); err != nil {
 		return p.unrun(o, err)
 	}
-	if p.state == planned {
+	s := &h.profile.Supervisor
+	why := ready
+	fused := p.state == planned
+	if fused { // it is born with the job in hand
 		if err := p.start(); err != nil {
 			return p.unrun(o, err)
 		}
@@ -251,8 +289,11 @@ func (p *process) Run(_ context.Context, job workload.Job) models.Outcome {
 	if p.state != running {
 		return p.unrun(o, errDead)
 	}
-	s := &h.profile.Supervisor
-	why := h.supervise(&s.Dispatch, forJob, job.ID)
+	if !fused {
+		if why = h.supervise(&s.Dispatch, forJob, job.ID); why == ready {
+			why = h.handOver(forExit, ^job.ID)
+		}
+	}
 	if why == ready {
 		why = p.busy.enter(&h.engine)
 		if why == ready {
@@ -271,6 +312,7 @@ func (p *process) Run(_ context.Context, job workload.Job) models.Outcome {
 		p.cutShort(&o, why)
 		return o
 	}
+	h.handOver(forExit, job.ID)
 	if o.Status != models.Done {
 		if p.endBadly(job, &o); o.Status == models.Crashed {
 			return o
@@ -322,13 +364,9 @@ func (p *process) endBadly(job workload.Job, o *models.Outcome) {
 func (p *process) work(job *workload.Job, o *models.Outcome) reason {
 	h := p.host
 	s := &h.profile.Supervisor
-	if !s.Latency.zero() || !s.Protocol.zero() {
-		h.random.begin(forExit, ^job.ID)
-		latency, protocol := s.Latency.draw(&h.random), s.Protocol.draw(&h.random)
-		if why := h.sleep(latency); why != ready {
-			return why
-		}
-		if _, why := h.use(p, protocol, s.System); why != ready {
+	if !s.Protocol.zero() {
+		h.random.begin(forProtocol, job.ID)
+		if _, why := h.use(p, s.Protocol.draw(&h.random), s.System); why != ready {
 			return why
 		}
 	}
@@ -338,13 +376,15 @@ func (p *process) work(job *workload.Job, o *models.Outcome) reason {
 	retained := h.toPages(c.RetainedMB)
 	p.temporary = h.toPages(c.MemoryMB) - retained
 	faults := int64(0)
-	if p.ran == 0 {
-		first := &h.profile.FirstJob
+	if need := 1 - c.Spared; p.done < need || p.paid < need {
 		h.random.begin(forOneTime, uint64(p.id))
-		cpu, wait := p.oneTime(1)
-		d.cpu += cpu + first.CPU.draw(&h.random)
-		d.wait += wait + first.Wait.draw(&h.random)
-		faults = p.touch(int64(first.Pages), 0)
+		cpu, wait := p.oneTime(need)
+		d.cpu, d.wait = d.cpu+cpu, d.wait+wait
+		cpu, wait, faults = p.firstJob(need)
+		d.cpu, d.wait = d.cpu+cpu, d.wait+wait
+	}
+	if p.ran > 0 {
+		d.cpu += p.young(job.ID)
 	}
 	faults += p.touch(int64(c.Pages), retained+p.temporary)
 
@@ -443,14 +483,34 @@ func (p *process) reap() {
 	h.random.begin(forExit, uint64(p.id))
 	x := &h.profile.Exit
 	cost, reap := x.Base.draw(&h.random)+h.perMB(x.PerMB, p), h.profile.Fork.Reap.draw(&h.random)
+	cost += nanos(x.PerPage * float64(p.mem.own))
 	_, why := h.use(p, cost, 1)
-	if m := p.maker; why == ready && m != nil && m.state == running && reap > 0 {
-		if m.busy.enter(&h.engine) == ready {
-			h.use(m, reap, 1)
-			m.busy.leave(&h.engine)
+	if m := p.maker; why == ready && m != nil && m.state == running {
+		if why = h.handOver(forReap, uint64(p.id)); why == ready {
+			why = m.wait(reap)
+		}
+		if why == ready {
+			h.supervise(&h.profile.Supervisor.Fork, forReap, uint64(p.id))
 		}
 	}
 	p.close()
+}
+
+// wait is a parent's work to wait for a child that has ended.
+func (p *process) wait(cost int64) reason {
+	h := p.host
+	if cost == 0 || p.state != running {
+		return h.alive()
+	}
+	if why := p.busy.enter(&h.engine); why != ready {
+		return why
+	}
+	_, why := h.use(p, cost, 1)
+	p.busy.leave(&h.engine)
+	if why != ready {
+		return why
+	}
+	return h.handOver(forReap, ^uint64(p.id))
 }
 
 // close accounts for the process, once.

@@ -25,8 +25,10 @@ type Profile struct {
 	Boot       Boot       `json:"boot"`
 	OneTime    OneTime    `json:"one_time"`
 	FirstJob   FirstJob   `json:"first_job"`
+	Young      Young      `json:"young"`
 	Fork       Fork       `json:"fork"`
 	Exit       Exit       `json:"exit"`
+	Cores      Cores      `json:"cores"`
 	Memory     Memory     `json:"memory"`
 	Jobs       []Class    `json:"jobs"` // what jobs do; one class, or a mix
 	Supervisor Supervisor `json:"supervisor"`
@@ -56,11 +58,19 @@ type OneTime struct {
 }
 
 // FirstJob is what the first job costs more in every process, however warm its
-// parent: connections that cannot be inherited, cold caches.
+// parent: connections that cannot be inherited, cold caches. See Class.Spared.
 type FirstJob struct {
 	CPU   Dist `json:"cpu_ms"`        // a first job's CPU less a later one's, in a child of a warm parent
 	Wait  Dist `json:"wait_ms"`       // the same of its wall time, less the CPU
 	Pages int  `json:"touched_pages"` // minor faults of a child of one job less those of one more job
+}
+
+// Young is what the jobs after the first cost more while a process is young: an
+// interpreter that specialises its code, pages that every job writes to, cold
+// caches.
+type Young struct {
+	CPU   Dist    `json:"cpu_ms"` // a process's second job's more than a late one's
+	Decay float64 `json:"decay"`  // what each further job costs more, as a share of what the one before did, 0 to 1
 }
 
 // Fork is making a child. The parent makes one at a time.
@@ -76,11 +86,24 @@ type Fork struct {
 type Exit struct {
 	Base  Dist    `json:"base_ms"`   // its CPU, whatever its size
 	PerMB float64 `json:"per_mb_ms"` // its CPU for each MiB that it has mapped
+
+	PerPage float64 `json:"per_page_ms"` // its CPU for each page of its own, which is given back
+}
+
+// Cores is how well the scheduler keeps the cores busy.
+type Cores struct {
+	// Chance is how far it is left to chance which core runs what, 0 to 1. At 0 no
+	// core is idle while another one has two to run. At 1 whatever can run is on
+	// any core with the same probability, so that n of them keep c(1-(1-1/c)^n) of c
+	// cores busy. Linux leaves it to chance over times that are short against a
+	// migration (sched_migration_cost_ns, 0.5 ms), and not over longer ones.
+	Chance float64 `json:"chance"`
 }
 
 // Memory is the application's, and what faults cost.
 type Memory struct {
 	BootedMB float64 `json:"booted_mb"` // resident memory after boot
+	FileMB   float64 `json:"file_mb"`   // of which mapped from files: all processes share it
 	PageKB   float64 `json:"page_kb"`   // 4, or what huge pages come to
 	Copy     float64 `json:"copy_ms"`   // system CPU of the first write to an inherited page
 	Fresh    float64 `json:"fresh_ms"`  // system CPU of the first write to a new page
@@ -95,14 +118,21 @@ type Class struct {
 	MemoryMB   float64 `json:"memory_mb"`     // allocated while it runs
 	RetainedMB float64 `json:"retained_mb"`   // of which never given back: a leak
 	Pages      int     `json:"touched_pages"` // inherited pages that it writes to, as far as the process still shares them
+
+	// Spared is the share of the one-time work, and of the first job's penalty,
+	// that a job of this class can do without, 0 to 1. The first job of a process
+	// that needs it does it.
+	Spared float64 `json:"spared"`
 }
 
 // Supervisor is the program that hands out the jobs.
 type Supervisor struct {
 	Dispatch Dist    `json:"dispatch_ms"`  // its CPU to give a job to a process
 	Collect  Dist    `json:"collect_ms"`   // its CPU to take the outcome
-	Fork     Dist    `json:"fork_ms"`      // its CPU for a fork and the child's reaping
-	Latency  Dist    `json:"latency_ms"`   // from handing the job over until the process looks at it: not CPU
+	Fork     Dist    `json:"fork_ms"`      // its CPU for a fork, and as much again for the child's reaping
+	Batch    Dist    `json:"batch_ms"`     // its CPU for a round trip to Redis, however large
+	Wake     Dist    `json:"wake_ms"`      // its CPU to begin again after it had nothing to do: wake-up, cold caches
+	Latency  Dist    `json:"latency_ms"`   // until an idle core begins with what one process hands to another: not CPU
 	Protocol Dist    `json:"protocol_ms"`  // the process's CPU to read the job and write the answer
 	System   float64 `json:"system_share"` // of its CPU, 0 to 1
 	Threads  int     `json:"threads"`      // that work at once; 0 for one for each core
@@ -179,6 +209,9 @@ func (p *Profile) Validate() error {
 	if len(p.Jobs) > 0 && weight == 0 {
 		r.problem("jobs", "have weights of 0: at least one must be more")
 	}
+	if p.Memory.FileMB > p.Memory.BootedMB {
+		r.problem("memory.file_mb", "is %v: must be at most booted_mb, which is %v", p.Memory.FileMB, p.Memory.BootedMB)
+	}
 	if p.Memory.PageKB == 0 {
 		r.problem("memory.page_kb", "is 0: must be more; 4 for ordinary pages")
 	}
@@ -208,7 +241,7 @@ func (r *reader) err() error {
 func (r *reader) number(path, name string, x float64) {
 	most := math.Inf(1)
 	switch {
-	case name == "system_share" || name == "warmable":
+	case name == "system_share" || name == "warmable" || name == "spared" || name == "decay" || name == "chance":
 		most = 1
 	case name == "weight":
 		most = 1e9

@@ -80,7 +80,7 @@ func TestProfileProblems(t *testing.T) {
 		{`"batch": 256`, `"batch": 0`, "redis.batch: is 0: must be at least 1"},
 		{`"redis": "made up"`, `"redis": ""`, "redis.batch: has no source"},
 		{`"redis": "made up"`, `"redis": "made up", "reddis": "made up"`, "sources.reddis: names no field"},
-		{`"exit": {"base_ms": 0.2, "per_mb_ms": 0.012}`, `"exit": []`, "exit: is a list: must be an object"},
+		{`"exit": {"base_ms": 0.2, "per_mb_ms": 0.012, "per_page_ms": 0}`, `"exit": []`, "exit: is a list: must be an object"},
 	} {
 		good := readGood(t)
 		if !strings.Contains(good, test.old) {

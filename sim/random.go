@@ -9,11 +9,15 @@ import "math/rand/v2"
 type purpose uint64
 
 const (
-	forJob     purpose = iota + 1 // by job
-	forBoot                       // by process, and so on
-	forFork                       // fork and start of the child
-	forOneTime                    // the one-time work, and the first job's penalty
-	forExit                       // exit and reap
+	forJob      purpose = iota + 1 // by job
+	forBoot                        // by process, and so on
+	forFork                        // fork and start of the child
+	forOneTime                     // the one-time work, and the first job's penalty
+	forExit                        // exit and reap
+	forProtocol                    // by job: reading it and writing the answer
+	forYoung                       // by job
+	forWake                        // the supervisor's, by number
+	forReap                        // by process: the hand-overs that reaping takes
 )
 
 // A source draws numbers. It allocates nothing.

@@ -10,6 +10,7 @@ type client struct {
 	host  *Host
 	done  func()
 	phase phase
+	own   int64 // of the supervisor's CPU
 	cost  int64 // of the server's CPU
 	trip  int64
 }
@@ -17,10 +18,12 @@ type client struct {
 type phase uint8
 
 const (
-	idle     phase = iota
-	awaiting       // for the server's thread
-	served         // by it
-	under          // way: the answer is
+	idle      phase = iota
+	composing       // by the supervisor, or waiting for it
+	composed        // so that it can be sent
+	awaiting        // for the server's thread
+	served          // by it
+	under           // way: the answer is
 )
 
 func newClient(h *Host, done func()) client {
@@ -45,12 +48,31 @@ func (c *client) request(each *Dist, n int) {
 		}
 	}
 	c.phase = awaiting
-	if s := &h.server.thread; s.free > 0 {
+	if batch := &h.profile.Supervisor.Batch; !batch.zero() {
+		c.phase = composing
+		c.own = batch.draw(&h.random) + h.wakeSupervisor()
+		c.enter(&h.supervisor)
+		return
+	}
+	c.enter(&h.server.thread)
+}
+
+// enter goes on when the client may use the station.
+func (c *client) enter(s *station) {
+	if s.free > 0 {
 		s.free--
 		c.fire()
-	} else {
-		s.queue.push(c.actor)
+		return
 	}
+	s.queue.push(c.actor)
+}
+
+// compute goes on when the client has had so much CPU.
+func (c *client) compute(d int64) {
+	h := c.host
+	c.actor.place = computing
+	h.seq++
+	h.cpu.add(c.actor, h.now, d, h.seq)
 }
 
 // fire goes on to the next phase.
@@ -60,12 +82,18 @@ func (c *client) fire() {
 		return
 	}
 	switch c.phase {
+	case composing:
+		c.phase = composed
+		c.compute(c.own)
+	case composed:
+		h.used.supervisor = h.used.supervisor.Add(split(c.own, h.profile.Supervisor.System))
+		h.supervisor.leave(&h.engine)
+		c.phase = awaiting
+		c.enter(&h.server.thread)
 	case awaiting:
 		c.phase = served
 		if c.cost > 0 {
-			c.actor.place = computing
-			h.seq++
-			h.cpu.add(c.actor, h.now, c.cost, h.seq)
+			c.compute(c.cost)
 			return
 		}
 		fallthrough

@@ -1,0 +1,118 @@
+package sim_test
+
+import (
+	"math"
+	"testing"
+	"time"
+
+	"forkbench/models"
+	"forkbench/models/forkperjob"
+	"forkbench/models/prefork"
+	"forkbench/sim"
+)
+
+// TestSecondaryCosts follows what calibration found to count besides a job's own
+// work, each alone and by hand: 4 jobs of 5 ms.
+func TestSecondaryCosts(t *testing.T) {
+	ms := func(x float64) time.Duration { return time.Duration(math.Round(x * 1e6)) }
+	for _, test := range []struct {
+		name           string
+		e              models.Executor
+		workers, cores int
+		set            func(p *sim.Profile)
+		work, cpu      float64 // ms; cpu of all parts
+		waits          int64
+	}{
+		{"nothing", prefork.Model{}, 1, 1, func(*sim.Profile) {}, 20, 20, 0},
+		{"young processes: 4, 2, 1 ms more", prefork.Model{}, 1, 1, func(p *sim.Profile) {
+			p.Young = sim.Young{CPU: sim.Constant(4), Decay: 0.5}
+		}, 27, 27, 0},
+		{"two young processes each begin anew", prefork.Model{MaxJobsPerChild: 2}, 1, 1, func(p *sim.Profile) {
+			p.Young = sim.Young{CPU: sim.Constant(4), Decay: 0.5}
+		}, 28, 28, 0},
+		{"a class that can do without the penalty", prefork.Model{}, 1, 1, func(p *sim.Profile) {
+			p.FirstJob.CPU, p.OneTime.CPU = sim.Constant(3), sim.Constant(30)
+			p.Jobs[0].Spared = 1
+		}, 20, 20, 0},
+		{"half of the penalty", prefork.Model{}, 1, 1, func(p *sim.Profile) {
+			p.FirstJob.CPU, p.OneTime.CPU = sim.Constant(3), sim.Constant(30)
+			p.Jobs[0].Spared = 0.5
+		}, 36.5, 36.5, 0},
+		{"the supervisor wakes up for each job given and taken", prefork.Model{}, 1, 1, func(p *sim.Profile) {
+			p.Supervisor.Dispatch, p.Supervisor.Collect = sim.Constant(1), sim.Constant(1)
+			p.Supervisor.Wake = sim.Constant(0.25)
+		}, 20 + 4*2.5, 20 + 4*2.5, 8},
+		{"an idle core wakes up for each hand-over", prefork.Model{}, 1, 2, func(p *sim.Profile) {
+			p.Supervisor.Latency = sim.Constant(0.5)
+		}, 20 + 4*2*0.5, 20, 0},
+		{"pages of its own, given back: 100, each job", forkperjob.Model{}, 1, 1, func(p *sim.Profile) {
+			p.FirstJob.Pages, p.Exit.PerPage = 100, 0.01
+		}, 20 + 3*1, 20 + 4*1, 0},
+		{"two of two cores, placed by chance: three quarters busy", prefork.Model{}, 2, 2, func(p *sim.Profile) {
+			p.Cores.Chance = 1
+		}, 20 / 2 / 0.75, 20, 0},
+		{"four of two cores, placed by chance", prefork.Model{}, 4, 2, func(p *sim.Profile) {
+			p.Cores.Chance = 1
+		}, 20 / (2 * (1 - 1.0/16)), 20, 0},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			p := bare(sim.Constant(5))
+			test.set(&p)
+			m := &sim.Machine{Workers: test.workers, Cores: test.cores, Profile: p}
+			r, err := m.Run(t.Context(), test.e, round(t, 4, nil))
+			if err != nil {
+				t.Fatal(err)
+			}
+			const tick = 1 // ns, between the opening of the gate and the first job
+			if d := r.WorkNS - ms(test.work) - tick; d < -2 || d > 2 {
+				t.Errorf("work took %v; want %v", r.WorkNS, ms(test.work))
+			}
+			if cpu := r.Children.Add(r.Parents).Add(r.Supervisor).Total(); cpu != ms(test.cpu) {
+				t.Errorf("work used %v of CPU; want %v", cpu, ms(test.cpu))
+			}
+			if r.SupervisorWaits != test.waits {
+				t.Errorf("the supervisor waited %d times; want %d", r.SupervisorWaits, test.waits)
+			}
+		})
+	}
+}
+
+// TestRoundTripsCostTheSupervisor: each of them, and it wakes up for it.
+func TestRoundTripsCostTheSupervisor(t *testing.T) {
+	p := bare(sim.Constant(5))
+	p.Supervisor.Batch = sim.Constant(2)
+	p.Redis = sim.Redis{Command: sim.Constant(0.5), Batch: 256}
+	m := &sim.Machine{Workers: 1, Cores: 4, Profile: p}
+	r, err := m.Run(t.Context(), prefork.Model{}, round(t, 10, nil))
+	if err != nil {
+		t.Fatal(err)
+	}
+	// The read, and without a linger each job by itself; the last one's round trip
+	// ends after the account is taken.
+	if want := 10 * 2 * time.Millisecond; r.RedisCommands != 10 || r.Supervisor.Total() != want {
+		t.Errorf("the supervisor used %v in %d round trips; want %v", r.Supervisor.Total(), r.RedisCommands, want)
+	}
+}
+
+// TestFilesAreShared: parents that were booted apart share what they map from
+// files.
+func TestFilesAreShared(t *testing.T) {
+	p := bare(sim.Constant(300)) // long enough to be looked at
+	p.Memory.BootedMB, p.Memory.FileMB = 20, 8
+	got := new(lines)
+	m := &sim.Machine{Workers: 3, Cores: 4, Profile: p}
+	if _, err := m.Run(t.Context(), forkperjob.Model{}, round(t, 3, got)); err != nil {
+		t.Fatal(err)
+	}
+	if len(got.samples) == 0 {
+		t.Fatal("no sample")
+	}
+	const mebi = 1 << 20
+	s := got.samples[len(got.samples)-1]
+	if want := int64(8+3*12) * mebi; s.PSS != want {
+		t.Errorf("PSS %d MiB; want %d", s.PSS/mebi, want/mebi)
+	}
+	if want := int64(6*20) * mebi; s.Processes == 6 && s.RSS != want {
+		t.Errorf("RSS %d MiB of %d processes; want %d", s.RSS/mebi, s.Processes, want/mebi)
+	}
+}
