@@ -55,6 +55,7 @@ type peer struct {
 	running int          // that have begun and are not over
 	stopped time.Duration
 	heard   time.Duration // when the last line came
+	buf     []byte        // what is read into
 	rest    []byte        // of a line that has not come whole
 }
 
@@ -101,7 +102,7 @@ func (h *Host) newPeer(s peers.System) (_ *peer, err error) {
 	}
 	p := &peer{
 		host: h, system: s, python: python, lists: lists,
-		base: "forkbench:" + rand.Text(), kids: make(map[int]*kid),
+		base: "forkbench:" + rand.Text(), kids: make(map[int]*kid), buf: make([]byte, 64<<10),
 	}
 	p.prefix = s.Prefix(p.base)
 	p.live, p.held = s.Key(p.prefix, peerQueue), p.base+":held"

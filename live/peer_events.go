@@ -97,10 +97,9 @@ func (p *peer) drain(deadline time.Time) error {
 	if err := p.pipe.SetReadDeadline(deadline); err != nil {
 		return err
 	}
-	buf := make([]byte, 64<<10)
 	for {
-		n, err := p.pipe.Read(buf)
-		p.rest = append(p.rest, buf[:n]...)
+		n, err := p.pipe.Read(p.buf)
+		p.rest = append(p.rest, p.buf[:n]...)
 		for {
 			line, rest, whole := bytes.Cut(p.rest, []byte{'\n'})
 			if !whole {
@@ -116,7 +115,7 @@ func (p *peer) drain(deadline time.Time) error {
 			p.rest = rest
 			p.heard = monotonic()
 		}
-		if errors.Is(err, os.ErrDeadlineExceeded) || err == nil && n < len(buf) {
+		if errors.Is(err, os.ErrDeadlineExceeded) || err == nil && n < len(p.buf) {
 			return nil
 		}
 		if err != nil {
