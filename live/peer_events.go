@@ -161,7 +161,7 @@ func (p *peer) note(e event) error {
 		if f.over != 0 {
 			break // Celery's main process may find a job failed that its child has stored
 		}
-		f.over = e.time(1)
+		f.over = max(e.time(1), 1)
 		p.left--
 		if f.pid != 0 {
 			p.running--
@@ -220,6 +220,9 @@ func (p *peer) reaped(e event) error {
 	k := p.kids[e.pid(0)]
 	if k == nil || k.process == nil {
 		return nil // it died before it could take a job: its CPU stays with its maker
+	}
+	if k.process.own != nil {
+		return fmt.Errorf("it waited for process %d, which this program started", e.n[0])
 	}
 	p.close(e.pid(0), k, exit{
 		known: true, ours: true, status: syscall.WaitStatus(e.n[1]), cpu: e.cpu(2),

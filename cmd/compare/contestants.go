@@ -108,7 +108,9 @@ func withSettings(m model, text string) (contestant, error) {
 	var texts []string
 	for part := range strings.SplitSeq(inside, ",") {
 		knob, value, valued := strings.Cut(strings.TrimSpace(part), "=")
-		s := setting{knob: m.knob(strings.TrimSpace(knob)), value: strings.TrimSpace(value), bare: !valued}
+		s := setting{knob: strings.TrimSpace(knob), value: strings.TrimSpace(value), bare: !valued}
+		typed := s.String()
+		s.knob = m.knob(s.knob)
 		switch {
 		case s.knob == "":
 			errs = append(errs, fmt.Errorf("a setting is missing: its knobs are %s", strings.Join(m.knobs, ", ")))
@@ -120,7 +122,7 @@ func withSettings(m model, text string) (contestant, error) {
 			errs = append(errs, fmt.Errorf("%s is set twice", s.knob))
 		default:
 			c.settings = append(c.settings, s)
-			texts = append(texts, s.String())
+			texts = append(texts, typed)
 		}
 	}
 	c.name = fmt.Sprintf("%s(%s)", m.name, strings.Join(texts, ","))

@@ -77,6 +77,10 @@ func TestContestantProblems(t *testing.T) {
 		"--model=prefork,,hybrid":                     "a name is missing",
 		"--model=hybrid(refork=2)x":                   "a closing parenthesis is missing",
 		"--model=prefork --warm=a:b":                  "--warm=a:b: is for hybrid, which is not run",
+		"--model=rq(class=Fast)":                      "class=Fast: not known: one of Worker, SimpleWorker, SpawnWorker",
+		"--model=rq(rq-class=Worker,class=Worker)":    "rq-class is set twice",
+		"--model=all --rq-import=job":                 "--rq-import=job: is for rq, which is not run",
+		"--workload=go:noop --model=all,celery":       "--model=celery: runs Python jobs, and go:noop is none",
 		"--workload=go:noop --model=hybrid(warm=a:b)": "warm=a:b: is for Python, and go:noop does not run in it",
 	} {
 		_, problems := optionsOf(t, strings.Fields(args)...)
