@@ -13,6 +13,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"forkbench/explain"
+	"forkbench/flame"
 	"forkbench/live"
 	"forkbench/record"
 	"forkbench/report"
@@ -42,6 +43,7 @@ const explainExample = `  compare explain --workload=py:app.tasks:record_event -
 const (
 	explanationName = "explain.json"
 	explainedName   = "explain.md"
+	differenceName  = "flame-difference.svg"
 )
 
 // Defaults of an explanation. It looks at each job closely: few are enough.
@@ -219,19 +221,58 @@ func (w shownRecords) Write(l record.Line) error {
 
 // writeExplanation writes what can be made of a result.
 func (p *program) writeExplanation(dir string, r *explain.Result) (names []string, err error) {
-	for _, f := range []struct {
+	type file struct {
 		name  string
 		write func(io.Writer) error
-	}{
-		{explanationName, r.WriteJSON},
-		{explainedName, r.Report().WriteMarkdown},
-	} {
+	}
+	files := []file{{explanationName, r.WriteJSON}, {explainedName, func(w io.Writer) error { return writeExplained(w, r) }}}
+	for _, m := range r.Trees {
+		graph := flame.Graph{Title: m.Name + ": " + m.About, About: r.Workload + ", typical of the jobs profiled", Tree: m.Tree}
+		files = append(files,
+			file{"flame-" + m.Name + ".svg", graph.WriteSVG},
+			file{m.Name + ".folded", func(w io.Writer) error { return flame.WriteFolded(w, m.Tree) }},
+			file{m.Name + ".pb.gz", func(w io.Writer) error { return flame.WritePprof(w, m.Tree, graph.Title, p.now()) }})
+	}
+	if d := difference(r); d != nil {
+		files = append(files, file{differenceName, d.WriteSVG})
+	}
+	for _, f := range files {
 		if err := replaceFile(filepath.Join(dir, f.name), f.write); err != nil {
 			return names, err
 		}
 		names = append(names, f.name)
 	}
 	return names, nil
+}
+
+// difference is what a cold fork does and the other model's job does not: that of
+// a warm parent, or else of a process that has run jobs.
+func difference(r *explain.Result) *flame.Graph {
+	if len(r.Trees) < 2 {
+		return nil
+	}
+	cold, other := r.Trees[0], r.Trees[len(r.Trees)-1]
+	return &flame.Graph{
+		Title: fmt.Sprintf("%s, compared to %s", cold.Name, other.Name),
+		About: fmt.Sprintf("%s: red is what %s adds to %s", r.Workload, cold.About, other.About),
+		Tree:  cold.Tree, Base: other.Tree,
+	}
+}
+
+// writeExplained writes the report with the graphs in it.
+func writeExplained(w io.Writer, r *explain.Result) error {
+	var b bytes.Buffer
+	if err := r.Report().WriteMarkdown(&b); err != nil {
+		return err
+	}
+	for _, m := range r.Trees {
+		fmt.Fprintf(&b, "\n![%s: %s](flame-%[1]s.svg)\n", m.Name, m.About)
+	}
+	if d := difference(r); d != nil {
+		fmt.Fprintf(&b, "\n![%s](%s)\n", d.Title, differenceName)
+	}
+	_, err := b.WriteTo(w)
+	return err
 }
 
 // print shows an explanation and says where its files are.
