@@ -49,13 +49,14 @@ func (r *run) conclude() {
 // item tells a finding.
 func (r *run) item(f *found, cold int) Item {
 	s, path := r.shares(f), f.Paths[0]
-	one := r.result.OneTime
 	it := Item{
 		Call: f.Call.String(), Kind: string(f.Call.Kind), CalledFrom: r.calledFrom(path),
-		CallMS: s.wall * one.Wall.Median, CallCPU: s.cpu * one.CPU.Median, Share: s.wall, ShareCPU: s.cpu,
+		Share: s.wall, ShareCPU: s.cpu,
 		Calls: f.Calls, Repeated: int(float64(cold)*f.Jobs + 0.5),
 		Hazards: hazards(f.seen), Cautions: cautions(f.seen), Tried: f.tried,
 	}
+	it.CallMS, it.CallCPU = r.takes(f)
+	it.Timed = f.timed != nil
 	if f.Own {
 		it.Kind = "own"
 	}
@@ -81,23 +82,33 @@ func (r *run) item(f *found, cold int) Item {
 		it.WarmUp = append(it.WarmUp, w.String())
 	}
 	it.Flag = f.ways[0].reference()
-	it.Saved = r.try1(warmed(f.ways[0].String(), setup{}).name, f.ways[0].String(), f)
+	it.Saved = r.attempt(warmed(f.ways[0].String(), setup{}).name, f.ways[0].String(), f)
 	return it
 }
 
-// try1 compares what findings predict to what a contestant measured.
-func (r *run) try1(contestant, name string, list ...*found) *Try {
+// takes is what a finding takes of a first job, in milliseconds of wall and CPU
+// time: its share of the job when it was timed at full speed; or, where that could
+// not be, its share of the profile's difference.
+func (r *run) takes(f *found) (wall, cpu float64) {
+	if f.timed != nil {
+		return f.timed.wall * r.result.FirstJob.Wall.Median, f.timed.cpu * r.result.FirstJob.CPU.Median
+	}
+	s := r.shares(f)
+	return s.wall * r.result.OneTime.Wall.Median, s.cpu * r.result.OneTime.CPU.Median
+}
+
+// attempt compares what findings predict to what a contestant measured.
+func (r *run) attempt(contestant, name string, list ...*found) *Try {
 	t := &Try{Name: name, Measured: r.measured.saving(coldName, contestant)}
 	if t.Measured.Wall == (Interval{}) {
 		return nil // it was not run
 	}
-	var wall, cpu float64
 	for _, f := range list {
-		s := r.shares(f)
-		wall, cpu = wall+s.wall, cpu+s.cpu
+		wall, cpu := r.takes(f)
+		t.PredictedMS, t.PredictedCPU = t.PredictedMS+wall, t.PredictedCPU+cpu
 	}
-	t.PredictedMS = min(1, wall) * r.result.OneTime.Wall.Median
-	t.PredictedCPU = min(1, cpu) * r.result.OneTime.CPU.Median
+	t.CopiedMS = r.copied(contestant, list)
+	t.PredictedMS, t.PredictedCPU = t.PredictedMS-t.CopiedMS, t.PredictedCPU-t.CopiedMS
 	if cold := r.measured.throughput(coldName); cold > 0 {
 		t.Throughput = r.measured.throughput(contestant) / cold
 	}
@@ -116,9 +127,9 @@ func (r *run) together() {
 		}
 	}
 	for _, t := range []*Try{
-		r.try1(refork().name, fmt.Sprintf("all of it: a parent that has run %d jobs (--refork=%[1]d)", reforkAfter), r.findings...),
-		r.try1(warmed(allCalls, setup{}).name, "all calls above that can be made by themselves", can...),
-		r.try1(warmed(userWarm, setup{}).name, "the warm-ups as given", given...),
+		r.attempt(refork().name, fmt.Sprintf("all of it: a parent that has run %d jobs (--refork=%[1]d)", reforkAfter), r.findings...),
+		r.attempt(warmed(allCalls, setup{}).name, "all calls above that can be made by themselves", can...),
+		r.attempt(warmed(userWarm, setup{}).name, "the warm-ups as given", given...),
 	} {
 		if t != nil {
 			r.result.Together = append(r.result.Together, *t)

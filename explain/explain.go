@@ -29,6 +29,9 @@ const (
 	profiledProcesses = 5
 	profiledJobs      = 5
 
+	// timedJobs are timed at full speed.
+	timedJobs = 9
+
 	// reforkAfter jobs, a child has done what jobs do once.
 	reforkAfter = 5
 
@@ -70,7 +73,7 @@ func (p *Plan) Run(ctx context.Context) (*Result, error) {
 		},
 	}
 	for _, step := range []func(context.Context) error{
-		r.profileCold, r.watch, r.tryWays, r.profileWarm, r.checkWarmUps, r.measure,
+		r.profileCold, r.watch, r.time, r.tryWays, r.countPages, r.profileWarm, r.checkWarmUps, r.measure,
 	} {
 		if err := step(ctx); err != nil {
 			return nil, err
@@ -91,6 +94,7 @@ type run struct {
 	looked   []*profile // of first jobs, watched
 	findings []*found
 	userWarm []string
+	copying  copying
 	warm     *calls.Node // of a first job in a fork of a warm parent; may be nil
 
 	measured *measurements
@@ -101,6 +105,7 @@ type run struct {
 type found struct {
 	Finding
 	seen  []observation
+	timed *timing    // nil where it could not be timed
 	ways  []warmCall // the one that works, and what else was called with other arguments
 	tried []string   // calls that did not make it go away
 }
@@ -133,12 +138,7 @@ func (r *run) profileCold(ctx context.Context) error {
 // watch looks at the findings again: at what they open, start and dirty, and how
 // they can be called by name.
 func (r *run) watch(ctx context.Context) error {
-	names := make([]string, 0, len(r.findings))
-	for _, f := range r.findings {
-		if !f.Own && f.Call.Kind != calls.C {
-			names = append(names, f.Call.String())
-		}
-	}
+	names := r.names()
 	if len(names) == 0 {
 		names = append(names, r.cold.first.Name) // for what the jobs leave behind
 	}
@@ -158,6 +158,17 @@ func (r *run) watch(ctx context.Context) error {
 		}
 	}
 	return nil
+}
+
+// names lists the findings that are calls of Python code, or imports.
+func (r *run) names() []string {
+	var names []string
+	for _, f := range r.findings {
+		if !f.Own && f.Call.Kind != calls.C {
+			names = append(names, f.Call.String())
+		}
+	}
+	return names
 }
 
 // profileWarm looks at the jobs of children of a warm parent: one that has run

@@ -27,7 +27,8 @@ type settings struct {
 	Directory string   `json:"directory"`
 	Jobs      int      `json:"jobs"`            // of each process to look at, from its first
 	Warm      []string `json:"warm"`            // to call in Warm, looked at as well
-	Watch     []string `json:"watch,omitempty"` // look at these calls only
+	Watch     []string `json:"watch,omitempty"` // look at these calls only, and closely
+	Time      []string `json:"time,omitempty"`  // only time these calls, without a profiler
 }
 
 // source is the settings as a Python module.

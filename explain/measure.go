@@ -183,19 +183,7 @@ func (r *run) measure(ctx context.Context) error {
 		{name: laterName, executor: prefork.Model{}},
 	}
 	if r.Verify {
-		if r.noRefork() == "" {
-			list = append(list, refork())
-		}
-		alone := 0
-		for _, f := range r.findings {
-			if len(f.ways) > 0 {
-				list = append(list, warmed(f.ways[0].String(), setup{ways: f.ways}))
-				alone++
-			}
-		}
-		if alone > 1 {
-			list = append(list, warmed(allCalls, setup{ways: r.allWays()}))
-		}
+		list = append(list, r.warmedParents()...)
 		if len(r.userWarm) > 0 {
 			list = append(list, warmed(userWarm, setup{warm: r.userWarm}))
 		}
@@ -208,6 +196,25 @@ func (r *run) measure(ctx context.Context) error {
 	r.measured = newMeasurements(sink)
 	r.rounds = sink.rounds
 	return nil
+}
+
+// warmedParents lists the ways to warm a parent that are to be measured: by running
+// jobs in it, by each call that can be made alone, and by all of these.
+func (r *run) warmedParents() (list []contestant) {
+	if r.noRefork() == "" {
+		list = append(list, refork())
+	}
+	alone := 0
+	for _, f := range r.findings {
+		if len(f.ways) > 0 {
+			list = append(list, warmed(f.ways[0].String(), setup{ways: f.ways}))
+			alone++
+		}
+	}
+	if alone > 1 {
+		list = append(list, warmed(allCalls, setup{ways: r.allWays()}))
+	}
+	return list
 }
 
 // The knobs of contestants that warm several things.

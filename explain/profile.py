@@ -4,9 +4,9 @@ The host sends this module beside the application and names job as the function 
 the application's own function and writes what it saw to a file of its own for each job. Nothing
 of it is in a process that is not profiled.
 
-Two ways to look: "calls" builds the tree of all calls with the wall and CPU time of each, C
-functions and imports included; "watch" only looks at named functions, and at what they open,
-start, dirty and are given.
+Three ways to look. By default: the tree of all calls, C functions and imports included, with the
+wall and CPU time of each. SETTINGS["watch"]: only at named functions, at what they open, start,
+dirty and are given. SETTINGS["time"]: only the time of named functions, without a profiler.
 
 Standard library only, Python 3.9 and newer.
 """
@@ -43,7 +43,12 @@ cpu_ns = time.thread_time_ns
 function: Callable[..., Any] = resolve(SETTINGS["function"])
 directory: str = SETTINGS["directory"]
 watched: set[str] = set(SETTINGS.get("watch") or ())
+timed: list[str] = SETTINGS.get("time") or []
 first_jobs: int = SETTINGS["jobs"]  # of each process
+
+
+def page_faults() -> int:
+    return resource.getrusage(resource.RUSAGE_SELF).ru_minflt
 
 
 class State:
@@ -376,13 +381,13 @@ class Watch:
         self.depth = 0
         self.descriptors = descriptors()
         self.threads = threads()
-        self.faults = resource.getrusage(resource.RUSAGE_SELF).ru_minflt
+        self.faults = page_faults()
         self.cpu = cpu_ns()
         self.wall = wall_ns()
 
     def end(self) -> dict[str, Any]:
         wall, cpu = wall_ns() - self.wall, cpu_ns() - self.cpu
-        faults = resource.getrusage(resource.RUSAGE_SELF).ru_minflt - self.faults
+        faults = page_faults() - self.faults
         return {
             "name": self.name,
             "wall": wall,
@@ -469,6 +474,97 @@ def watch(call: Callable[[], Any]) -> tuple[list[dict[str, Any]], Callable[[], A
     return seen, run
 
 
+# -- Timing named functions at full speed -------------------------------------------------------
+
+
+class Timer:
+    """The time of all calls of a function, those that it makes of itself included once."""
+
+    def __init__(self, name: str) -> None:
+        self.name = name
+        self.calls = self.wall = self.cpu = self.faults = 0
+        self.running = False
+
+    def around(self, target: Callable[..., Any], applies: Callable[..., bool]) -> Callable[..., Any]:
+        def run(*args: Any, **kwargs: Any) -> Any:
+            if self.running or not applies(*args):
+                return target(*args, **kwargs)
+            self.running = True
+            faults = page_faults()
+            wall, cpu = wall_ns(), cpu_ns()
+            try:
+                return target(*args, **kwargs)
+            finally:
+                self.wall += wall_ns() - wall
+                self.cpu += cpu_ns() - cpu
+                self.faults += page_faults() - faults
+                self.calls += 1
+                self.running = False
+
+        return run
+
+
+def trampoline(*args: Any, forkbench_run: Callable[..., Any], **kwargs: Any) -> Any:
+    return forkbench_run(*args, **kwargs)
+
+
+GENERATORS = 0x20 | 0x80 | 0x200  # and coroutines: a call of one runs nothing yet
+
+
+def start_timer(name: str) -> Timer | None:
+    """Times a function or an import from now on, wherever it has been imported to; nothing where
+    that cannot be done.
+
+    The function gets other code, which calls its own: its callers hold the function itself, so its
+    name could be set to another in vain.
+    """
+    timer = Timer(name)
+    if name.startswith(IMPORT + " "):
+        importlib: Any = sys.modules["_frozen_importlib"]
+        module = name[len(IMPORT) + 1 :]
+        importlib._find_and_load = timer.around(importlib._find_and_load, lambda what, *_: bool(what == module))
+        return timer
+    found: Any = None
+    parts = name.split(".")
+    for i in range(len(parts) - 1, 0, -1):
+        if ".".join(parts[:i]) in sys.modules:
+            found = unwrapped(lookup(".".join(parts[:i]), ".".join(parts[i:])))
+            break
+    if not isinstance(found, FunctionType) or found.__code__.co_freevars or found.__code__.co_flags & GENERATORS:
+        return None
+    own = FunctionType(found.__code__, found.__globals__, found.__name__, found.__defaults__)
+    own.__kwdefaults__ = found.__kwdefaults__
+    found.__code__ = trampoline.__code__
+    found.__defaults__ = None
+    found.__kwdefaults__ = {"forkbench_run": timer.around(own, lambda *_: True)}
+    return timer
+
+
+def fault_cost() -> int:
+    """What it costs to copy a page of the parent's that is written to: nanoseconds of CPU."""
+    costs = []
+    for _ in range(2):  # the second time, the pages are this process's own
+        cpu = cpu_ns()
+        for i in range(0, len(inherited), 4096):
+            inherited[i] = 1
+        costs.append(cpu_ns() - cpu)
+    return max(0, costs[0] - costs[1]) // (len(inherited) // 4096)
+
+
+def time_calls(call: Callable[[], Any]) -> tuple[list[dict[str, Any]], Callable[[], Any]]:
+    """Returns where the times go, and the call to make."""
+    seen: list[dict[str, Any]] = []
+    timers = [timer for timer in map(start_timer, timed) if timer is not None]
+
+    def run() -> Any:
+        try:
+            return call()
+        finally:
+            seen.extend({"name": t.name, "wall": t.wall, "cpu": t.cpu, "faults": t.faults} for t in timers if t.calls)
+
+    return seen, run
+
+
 # -- What the template calls --------------------------------------------------------------------
 
 
@@ -483,22 +579,25 @@ def write(name: str, profile: dict[str, Any]) -> None:
 def looked_at(call: Callable[[], Any], name: str, about: dict[str, Any]) -> Any:
     """Makes the call under the profiler, and writes what it saw. What it raises is the caller's."""
     before, had = descriptors(), threads()
-    faults = resource.getrusage(resource.RUSAGE_SELF).ru_minflt
     tree = Tree()
     seen: list[dict[str, Any]] = []
     if watched:
         seen, run = watch(call)
+    elif timed:
+        seen, run = time_calls(call)
     else:
 
         def run() -> Any:
             return tree.run(call)
 
-    wall = wall_ns()
+    about["fault_cost"] = fault_cost() if inherited else 0
+    faults = page_faults()
+    wall, cpu = wall_ns(), cpu_ns()
     try:
         return run()
     finally:
-        about["wall"] = wall_ns() - wall
-        about["faults"] = resource.getrusage(resource.RUSAGE_SELF).ru_minflt - faults
+        about["wall"], about["cpu"] = wall_ns() - wall, cpu_ns() - cpu
+        about["faults"] = page_faults() - faults
         about["events"] = tree.events
         about["left_open"] = opened(before, descriptors())
         about["threads"] = len(threads() - had)
@@ -534,5 +633,6 @@ def __getattr__(name: str) -> Callable[[], None]:
     return run
 
 
+inherited = bytearray(b"x" * (4 << 20)) if timed else bytearray()
 if watched:
     sys.addaudithook(audit)

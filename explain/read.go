@@ -1,6 +1,7 @@
 package explain
 
 import (
+	"cmp"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -22,8 +23,10 @@ type profile struct {
 	Inherited int    `json:"inherited"` // jobs run by the processes it was forked from
 
 	WallNS   int64 `json:"wall"`
-	Events   int64 `json:"events"` // calls and returns seen
-	Faults   int64 `json:"faults"` // minor page faults
+	CPUNS    int64 `json:"cpu"`
+	FaultNS  int64 `json:"fault_cost"` // CPU time to copy a page of the parent's
+	Events   int64 `json:"events"`     // calls and returns seen
+	Faults   int64 `json:"faults"`     // minor page faults
 	Overhead struct {
 		WallNS int64 `json:"wall"`
 		CPUNS  int64 `json:"cpu"`
@@ -61,7 +64,7 @@ func parseProfile(text []byte) (*profile, error) {
 	if p.Kind != "job" && p.Kind != "warm" {
 		return nil, fmt.Errorf("a profile is of kind %q", p.Kind)
 	}
-	if p.WallNS < 0 || p.Events < 0 || p.Faults < 0 || p.Overhead.WallNS < 0 || p.Overhead.CPUNS < 0 {
+	if p.WallNS < 0 || p.CPUNS < 0 || p.FaultNS < 0 || p.Events < 0 || p.Faults < 0 || p.Overhead.WallNS < 0 || p.Overhead.CPUNS < 0 {
 		return nil, errors.New("a profile has negative figures")
 	}
 	for i := range p.Watched {
@@ -84,10 +87,11 @@ func (p *profile) tree() (*calls.Node, error) {
 		return nil, err
 	}
 	each := calls.Cost{Wall: time.Duration(p.Overhead.WallNS), CPU: time.Duration(p.Overhead.CPUNS)}
-	if len(tops) == 1 {
-		return tops[0].WithoutOverhead(each), nil
+	// Beside the job's function there may be a finalizer that ran after it.
+	if len(tops) > 0 && p.Kind == "job" {
+		top := slices.MaxFunc(tops, func(a, b *calls.Node) int { return cmp.Compare(a.Total().Wall, b.Total().Wall) })
+		return top.WithoutOverhead(each), nil
 	}
-	// A job that is a C function, or a warm-up that calls several.
 	root := &calls.Node{Function: calls.Function{Kind: calls.Python, Name: "(all)"}, Calls: 1, Jobs: 1}
 	for _, t := range tops {
 		root.Children = append(root.Children, t.WithoutOverhead(each))

@@ -118,7 +118,7 @@ func (r *Result) warmUpsTable() report.Table {
 
 func (r *Result) legend() string {
 	p := r.Profiling
-	return fmt.Sprintf("Times are of one job. […] 95 %% interval over %d rounds of %d jobs. Predicted: the call's share of the profile's difference times the measured difference. "+
+	return fmt.Sprintf("Times are of one job. […] 95 %% interval over %d rounds of %d jobs. Predicted: the call's time in a cold fork, without a profiler, less that of copying the pages that it shares with all forks once it is done in the parent. "+
 		"Profiled were %d jobs, none of which is in a measurement; the profiler makes a first job %s× as long (%s calls and returns; %d ns for each call are taken out again, "+
 		"and what is left is %s of the unprofiled CPU time). It sees the job's own thread only.",
 		r.Rounds, r.Jobs, p.Jobs, number(p.Slowdown), strconv.FormatFloat(p.Events, 'f', 0, 64), p.OverheadNS, percent(p.Accounted))

@@ -45,7 +45,8 @@ type Item struct {
 
 	CallMS   float64 `json:"call_wall_ms"` // of each first job, unprofiled: share × one-time work
 	CallCPU  float64 `json:"call_cpu_ms"`
-	Share    float64 `json:"share_wall"` // of the one-time work
+	Timed    bool    `json:"timed"`      // at full speed; else from the shares below
+	Share    float64 `json:"share_wall"` // of the one-time work, in the profile
 	ShareCPU float64 `json:"share_cpu"`
 	Job      float64 `json:"share_of_job"` // of a first job, by the clock
 	Calls    float64 `json:"calls_per_first_job"`
@@ -66,6 +67,7 @@ type Try struct {
 	Name         string  `json:"name"`
 	PredictedMS  float64 `json:"predicted_wall_ms"`
 	PredictedCPU float64 `json:"predicted_cpu_ms"`
+	CopiedMS     float64 `json:"copied_ms"` // of that subtracted: pages of the parent's that its forks copy
 	Measured     Saving  `json:"measured"`
 	Throughput   float64 `json:"throughput_ratio"` // jobs for each second over those of cold forks, one worker
 }

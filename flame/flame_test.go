@@ -1,0 +1,163 @@
+package flame_test
+
+import (
+	"bytes"
+	"encoding/xml"
+	"errors"
+	goflag "flag"
+	"io"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+	"github.com/google/pprof/profile"
+
+	"forkbench/calls"
+	"forkbench/flame"
+)
+
+var update = goflag.Bool("update", false, "write the golden files anew")
+
+func at(kind calls.Kind, name string, self time.Duration, children ...*calls.Node) *calls.Node {
+	n := &calls.Node{
+		Function: calls.Function{Kind: kind, Name: name}, Calls: 1, Jobs: 1, CallLine: 7,
+		Self: calls.Cost{Wall: self * time.Microsecond, CPU: self * time.Microsecond / 2}, Children: children,
+	}
+	if kind == calls.Python {
+		n.File, n.Line = "/app/tasks.py", 3
+	}
+	return n
+}
+
+func cold() *calls.Node {
+	return at(calls.Python, "app.job", 100,
+		at(calls.Import, "heavy", 600, at(calls.C, "builtins.len", 20)),
+		at(calls.Python, `app.<lambda> & "quotes"; ]]>`, 300),
+		at(calls.Python, "app.work", 200))
+}
+
+func warm() *calls.Node { return at(calls.Python, "app.job", 100, at(calls.Python, "app.work", 250)) }
+
+func golden(t *testing.T, name string, got []byte) {
+	t.Helper()
+	path := filepath.Join("testdata", name)
+	if *update {
+		if err := os.MkdirAll("testdata", 0o755); err != nil {
+			t.Fatal(err)
+		}
+		if err := os.WriteFile(path, got, 0o644); err != nil {
+			t.Fatal(err)
+		}
+	}
+	want, err := os.ReadFile(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if diff := cmp.Diff(string(want), string(got)); diff != "" {
+		t.Errorf("not as in %s (-want +got); go test -update writes it anew:\n%s", path, diff)
+	}
+}
+
+func TestSVG(t *testing.T) {
+	for name, g := range map[string]flame.Graph{
+		"plain.svg":      {Title: "forkperjob", About: "a <first> job", Tree: cold()},
+		"difference.svg": {Title: "forkperjob, compared to hybrid", Tree: cold(), Base: warm()},
+	} {
+		t.Run(name, func(t *testing.T) {
+			var b bytes.Buffer
+			if err := g.WriteSVG(&b); err != nil {
+				t.Fatal(err)
+			}
+			wellFormed(t, b.Bytes())
+			golden(t, name, b.Bytes())
+		})
+	}
+}
+
+// TestSVGOfExtremes: empty, endless, and full of what must not stand in XML.
+func TestSVGOfExtremes(t *testing.T) {
+	deep := at(calls.Python, "f", 1)
+	for range 1000 {
+		deep = at(calls.Python, "f", 0, deep)
+	}
+	for _, tree := range []*calls.Node{new(calls.Node), deep, at(calls.C, "\x00\x1b\xff<&>\uFFFE", 5)} {
+		var b bytes.Buffer
+		g := flame.Graph{Title: "\x01", Tree: tree, Base: warm()}
+		if err := g.WriteSVG(&b); err != nil {
+			t.Fatal(err)
+		}
+		wellFormed(t, b.Bytes())
+	}
+}
+
+func wellFormed(t *testing.T, text []byte) {
+	t.Helper()
+	d := xml.NewDecoder(bytes.NewReader(text))
+	for {
+		if _, err := d.Token(); errors.Is(err, io.EOF) {
+			return
+		} else if err != nil {
+			t.Fatal(err)
+		}
+	}
+}
+
+func TestFolded(t *testing.T) {
+	var b bytes.Buffer
+	if err := flame.WriteFolded(&b, cold()); err != nil {
+		t.Fatal(err)
+	}
+	golden(t, "cold.folded", b.Bytes())
+}
+
+// TestPprof has the tool itself open the profiles, and subtract one from the
+// other.
+func TestPprof(t *testing.T) {
+	dir := t.TempDir()
+	for name, tree := range map[string]*calls.Node{"cold.pb.gz": cold(), "warm.pb.gz": warm()} {
+		var b bytes.Buffer
+		if err := flame.WritePprof(&b, tree, name, time.Unix(1, 0)); err != nil {
+			t.Fatal(err)
+		}
+		p, err := profile.ParseData(b.Bytes())
+		if err != nil {
+			t.Fatal(err)
+		}
+		var sum int64
+		for _, s := range p.Sample {
+			sum += s.Value[1]
+		}
+		if want := int64(tree.Total().Wall); sum != want {
+			t.Errorf("%s: %d ns in the samples, want %d", name, sum, want)
+		}
+		if err := os.WriteFile(filepath.Join(dir, name), b.Bytes(), 0o644); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if testing.Short() {
+		t.Skip("go tool pprof may have to be built")
+	}
+	for _, c := range []struct {
+		args []string
+		want []string
+	}{
+		{[]string{"cold.pb.gz"}, []string{"Type: wall", "600us", "import heavy"}},
+		{[]string{"-diff_base=warm.pb.gz", "cold.pb.gz"}, []string{"-50us", "app.work", "600us"}},
+	} {
+		cmd := exec.Command("go", append([]string{"tool", "pprof", "-top"}, c.args...)...)
+		cmd.Dir = dir
+		out, err := cmd.CombinedOutput()
+		if err != nil {
+			t.Fatalf("%v: %v\n%s", c.args, err, out)
+		}
+		for _, want := range c.want {
+			if !strings.Contains(string(out), want) {
+				t.Errorf("%v prints no %q:\n%s", c.args, want, out)
+			}
+		}
+	}
+}
