@@ -36,7 +36,8 @@ type Spec struct {
 	Rate         float64 `json:"rate"` // jobs per second, at random
 	WorkersMax   int     `json:"workers_max"`
 	CoresMax     int     `json:"cores_max"`
-	Profile      string  `json:"profile"`
+	Profile      string  `json:"profile"`      // a name or a file
+	ProfileName  string  `json:"profile_name"` // what it calls itself
 	Jobs         int     `json:"jobs"`
 	Replications int     `json:"replications"`
 	Seed         uint64  `json:"seed"`

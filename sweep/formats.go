@@ -76,7 +76,7 @@ func plain(v *float64) string {
 func (r *Result) Report() *report.Report {
 	return &report.Report{
 		Verdict: r.Verdict, Caption: r.caption(),
-		Tables: []report.Table{r.table()},
+		Tables: []report.Table{r.table(), r.levels()},
 		Notes:  append(slices.Clone(r.Notes), r.legend()), Warnings: r.Warnings,
 	}
 }
@@ -110,13 +110,17 @@ func (r *Result) legend() string {
 	return text
 }
 
-// table has a row for each value of the parameter, and columns for each model.
+// table has a row for each value of the parameter, and columns for each model
+// that it makes a difference to.
 func (r *Result) table() report.Table {
 	p, metric := r.Spec.parameter, r.Spec.metric
 	t := report.Table{Head: []string{p.Label}}
 	var xs []float64
 	for i := range r.Curves {
 		c := &r.Curves[i]
+		if c.Level {
+			continue
+		}
 		t.Head = append(t.Head, c.Model+", "+metric.Unit())
 		if i > 0 {
 			t.Head = append(t.Head, "×")
@@ -124,10 +128,8 @@ func (r *Result) table() report.Table {
 		if c.Live != nil {
 			t.Head = append(t.Head, "measured")
 		}
-		if !c.Level || len(r.Curves) == 1 {
-			for _, pt := range c.Points {
-				xs = append(xs, pt.X)
-			}
+		for _, pt := range c.Points {
+			xs = append(xs, pt.X)
 		}
 	}
 	slices.Sort(xs)
@@ -135,13 +137,16 @@ func (r *Result) table() report.Table {
 		row := []string{p.Kind.Format(x)}
 		for i := range r.Curves {
 			c := &r.Curves[i]
-			pt := c.at(c.Points, x)
+			if c.Level {
+				continue
+			}
+			pt := at(c.Points, x)
 			row = append(row, cell(pt, metric))
 			if i > 0 {
 				row = append(row, timesCell(pt))
 			}
 			if c.Live != nil {
-				row = append(row, cell(c.at(c.Live, x), metric))
+				row = append(row, cell(at(c.Live, x), metric))
 			}
 		}
 		t.Rows = append(t.Rows, row)
@@ -149,10 +154,37 @@ func (r *Result) table() report.Table {
 	return t
 }
 
-// at is the curve's point at a value of the parameter, or nil.
-func (c *Curve) at(points []Point, x float64) *Point {
+// levels has a row for each model that the parameter makes no difference to.
+func (r *Result) levels() report.Table {
+	metric := r.Spec.metric
+	t := report.Table{Title: "whatever the " + r.Spec.parameter.Label + ":", Head: []string{"", "simulated, " + metric.Unit(), "×"}}
+	live := slices.ContainsFunc(r.Curves, func(c Curve) bool { return c.Level && c.Live != nil })
+	if live {
+		t.Head = append(t.Head, "measured")
+	}
+	for i := range r.Curves {
+		c := &r.Curves[i]
+		if !c.Level || len(c.Points) == 0 {
+			continue
+		}
+		row := []string{c.Model, cell(&c.Points[0], metric), timesCell(&c.Points[0])}
+		if i == 0 {
+			row[2] = "1"
+		}
+		if live && len(c.Live) > 0 {
+			row = append(row, cell(&c.Live[0], metric))
+		} else if live {
+			row = append(row, "")
+		}
+		t.Rows = append(t.Rows, row)
+	}
+	return t
+}
+
+// at is the point at a value of the parameter, or nil.
+func at(points []Point, x float64) *Point {
 	for i := range points {
-		if c.Level || points[i].X == x {
+		if points[i].X == x {
 			return &points[i]
 		}
 	}

@@ -44,7 +44,8 @@ type Spec struct {
 // A Setting is what was the same at all points, as far as the parameter leaves
 // it.
 type Setting struct {
-	Profile      string `json:"profile"` // what the simulation took things to cost
+	Profile      string `json:"profile"`      // what the simulation took things to cost: a name or a file
+	ProfileName  string `json:"profile_name"` // what it calls itself
 	Workload     string `json:"workload,omitempty"`
 	Jobs         int    `json:"jobs"`
 	Arrivals     string `json:"arrivals"`

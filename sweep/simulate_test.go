@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"math"
+	"regexp"
 	"slices"
 	"strings"
 	"testing"
@@ -13,6 +14,7 @@ import (
 	"forkbench/models/hybrid"
 	"forkbench/models/prefork"
 	"forkbench/predict"
+	"forkbench/report"
 	"forkbench/sim"
 	"forkbench/sweep"
 )
@@ -84,8 +86,12 @@ func TestJobsPerChildBreakEven(t *testing.T) {
 	if r.Verdict != want {
 		t.Errorf("%s\nwant %s", r.Verdict, want)
 	}
-	if notes := strings.Join(r.Notes, "\n"); !strings.Contains(notes, "makes no difference to forkperjob, which takes 75 % more CPU per job than prefork") {
-		t.Errorf("notes: %s", notes)
+	var text strings.Builder
+	if err := r.Report().WriteText(&text, report.TextOptions{}); err != nil {
+		t.Fatal(err)
+	}
+	if !strings.Contains(text.String(), "whatever the jobs per child:") || !regexp.MustCompile(`forkperjob +7\.00 \[7\.00, 7\.00\] +1\.75×`).MatchString(text.String()) {
+		t.Errorf("the table of what does not vary is not there:\n%s", text.String())
 	}
 }
 

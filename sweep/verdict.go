@@ -142,18 +142,6 @@ func more(ratio float64) string {
 	return percent(1-ratio) + " less"
 }
 
-// against is a ratio of costs in words, with what it is of and over whose.
-func against(ratio float64, cost, reference string) string {
-	switch text := more(ratio); {
-	case ratio >= 1.995:
-		return fmt.Sprintf("%s times the %s of %s", number(ratio), cost, reference)
-	case text == "as much":
-		return fmt.Sprintf("as much %s as %s", cost, reference)
-	default:
-		return fmt.Sprintf("%s %s than %s", text, cost, reference)
-	}
-}
-
 // percent writes a share as a percentage.
 func percent(share float64) string { return number(100*share) + " %" }
 
@@ -197,10 +185,6 @@ func (s *Sweep) note(r *Result) {
 	}
 	for i := range r.Curves {
 		c := &r.Curves[i]
-		if c.Level && i > 0 && len(c.Points) == 1 && c.Points[0].Over != nil && r.Curves[0].Level {
-			r.Notes = append(r.Notes, fmt.Sprintf("a change of %s makes no difference to %s, which takes %s",
-				s.Range.Parameter.Label, c.Model, against(c.Points[0].Over.Value, metricTexts[s.Metric].cost, r.Curves[0].Model)))
-		}
 		s.doubt(r, c, c.Points, "simulated")
 		s.doubt(r, c, c.Live, "measured")
 		s.compareLive(r, i)

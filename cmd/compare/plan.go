@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"path/filepath"
 	"slices"
 	"strings"
 
@@ -175,7 +176,7 @@ func (o *planOptions) find(ctx context.Context, show *progress) (*capacity.Resul
 		return nil, err
 	}
 	r := &capacity.Result{Spec: capacity.Spec{
-		Target: o.target, WorkersMax: o.workersMax, CoresMax: o.coresMax, Profile: q.Profile.Name,
+		Target: o.target, WorkersMax: o.workersMax, CoresMax: o.coresMax, Profile: filepath.Base(o.from), ProfileName: q.Profile.Name,
 		Jobs: q.Jobs, Replications: q.Replications, Seed: q.Seed,
 	}}
 	for _, f := range o.fixed {

@@ -114,7 +114,7 @@ func (p *program) makeSweep(ctx context.Context, in *interrupts, s *sweepOptions
 		w.Contestants = append(w.Contestants, sweep.Contestant{Name: c.name, Varies: s.varies(c)})
 	}
 	setting := sweep.Setting{
-		Profile: q.Profile.Name, Jobs: q.Jobs, Arrivals: s.arrivals.String(), Workers: q.Workers, Cores: q.Cores,
+		Profile: filepath.Base(s.from), ProfileName: q.Profile.Name, Jobs: q.Jobs, Arrivals: s.arrivals.String(), Workers: q.Workers, Cores: q.Cores,
 		Seed: q.Seed, Replications: q.Replications,
 	}
 	if s.varied(sweep.ArrivalRate) {
