@@ -2,7 +2,6 @@ package capacity
 
 import (
 	"context"
-	"fmt"
 	"sync"
 	"time"
 
@@ -14,7 +13,7 @@ import (
 type Bottleneck struct {
 	Name  string  `json:"name"`
 	Share float64 `json:"busy"` // of the time, at saturation
-	Note  string  `json:"note"` // what follows
+	Note  string  `json:"note"` // in a sentence
 }
 
 // busy is how much of the time a part has to work for it to be what is short.
@@ -30,7 +29,7 @@ func FindBottleneck(ctx context.Context, q predict.Question) (Bottleneck, error)
 	if _, err := predict.Run(ctx, q); err != nil {
 		return Bottleneck{}, err
 	}
-	return sink.bottleneck(q.Cores, q.Profile.Supervisor.Threads, q.Workers), nil
+	return sink.bottleneck(q.Cores, q.Profile.Supervisor.Threads), nil
 }
 
 // usage adds up who was busy.
@@ -67,7 +66,7 @@ func (u *usage) Write(l record.Line) error {
 	return nil
 }
 
-func (u *usage) bottleneck(cores, threads, workers int) Bottleneck {
+func (u *usage) bottleneck(cores, threads int) Bottleneck {
 	r := &u.round
 	work := float64(max(r.WorkNS, 1))
 	if threads == 0 || threads > cores {
@@ -76,15 +75,16 @@ func (u *usage) bottleneck(cores, threads, workers int) Bottleneck {
 	all := r.Children.Add(r.Parents).Add(r.Supervisor).Add(r.Redis).Total()
 	// In this order: who is short of cores has no more of the others, either.
 	for _, b := range []Bottleneck{
-		{"cores", float64(all) / work / float64(cores), "they are all busy: give it more with --cores-max"},
-		{"Redis", float64(r.Redis.Total()) / work, "its one thread is busy all the time: no size of this machine changes that"},
-		{"the parent", float64(u.parent) / work, "it forks and reaps one child at a time: no size of this machine changes that, more jobs for each child do"},
-		{"the supervisor", float64(r.Supervisor.Total()) / work / float64(threads), "its threads are busy all the time"},
+		{"cores", float64(all) / work / float64(cores), "it runs out of cores (--cores-max)"},
+		{"Redis", float64(r.Redis.Total()) / work, "Redis has one thread, which is busy all the time however large the machine is"},
+		{"the parent", float64(u.parent) / work, "its one parent forks and reaps one child at a time, and is busy all the time" +
+			" however large the machine is: let each child run more jobs"},
+		{"the supervisor", float64(r.Supervisor.Total()) / work / float64(threads), "the supervisor's threads are busy all the time"},
 	} {
 		if b.Share >= busy {
 			b.Share = min(b.Share, 1)
 			return b
 		}
 	}
-	return Bottleneck{"workers", 1, fmt.Sprintf("all %d have a job all the time: give it more with --workers-max", workers)}
+	return Bottleneck{"workers", 1, "it runs out of workers (--workers-max)"}
 }

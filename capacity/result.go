@@ -123,11 +123,7 @@ func (r *Result) Conclude() {
 // why is the reason that no size holds the target.
 func (r *Result) why(c *Cannot) string {
 	if b := c.Bottleneck; b != nil {
-		what := "what is short is " + b.Name
-		if b.Name == "cores" || b.Name == "workers" {
-			what = "what is short are " + b.Name
-		}
-		return fmt.Sprintf("up to %s it does %s/s at most; %s: %s", Size{r.Spec.WorkersMax, r.Spec.CoresMax}, number(c.Best.Capacity), what, b.Note)
+		return fmt.Sprintf("up to %s it does %s/s at most: %s", Size{r.Spec.WorkersMax, r.Spec.CoresMax}, number(c.Best.Capacity), b.Note)
 	}
 	return fmt.Sprintf("up to %s its %s is %s at best, with %s", Size{r.Spec.WorkersMax, r.Spec.CoresMax}, r.Spec.Quantile, milliseconds(c.Best.Latency), c.Best.Size)
 }
@@ -211,7 +207,7 @@ func (r *Result) Report() *report.Report {
 		t.Rows = append(t.Rows, row)
 		notes = append(notes, m.Model+" tried "+m.trail())
 	}
-	notes = append(notes, "[…] 95 % interval; a size holds the target if the whole interval does; only N/s: more it cannot settle; tried: cores×workers, * holds it, ! cannot keep up")
+	notes = append(notes, "[…] 95 % interval; a size holds the target if the whole interval does; only N/s: it cannot settle more; * holds it with some number of workers, ! keeps up with none")
 	return &report.Report{
 		Verdict: r.Verdict,
 		Caption: fmt.Sprintf("%s jobs come at random at %s/s, simulated from the profile %s, %d replications, up to %s",
@@ -220,21 +216,30 @@ func (r *Result) Report() *report.Report {
 	}
 }
 
-// trail is the sizes that were tried, in few words.
+// trail is the numbers of cores that were tried, in few words; all sizes are in
+// JSON and CSV.
 func (s *Sizing) trail() string {
 	var parts []string
+	seen := make(map[int]bool)
 	for i := range s.Trail {
-		p := &s.Trail[i]
-		mark := ""
-		switch {
-		case p.Holds:
-			mark = "*"
-		case p.Overloaded():
-			mark = "!"
+		cores := s.Trail[i].Cores
+		if seen[cores] {
+			continue
 		}
-		parts = append(parts, fmt.Sprintf("%d×%d%s", p.Cores, p.Workers, mark))
+		seen[cores] = true
+		mark := "!" // none keeps up
+		for j := range s.Trail {
+			switch p := &s.Trail[j]; {
+			case p.Cores != cores:
+			case p.Holds:
+				mark = "*"
+			case !p.Overloaded() && mark == "!":
+				mark = ""
+			}
+		}
+		parts = append(parts, strconv.Itoa(cores)+mark)
 	}
-	return strings.Join(parts, " ")
+	return fmt.Sprintf("%s, of so many cores: %s", plural(len(s.Trail), "size"), strings.Join(parts, " "))
 }
 
 func milliseconds(e predict.Estimate) string {

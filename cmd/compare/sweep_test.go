@@ -154,12 +154,12 @@ func TestPlan(t *testing.T) {
 	r := b.run("plan", "--rate=200/s", "--p95=2s", "--jobs=5000", "--out=out", "--cores-max=4")
 	r.want(t, exitDone)
 	verdict, rest, _ := strings.Cut(r.stdout, "\n")
-	for _, want := range []string{"200/s at a p95 of 2 s or less: prefork with 1 core and 1 worker", "forkperjob at no size", "what is short are cores"} {
+	for _, want := range []string{"200/s at a p95 of 2 s or less: prefork with 1 core and 1 worker", "forkperjob at no size", "it runs out of cores (--cores-max)"} {
 		if !strings.Contains(verdict, want) {
 			t.Errorf("the verdict lacks %q: %s", want, verdict)
 		}
 	}
-	if !strings.Contains(rest, "forkperjob tried 1×1!") {
+	if !strings.Contains(rest, "forkperjob tried 9 sizes, of so many cores: 1! 2! 4!") {
 		t.Errorf("no trail:\n%s", rest)
 	}
 	if got, want := names(t, "out"), []string{"plan.json", "plan.png", "plan.svg", "report.md"}; !slices.Equal(got, want) {
