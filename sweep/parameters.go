@@ -81,6 +81,7 @@ func (p *Parameter) Set(q *predict.Question, x float64) error {
 	case ParentMemory:
 		changed := *q.Profile
 		changed.Memory.BootedMB = x * 1e6 / (1 << 20)
+		changed.Memory.FileMB = min(changed.Memory.FileMB, changed.Memory.BootedMB)
 		q.Profile = &changed
 	}
 	return nil

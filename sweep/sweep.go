@@ -11,6 +11,8 @@ import (
 	"math"
 	"strconv"
 	"strings"
+
+	"forkbench/workload"
 )
 
 // A Parameter is what a sweep varies.
@@ -120,16 +122,11 @@ type unit struct {
 	value float64
 }
 
-const kibi = 1024 / 1e6
-
 var units = map[Kind][]unit{
 	Whole: nil, // digits only
 	Time:  {{"µs", 1e-3}, {"us", 1e-3}, {"ms", 1}, {"s", 1e3}, {"m", 60e3}, {"h", 3600e3}},
-	Size: {
-		{"KiB", kibi}, {"MiB", kibi * 1024}, {"GiB", kibi * 1024 * 1024}, {"KB", 1e-3}, {"MB", 1}, {"GB", 1e3},
-		{"K", kibi}, {"M", kibi * 1024}, {"G", kibi * 1024 * 1024}, {"B", 1e-6},
-	},
-	Rate: {{"/s", 1}, {"/m", 1. / 60}, {"/h", 1. / 3600}, {"", 1}},
+	Size:  nil, // those of workloads
+	Rate:  {{"/s", 1}, {"/m", 1. / 60}, {"/h", 1. / 3600}, {"", 1}},
 }
 
 func (k Kind) parse(text string) (float64, error) {
@@ -144,6 +141,9 @@ func (k Kind) parse(text string) (float64, error) {
 		Size: "a size with its unit (KB, MB, GB, or K, M, G for powers of 1024)", Rate: "a rate (a number per s, m or h)"}[k]
 	if text == "0" {
 		return 0, nil
+	}
+	if bytes, ok := workload.ParseSize(text); ok && k == Size {
+		return bytes / 1e6, nil
 	}
 	for _, u := range units[k] {
 		number, found := strings.CutSuffix(text, u.name)
