@@ -2,13 +2,10 @@ package live
 
 import (
 	"context"
-	"crypto/rand"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"os"
 	"path/filepath"
-	"strings"
 	"time"
 
 	"golang.org/x/sys/unix"
@@ -78,167 +75,12 @@ func (h *Host) RunPeer(ctx context.Context, s peers.System) (err error) {
 	if err == nil {
 		err = p.work(ctx)
 	}
-	p.stop(ctx)
+	p.stop(ctx, err == nil)
 	h.gone = monotonic()
 	if err == nil && ctx.Err() == nil {
 		err = p.settle(ctx)
 	}
 	return err
-}
-
-// newPeer prepares a directory with all that the peer's processes need.
-func (h *Host) newPeer(s peers.System) (_ *peer, err error) {
-	python, ok := h.m.Runtime.(Python)
-	w, isPython := h.m.Workload.(workload.Python)
-	if !ok || !isPython {
-		return nil, fmt.Errorf("%s runs Python jobs: choose another --workload, or leave it out of --model", s.Name)
-	}
-	if h.m.Server == nil {
-		return nil, fmt.Errorf("%s needs a Redis server", s.Name)
-	}
-	lists, err := h.m.Server.Lists()
-	if err != nil {
-		return nil, fmt.Errorf("%s: %w", s.Name, err)
-	}
-	p := &peer{
-		host: h, system: s, python: python, lists: lists,
-		base: "forkbench:" + rand.Text(), kids: make(map[int]*kid), buf: make([]byte, 64<<10),
-	}
-	p.prefix = s.Prefix(p.base)
-	p.live, p.held = s.Key(p.prefix, peerQueue), p.base+":held"
-	if p.dir, err = os.MkdirTemp(h.m.Guard.directory(), s.Name+"-"); err != nil {
-		return nil, fmt.Errorf("make a directory for %s: %w", s.Name, err)
-	}
-	if err := p.write(w.PythonFunction()); err != nil {
-		return nil, errors.Join(err, os.RemoveAll(p.dir))
-	}
-	return p, nil
-}
-
-// An order is what the peer's processes are told, as order.json.
-type order struct {
-	Redis    redisOrder     `json:"redis"`
-	Prefix   string         `json:"prefix"`
-	Queue    string         `json:"queue"`
-	Function string         `json:"function"`
-	Warm     []string       `json:"warm"`
-	Workers  int            `json:"workers"`
-	Timeout  float64        `json:"timeout"` // seconds; 0 is none
-	Settings map[string]any `json:"settings"`
-}
-
-type redisOrder struct {
-	Socket   string `json:"socket"`
-	Host     string `json:"host"`
-	Port     string `json:"port"`
-	Username string `json:"username"`
-	Password string `json:"password"`
-	DB       int    `json:"db"`
-	TLS      bool   `json:"tls"`
-	Verify   bool   `json:"verify"`
-}
-
-// write puts the files and the pipe into the directory.
-func (p *peer) write(f workload.PythonFunction) error {
-	files := p.system.Files()
-	for name, source := range f.Sources {
-		files[name+".py"] = source
-	}
-	warm := []string{}
-	if p.system.Warm {
-		warm = append(append(warm, f.Warm...), p.python.Warm...)
-	}
-	text, err := json.Marshal(order{
-		Redis:  redisOrder(p.lists.Address()),
-		Prefix: p.prefix, Queue: peerQueue,
-		Function: f.Module + ":" + f.Function, Warm: warm,
-		Workers: p.host.Workers(), Timeout: p.host.m.Timeout.Seconds(), Settings: p.system.Settings,
-	})
-	if err != nil {
-		return err
-	}
-	files["order.json"] = string(text)
-	files["path"] = strings.Join(p.python.Path, "\n")
-	for name, content := range files {
-		if err := os.WriteFile(filepath.Join(p.dir, name), []byte(content), 0o600); err != nil {
-			return err
-		}
-	}
-	fifo := filepath.Join(p.dir, "pipe")
-	if err := unix.Mkfifo(fifo, 0o600); err != nil {
-		return fmt.Errorf("make a pipe: %w", err)
-	}
-	// Open for writing as well, so that it never ends.
-	fd, err := unix.Open(fifo, unix.O_RDWR|unix.O_NONBLOCK|unix.O_CLOEXEC, 0)
-	if err != nil {
-		return fmt.Errorf("open a pipe: %w", err)
-	}
-	_, _ = unix.FcntlInt(uintptr(fd), unix.F_SETPIPE_SZ, peerBacklog) // a smaller one makes the peer wait, no more
-	p.pipe = os.NewFile(uintptr(fd), fifo)
-	return nil
-}
-
-// remove takes the peer's keys and files away.
-func (p *peer) remove(ctx context.Context) error {
-	_ = p.pipe.Close()
-	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), 2*peerPatience)
-	defer cancel()
-	err := p.lists.Remove(ctx, p.base+":")
-	if err != nil {
-		err = fmt.Errorf("remove the keys of %s (%s:*): %w", p.system.Name, p.base, err)
-	}
-	if e := os.RemoveAll(p.dir); e != nil {
-		err = errors.Join(err, e)
-	}
-	if errors.Is(err, stream.ErrLost) {
-		return nil // with the server, and it is known already
-	}
-	return err
-}
-
-// enqueue has the peer's own code put the round's jobs into its queue, and takes
-// the queue away before there is anybody to serve it.
-func (p *peer) enqueue(ctx context.Context) error {
-	file, err := os.OpenFile(filepath.Join(p.dir, "jobs.jsonl"), os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o600)
-	if err != nil {
-		return err
-	}
-	lines := json.NewEncoder(file)
-	for {
-		job, ok := p.host.feed.pop(ctx)
-		if !ok {
-			break
-		}
-		p.jobs = append(p.jobs, job)
-		err = lines.Encode(struct {
-			ID      uint64 `json:"id"`
-			Payload string `json:"payload"`
-		}{job.ID, string(job.Payload)})
-		if err != nil {
-			return errors.Join(err, file.Close())
-		}
-	}
-	if err := file.Close(); err != nil {
-		return err
-	}
-	if ctx.Err() != nil {
-		return context.Cause(ctx)
-	}
-	p.fates, p.left = make([]fate, len(p.jobs)), len(p.jobs)
-	if err := p.drive(ctx, "enqueue", nil); err != nil {
-		return err
-	}
-	if err := p.lists.Move(ctx, p.live, p.held); err != nil {
-		return err
-	}
-	n, err := p.lists.Len(ctx, p.held)
-	if err == nil && n != len(p.jobs) {
-		err = fmt.Errorf("%d jobs were to be enqueued, and its list has %d", len(p.jobs), n)
-	}
-	if err != nil {
-		return err
-	}
-	return p.lists.Expire(ctx, p.base+":")
 }
 
 // start starts the peer's processes and waits until all can take a job.
@@ -289,14 +131,17 @@ func (p *peer) work(ctx context.Context) error {
 	defer h.gate.leave()
 	p.heard = monotonic()
 
-	releasing, cancel := context.WithCancel(ctx)
-	released := make(chan error, 1)
-	go func() { released <- p.release(releasing) }()
-	err := p.listen(ctx, p.over())
-	cancel()
-	if e := <-released; e != nil && err == nil && !errors.Is(e, context.Canceled) {
-		err = e
-	}
+	working, end := context.WithCancelCause(ctx)
+	released := make(chan struct{})
+	go func() {
+		defer close(released)
+		if err := p.release(working); err != nil {
+			end(fmt.Errorf("release the jobs: %w", err))
+		}
+	}()
+	err := p.listen(working, p.over())
+	end(nil)
+	<-released
 	return err
 }
 
@@ -365,14 +210,13 @@ func (p *peer) over() func() (bool, error) {
 	}
 }
 
-// stop ends the peer's processes: asked first, which lets jobs that run end,
-// killed after a grace, or at once when ctx has ended.
-func (p *peer) stop(ctx context.Context) {
+// stop ends the peer's processes: asked first, killed after a grace, or at once
+// when ctx has ended. Jobs that run are waited for if that is asked.
+func (p *peer) stop(ctx context.Context, patiently bool) {
 	p.stopped = monotonic()
-	busy := p.left > 0 && ctx.Err() == nil
-	if busy {
-		// What has not been begun stays where it is.
-		_ = p.lists.Move(ctx, p.live, p.held) // a server that is gone has nothing to give either
+	if p.left > 0 {
+		// No more are begun. A server that is gone has none to give.
+		_ = p.lists.Move(ctx, p.live, p.base+":left")
 	}
 	for _, main := range p.mains {
 		main.closing.Store(true)
@@ -382,8 +226,8 @@ func (p *peer) stop(ctx context.Context) {
 		}
 	}
 	_ = p.listen(ctx, func() (bool, error) { // an error says that ctx has ended
-		patient := busy && p.running > 0
-		return p.exited() || !patient && monotonic()-p.stopped > peerGrace, nil
+		waits := patiently && p.running > 0
+		return p.exited() || !waits && monotonic()-p.stopped > peerGrace, nil
 	})
 	killed := false
 	for _, main := range p.mains {

@@ -38,7 +38,6 @@ app.conf.update(
     task_default_queue=ORDER["queue"],
     task_time_limit=ORDER["timeout"] or None,
     worker_max_tasks_per_child=SETTINGS["max_tasks_per_child"] or None,
-    worker_hijack_root_logger=False,
 )
 if REDIS["tls"]:
     verify = {"ssl_cert_reqs": ssl.CERT_REQUIRED if REDIS["verify"] else ssl.CERT_NONE}
