@@ -435,6 +435,7 @@ func TestUnpickle(t *testing.T) {
 		evil("import os; open(os.environ['CAPTURE_TRACE'], 'a').write('x'); print('noise')"),
 		evil("import os; os._exit(7)"),
 		evil("import sys; sys.exit(3)"),
+		evil("import os, time\nif os.fork() == 0: time.sleep(3600)\nos._exit(8)"), // somebody keeps the pipes
 		evil("raise KeyError('of its own')"),
 		pickled(t, "", `("app.send", None, (float("nan"),), {})`),
 		pickled(t, "", `("app.send", object, (), {})`),
@@ -446,7 +447,7 @@ func TestUnpickle(t *testing.T) {
 		check(t, client.HSet(ctx, "rq:job:"+id, "data", data).Err())
 		check(t, client.RPush(ctx, "rq:queue:q", id).Err())
 	}
-	if _, sum := recorded(t, client, "rq:q", Options{}); sum.Jobs != 0 || leftOut(sum)["pickled"] != 10 {
+	if _, sum := recorded(t, client, "rq:q", Options{}); sum.Jobs != 0 || leftOut(sum)["pickled"] != 11 {
 		t.Errorf("not asked to unpickle: %+v", sum)
 	}
 	if _, err := os.Stat(trace); err == nil {
@@ -463,7 +464,7 @@ func TestUnpickle(t *testing.T) {
 		t.Errorf("recorded\n%s\nwant\n%s", text, want)
 	}
 	if diff := cmp.Diff(map[string]int{
-		"unpickling it ended the interpreter": 2, "cannot be unpickled": 2, "an argument that a job file cannot hold (a float that is not finite)": 1,
+		"unpickling it ended the interpreter": 3, "cannot be unpickled": 2, "an argument that a job file cannot hold (a float that is not finite)": 1,
 		"a method of an object": 1, `the name "send" is not the path of a function`: 1,
 	}, leftOut(sum)); diff != "" {
 		t.Errorf("(-want +got)\n%s", diff)

@@ -10,9 +10,11 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"os"
 	"os/exec"
 	"strings"
 	"sync"
+	"syscall"
 	"time"
 
 	"forkbench/workload"
@@ -89,38 +91,69 @@ func (u *Unpickler) Close() {
 type pythonProcess struct {
 	cmd    *exec.Cmd
 	stdin  io.WriteCloser
-	stdout *bufio.Reader
+	pipe   *os.File      // its standard output
+	stdout *bufio.Reader // reads from pipe
 	stderr tail
+
+	ended chan struct{} // closed when it is gone, and all that it has started
+	how   error         // then: how it ended
 }
 
 func startPython(ctx context.Context, interpreter string, path []string) (*pythonProcess, error) {
-	p := &pythonProcess{cmd: exec.CommandContext(ctx, interpreter, append([]string{"-c", unpickleSource}, path...)...)}
+	p := &pythonProcess{
+		cmd:   exec.CommandContext(ctx, interpreter, append([]string{"-c", unpickleSource}, path...)...),
+		ended: make(chan struct{}),
+	}
 	p.cmd.Stderr = &p.stderr
-	p.cmd.WaitDelay = time.Second // if it leaves a process that holds the pipe
-	stdin, err := p.cmd.StdinPipe()
+	p.cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true} // what it starts is killed with it
+	p.cmd.Cancel = p.kill
+	p.cmd.WaitDelay = time.Second // for what has left the group, and holds standard error
+	var err error
+	if p.stdin, err = p.cmd.StdinPipe(); err != nil {
+		return nil, err
+	}
+	read, write, err := os.Pipe()
 	if err != nil {
 		return nil, err
 	}
-	stdout, err := p.cmd.StdoutPipe()
+	p.cmd.Stdout = write
+	p.pipe, p.stdout = read, bufio.NewReaderSize(read, 1<<16)
+	err = p.cmd.Start()
+	_ = write.Close() // its own end
 	if err != nil {
-		return nil, err
-	}
-	p.stdin, p.stdout = stdin, bufio.NewReaderSize(stdout, 1<<16)
-	if err := p.cmd.Start(); err != nil {
+		_ = read.Close()
 		return nil, fmt.Errorf("%s: %w", interpreter, err)
 	}
+	go func() {
+		defer close(p.ended)
+		p.how = p.cmd.Wait()
+		_ = p.kill() // those that it has left behind hold the pipes
+	}()
 	return p, nil
+}
+
+// kill ends the process and what it has started.
+func (p *pythonProcess) kill() error {
+	return syscall.Kill(-p.cmd.Process.Pid, syscall.SIGKILL)
+}
+
+// giveUp ends the process and any reading from it and writing to it, even if
+// somebody else holds the other ends.
+func (p *pythonProcess) giveUp() {
+	_ = p.kill() // it may be gone
+	_, _ = p.stdin.Close(), p.pipe.Close()
 }
 
 // end ends the process and returns what it said at last, after a colon.
 func (p *pythonProcess) end() string {
 	_ = p.stdin.Close() // which is how it is asked to
-	watchdog := time.AfterFunc(time.Second, func() { _ = p.cmd.Process.Kill() })
+	watchdog := time.AfterFunc(time.Second, p.giveUp)
 	defer watchdog.Stop()
-	err := p.cmd.Wait()
+	<-p.ended
+	_ = p.pipe.Close() // nothing more is read
 	text := p.stderr.String()
-	if text == "" && err != nil {
-		text = err.Error()
+	if text == "" && p.how != nil {
+		text = p.how.Error()
 	}
 	if text == "" {
 		return ""
@@ -147,7 +180,7 @@ func (p *pythonProcess) decode(jobs []*Job) (done int, err error) {
 		_ = w.Flush() // where it fails the process has ended, and the reader sees that
 	})
 	defer sending.Wait()
-	watchdog := time.AfterFunc(answerWithin, func() { _ = p.cmd.Process.Kill() })
+	watchdog := time.AfterFunc(answerWithin, p.giveUp)
 	defer watchdog.Stop()
 	for done < len(jobs) {
 		answer, err := p.answer()
@@ -155,7 +188,7 @@ func (p *pythonProcess) decode(jobs []*Job) (done int, err error) {
 			err = jobs[done].unpickled(answer)
 		}
 		if err != nil {
-			_ = p.cmd.Process.Kill() // the sender may wait for it to read
+			p.giveUp() // the sender may wait for it to read
 			return done, err
 		}
 		watchdog.Reset(answerWithin)

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"iter"
 	"os"
 	"path/filepath"
 	"strings"
@@ -155,16 +156,29 @@ func (p *program) recordTo(ctx context.Context, o *recordOptions) (sum capture.S
 	defer func() { err = errors.Join(err, server.Close()) }()
 	err = p.writeJobs(o.out, func(w io.Writer) error {
 		var err error
-		sum, err = capture.Record(ctx, w, capture.Jobs(ctx, server.Client(), o.queue, o.limit), options)
-		if missing, ok := errors.AsType[*capture.MissingError](err); ok {
-			return fmt.Errorf("--from=%s: %w", o.queue, missing)
-		}
+		sum, err = capture.Record(ctx, w, explained(server, o.queue, capture.Jobs(ctx, server.Client(), o.queue, o.limit)), options)
 		if err == nil && sum.Jobs == 0 {
 			return fmt.Errorf("nothing recorded: none of the %d jobs of %s can be\n%s", sum.Total(), o.queue, leftOut(&sum))
 		}
-		return server.Explain(err)
+		return err
 	})
 	return sum, err
+}
+
+// explained has the errors of a sequence say what they are about.
+func explained(server *stream.Server, q capture.Queue, jobs iter.Seq2[capture.Job, error]) iter.Seq2[capture.Job, error] {
+	return func(yield func(capture.Job, error) bool) {
+		for job, err := range jobs {
+			if _, missing := errors.AsType[*capture.MissingError](err); missing {
+				err = fmt.Errorf("--from=%s: %w", q, err)
+			} else if err != nil {
+				err = server.Explain(err)
+			}
+			if !yield(job, err) {
+				return
+			}
+		}
+	}
 }
 
 // writeJobs writes standard output, or a file in one step: there is never half of
@@ -196,6 +210,10 @@ func (p *program) writeJobs(path string, write func(io.Writer) error) error {
 // mostListed bounds the lists of what was recorded.
 const mostListed = 10
 
+// mostToRun is how many jobs to begin with: a fresh process for each takes a
+// while.
+const mostToRun = 1000
+
 // recordedText says what was recorded, what was not, and what to do next.
 func recordedText(o *recordOptions, s *capture.Summary) string {
 	var b strings.Builder
@@ -222,7 +240,7 @@ func recordedText(o *recordOptions, s *capture.Summary) string {
 		fmt.Fprintf(&b, "  %d have a due time of their own (eta), which is not kept\n", s.ETA)
 	}
 	b.WriteString(leftOut(s))
-	fmt.Fprintf(&b, "run them: compare --workload=jobs:%s --path=.\n", where)
+	fmt.Fprintf(&b, "run them: compare --workload=jobs:%s --jobs=%d --path=.\n", where, min(s.Jobs, mostToRun))
 	if s.Timed == s.Jobs {
 		fmt.Fprintf(&b, "as they came: add --arrivals=jobs:%s\n", where)
 	}

@@ -194,3 +194,49 @@ func TestRecordCelery(t *testing.T) {
 		t.Error("the queue was changed")
 	}
 }
+
+// TestRecordErrors has everything that can be wrong with the queue and its
+// server. No half of a file is left.
+func TestRecordErrors(t *testing.T) {
+	b := newBench(t)
+	server := startRedisServer(t, "--requirepass", "sesame")
+	url := "unix://:sesame@" + server.socket
+	c := server.client(t, "sesame")
+	ctx := context.Background()
+	for key, value := range map[string]string{"rq:queue:text": "x", "text": "x"} {
+		if err := c.Set(ctx, key, value, 0).Err(); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if err := c.SAdd(ctx, "rq:queues", "rq:queue:default").Err(); err != nil {
+		t.Fatal(err)
+	}
+	for _, test := range []struct {
+		name string
+		args []string
+		code exitCode
+		want string
+	}{
+		{"no such Redis", []string{"--from=rq:default", "--redis=unix:///nowhere/redis.sock"}, exitLacking, "is it running?"},
+		{"wrong password", []string{"--from=rq:default", "--redis=unix://:wrong@" + server.socket}, exitLacking, "check the user and the password"},
+		{"no password", []string{"--from=rq:default", "--redis=unix://" + server.socket}, exitLacking, "check the user and the password"},
+		{"empty", []string{"--from=rq:default", "--redis=" + url}, exitFailed, "--from=rq:default: rq:default is empty"},
+		{"mistyped", []string{"--from=rq:defaults", "--redis=" + url}, exitFailed, "does not exist: there are rq:default"},
+		{"not a list", []string{"--from=rq:text", "--redis=" + url}, exitFailed, `"rq:queue:text" is no queue`},
+		{"not a list of Celery's", []string{"--from=celery:text", "--redis=" + url}, exitFailed, `"text" is no queue`},
+		{"no interpreter", []string{"--from=rq:default", "--redis=" + url, "--unpickle", "--python=no-such-python"}, exitLacking, "not found on PATH"},
+		{"no directory", []string{"--from=rq:default", "--redis=" + url, "--out=nowhere/jobs.jsonl"}, exitUsage, "name a file that you may write"},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			args := append([]string{"record", "--out=jobs.jsonl"}, test.args...)
+			r := b.run(args...)
+			r.want(t, test.code, test.want)
+			if strings.Contains(r.stderr, "sesame") || strings.Contains(r.stderr, "wrong@") {
+				t.Errorf("the password is shown: %s", r.stderr)
+			}
+			if left := names(t, "."); len(left) > 0 {
+				t.Errorf("left behind: %q", left)
+			}
+		})
+	}
+}
