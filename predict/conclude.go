@@ -66,7 +66,7 @@ func (q *Question) conclude(s *series, stopped bool) {
 		fail("%d replications are too few for an interval: make at least %d", len(p.Runs), leastReplications)
 	}
 	if !p.Unstable && q.steady() && len(p.Runs) > 0 {
-		q.checkWarmUp(p, fail)
+		q.checkWarmUp(s, fail)
 	}
 	if name, width := p.widest(); !p.Unstable && !stopped && q.Until > 0 && width > q.Until {
 		fail("not precise: after %d replications the half-width of %s is %s %% of it, and %s %% was asked for",
@@ -75,15 +75,10 @@ func (q *Question) conclude(s *series, stopped bool) {
 	p.Converged = p.Reasons == nil
 }
 
-func (q *Question) checkWarmUp(p *Prediction, fail func(string, ...any)) {
-	over := 0
-	for i := range p.Runs {
-		if p.Runs[i].Settled {
-			over++
-		}
-	}
-	if n := len(p.Runs); over < n {
-		fail("warm-up not over: in %d of %d replications MSER-5 cuts off more than half of the %d jobs; give more jobs", n-over, n, q.Jobs)
+func (q *Question) checkWarmUp(s *series, fail func(string, ...any)) {
+	p := &s.Prediction
+	if !s.over {
+		fail("warm-up not over: MSER-5 would cut off more than half of the %d jobs; give more", q.Jobs)
 		return
 	}
 	// The relaxation time of a queue is about 1/(1-√load)² of its mean service

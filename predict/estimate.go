@@ -101,9 +101,6 @@ func Paired(a, b *Prediction, of func(*Replication) float64) Estimate {
 // 1982, "Batch size effects in the analysis of simulation output": 10 to 30).
 const batchCount = 30
 
-// batchMeans are the means of consecutive jobs' latencies.
-type batchMeans []float64
-
 // steadyMean is the mean latency in the steady state: the estimate across
 // replications, or from the batch means within them, whichever is wider. Few
 // replications, or ones whose lengths after the cut differ, make the first one

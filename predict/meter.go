@@ -2,9 +2,8 @@ package predict
 
 import (
 	"math"
+	"slices"
 	"time"
-
-	"github.com/HdrHistogram/hdrhistogram-go"
 
 	"forkbench/record"
 )
@@ -18,8 +17,6 @@ const (
 	// at the end of the step that MSER's falls in. The latencies of each step are
 	// counted apart, for the quantiles of the rest.
 	cuttable = 20
-	// longest is the longest latency that is told from longer ones.
-	longest = 100 * 24 * time.Hour
 )
 
 // A meter is the sink that reduces a run to its numbers, in memory that does not
@@ -32,7 +29,7 @@ type meter struct {
 	size    int       // of a batch, in jobs
 	sums    []float64 // of the batches' latencies, ms; by job, in the order of their coming
 	step    int       // jobs
-	steps   [cuttable + 1]*hdrhistogram.Histogram
+	steps   [cuttable + 1]histogram
 	total   float64
 	settled int
 	max     time.Duration
@@ -45,17 +42,14 @@ var _ record.Sink = (*meter)(nil)
 func (m *meter) reset(next record.Sink, steady bool, jobs int) {
 	m.next, m.steady, m.jobs = next, steady, jobs
 	m.total, m.settled, m.max, m.peak = 0, 0, 0, 0
-	for _, h := range m.steps {
-		if h != nil {
-			h.Reset()
-		}
+	for i := range m.steps {
+		m.steps[i].reset()
 	}
+	m.sums = m.sums[:0]
 	m.size = mserBatch * max(1, int(math.Ceil(float64(jobs)/(mserBatch*mostBatches))))
 	m.step = max(1, (jobs+2*cuttable-1)/(2*cuttable))
-	if n := jobs / m.size; cap(m.sums) < n {
-		m.sums = make([]float64, n)
-	} else {
-		m.sums = m.sums[:n]
+	if steady {
+		m.sums = slices.Grow(m.sums, jobs/m.size)[:jobs/m.size]
 		clear(m.sums)
 	}
 }
@@ -87,79 +81,97 @@ func (m *meter) see(j *record.Job) {
 			m.sums[b] += ms
 		}
 	}
-	if m.steps[i] == nil {
-		m.steps[i] = hdrhistogram.New(1, int64(longest), 3)
-	}
-	// Within the range there is no error.
-	_ = m.steps[i].RecordValue(int64(min(latency, longest)))
+	m.steps[i].add(int64(latency))
 }
 
-// run is what the meter saw.
-func (m *meter) replication(number int, r *record.Round) Replication {
-	settled := float64(max(r.Settled, 1))
-	out := Replication{
-		Number: number, Round: *r,
-		Max: millis(m.max), PeakPSS: float64(m.peak) / 1e6, Settled: true,
-	}
+// replication is what the meter saw, but for the latencies: they wait for the
+// warm-up to be known.
+func (m *meter) replication(number int, r *record.Round) *Replication {
+	out := &Replication{Number: number, Round: *r, Max: millis(m.max), PeakPSS: float64(m.peak) / 1e6}
 	if r.WorkNS > 0 {
 		out.Throughput = float64(r.Settled) / r.WorkNS.Seconds()
 	}
 	cpu := r.Children.Add(r.Parents).Add(r.Supervisor).Add(r.Redis)
-	out.CPU = millis(cpu.Total()) / settled
-	out.Mean = m.total / float64(max(m.settled, 1))
-
-	first := 0 // step that counts
-	if m.steady {
-		first = m.cut(&out)
+	out.CPU = millis(cpu.Total()) / float64(max(r.Settled, 1))
+	out.seen = &latencies{mean: m.total / float64(max(m.settled, 1)), step: m.step, size: m.size}
+	for i := range m.steps {
+		out.seen.steps = append(out.seen.steps, m.steps[i].bins())
 	}
-	var rest *hdrhistogram.Histogram
-	for _, h := range m.steps[first:] {
-		switch {
-		case h == nil || h.TotalCount() == 0:
-		case rest == nil:
-			rest = h
-		default:
-			rest.Merge(h) // of the same shape: nothing is dropped
-		}
-	}
-	if rest != nil {
-		quantile := func(q float64) float64 { return millis(min(time.Duration(rest.ValueAtQuantile(q)), m.max)) }
-		out.P50, out.P95, out.P99 = quantile(50), quantile(95), quantile(99)
+	for _, sum := range m.sums {
+		out.seen.batches = append(out.seen.batches, sum/float64(m.size))
 	}
 	return out
 }
 
-// cut finds the warm-up and leaves it out of the run's mean. It returns the
-// first step that counts.
-func (m *meter) cut(out *Replication) (first int) {
-	means := make([]float64, len(m.sums))
-	for i, sum := range m.sums {
-		means[i] = sum / float64(m.size)
-	}
-	batches, ok := mser(means)
-	out.Settled = ok
-	// To the end of the step, so that mean and quantiles are of the same jobs.
-	first = min((batches*m.size+m.step-1)/m.step, cuttable)
-	out.Cut = min(first*m.step, m.jobs)
-	from := (out.Cut + m.size - 1) / m.size
-	if from >= len(means) {
-		return first
-	}
-	sum := 0.0
-	for _, x := range means[from:] {
-		sum += x
-	}
-	out.Mean = sum / float64(len(means)-from)
-	if n := (len(means) - from) / batchCount; n > 0 {
-		for b := range batchCount {
-			sum := 0.0
-			for _, x := range means[from+b*n : from+(b+1)*n] {
-				sum += x
-			}
-			out.batch = append(out.batch, sum/float64(n))
+// latencies are those of one replication, in the parts that a cut may lie
+// between.
+type latencies struct {
+	mean    float64   // of all, ms
+	size    int       // of a batch, in jobs
+	batches []float64 // mean latencies, ms; none where nothing is cut
+	step    int       // jobs
+	steps   [][]bin
+}
+
+// measure sets the latencies of the replication, without those of the jobs that
+// the cut leaves out, and lets go of what they were counted in.
+func (r *Replication) measure(cut int) {
+	l := r.seen
+	r.seen = nil
+	r.Mean = l.mean
+	first := cut / l.step // the cut is at the end of a step
+	var rest histogram
+	total := int64(0)
+	for _, bins := range l.steps[first:] {
+		for _, b := range bins {
+			total += int64(b.count)
+			rest.merge(b)
 		}
 	}
-	return first
+	r.P50, r.P95, r.P99 = rest.quantile(0.50, total), rest.quantile(0.95, total), rest.quantile(0.99, total)
+
+	from := (cut + l.size - 1) / l.size
+	if from >= len(l.batches) {
+		return
+	}
+	r.Mean = mean(l.batches[from:])
+	if n := (len(l.batches) - from) / batchCount; n > 0 {
+		for b := range batchCount {
+			r.batch = append(r.batch, mean(l.batches[from+b*n:from+(b+1)*n]))
+		}
+	}
+}
+
+func mean(xs []float64) float64 {
+	sum := 0.0
+	for _, x := range xs {
+		sum += x
+	}
+	return sum / float64(len(xs))
+}
+
+// warmUp is how many jobs the replications' latencies are to leave out, and
+// whether the warm-up was over in their first half. The rule is applied to the
+// replications' average, in which the beginning shows and noise does not, as
+// Hoad, Robinson and Davies do (2010, "Automating warm-up length estimation"). Of
+// single replications it would cut off what happens to be busy, and so bias the
+// rest.
+func warmUp(runs []*Replication) (jobs int, over bool) {
+	var sums []float64
+	for _, r := range runs {
+		if sums == nil {
+			sums = make([]float64, len(r.seen.batches))
+		}
+		for i, x := range r.seen.batches {
+			sums[i] += x
+		}
+	}
+	if len(sums) == 0 {
+		return 0, true
+	}
+	l := runs[0].seen
+	batches, over := mser(sums)
+	return min((batches*l.size+l.step-1)/l.step, cuttable) * l.step, over
 }
 
 func millis(d time.Duration) float64 { return float64(d) / float64(time.Millisecond) }

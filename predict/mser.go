@@ -11,9 +11,6 @@ package predict
 // not over when the run was: ok is false, and the cut is half.
 func mser(batches []float64) (cut int, ok bool) {
 	k := len(batches)
-	if k < 2 {
-		return 0, k > 0
-	}
 	best, bestAt := 0.0, -1
 	// From the end, the sums of the rest grow by one value at a time (Welford).
 	mean, squares := 0.0, 0.0

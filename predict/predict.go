@@ -9,9 +9,9 @@
 //     of them, and differences between models are not the luck of the draw. See
 //     [Paired].
 //   - Where jobs keep coming (rate:, poisson:) the question is about the steady
-//     state, and each replication's beginning is cut off by the rule MSER-5
-//     (White 1997, "An effective truncation heuristic for bias reduction in
-//     simulation output"). Where they are a given batch (burst, trace:) the
+//     state, and the replications' beginning is cut off by the rule MSER-5 (White
+//     1997, "An effective truncation heuristic for bias reduction in simulation
+//     output"), applied to their average. Where they are a given batch (burst, trace:) the
 //     beginning and the end are part of the question, and nothing is cut
 //     (a terminating simulation, in Law's terms).
 //   - Intervals are Student's t across replications, for quantiles too. That of
@@ -195,6 +195,10 @@ type Prediction struct {
 	P99        Estimate `json:"p99_ms"`
 	PeakPSS    Estimate `json:"peak_pss_mb"` // of the whole tree, in 1e6 bytes; sampled
 
+	// WarmUp is how many jobs each replication's latencies leave out, the first
+	// ones.
+	WarmUp int `json:"warm_up_jobs"`
+
 	// Where jobs keep coming: jobs per second, and their ratio. Capacity is what
 	// the model settles when there is always a job waiting.
 	Offered  float64 `json:"offered,omitempty"`
@@ -223,11 +227,11 @@ type Replication struct {
 	P99        float64
 	Max        float64
 	PeakPSS    float64 // MB
-	Cut        int     // jobs that belong to the warm-up
-	Settled    bool    // the warm-up was over in the first half
 	Round      record.Round
 
-	batch batchMeans
+	batch []float64 // means of consecutive jobs' latencies, in the steady state
+	seen  *latencies
+	sink  record.Sink
 }
 
 // Run asks a question. It returns an error where the question makes no sense or

@@ -1,14 +1,22 @@
 package predict_test
 
 import (
+	"context"
+	"errors"
 	"math"
+	"runtime"
 	"strings"
 	"testing"
 
+	"github.com/google/go-cmp/cmp"
+	"github.com/google/go-cmp/cmp/cmpopts"
+
+	"forkbench/models"
 	"forkbench/models/forkperjob"
 	"forkbench/models/hybrid"
 	"forkbench/models/prefork"
 	"forkbench/predict"
+	"forkbench/record"
 	"forkbench/sim"
 	"forkbench/workload"
 )
@@ -100,4 +108,78 @@ func ask(t *testing.T, q predict.Question) *predict.Answer {
 		t.Fatal(err)
 	}
 	return a
+}
+
+// TestSameAnswer: however many replications go on at once.
+func TestSameAnswer(t *testing.T) {
+	q := predict.Question{
+		Models: all(), Profile: bare(sim.Lognormal(10, 2)), Workers: 4, Cores: 2,
+		Arrivals: arrivals(t, "poisson:150"), Jobs: 2_000, Until: 0.1, MaxReplications: 20,
+	}
+	var answers []*predict.Answer
+	for _, procs := range []int{1, 2, 5} {
+		before := runtime.GOMAXPROCS(procs)
+		answers = append(answers, ask(t, q))
+		runtime.GOMAXPROCS(before)
+	}
+	for _, a := range answers[1:] {
+		if diff := cmp.Diff(answers[0], a, cmpopts.IgnoreUnexported(predict.Replication{})); diff != "" {
+			t.Errorf("the answer depends on GOMAXPROCS:\n%s", diff)
+		}
+	}
+}
+
+func TestTooShort(t *testing.T) {
+	p := ask(t, predict.Question{
+		Models: all()[:1], Profile: bare(sim.Exponential(10)), Workers: 1, Cores: 1, Arrivals: arrivals(t, "poisson:95"), Jobs: 5_000,
+	}).Models[0]
+	if p.Converged || !strings.Contains(strings.Join(p.Reasons, "\n"), "too short") && !strings.Contains(strings.Join(p.Reasons, "\n"), "warm-up not over") {
+		t.Errorf("converged=%v, %q; want that 5000 jobs are too short for a load of 0.95", p.Converged, p.Reasons)
+	}
+}
+
+func TestStopped(t *testing.T) {
+	stop := make(chan struct{})
+	q := predict.Question{
+		Models: all()[:1], Profile: bare(sim.Exponential(10)), Workers: 1, Cores: 1, Jobs: 1000, Replications: 1000, Stop: stop,
+	}
+	q.Sink = func(_ string, replication int) record.Sink {
+		if replication == 5 {
+			close(stop)
+		}
+		return nil
+	}
+	p := ask(t, q).Models[0]
+	if n := len(p.Runs); p.Converged || n == 0 || n > 5 || !strings.HasPrefix(p.Reasons[0], "stopped after ") {
+		t.Errorf("converged=%v (%q) after %d replications; want stopped after 5 or less", p.Converged, p.Reasons, n)
+	}
+}
+
+// broken cannot go on.
+type broken struct{}
+
+func (broken) Name() string                               { return "broken" }
+func (broken) Execute(context.Context, models.Host) error { return errors.New("out of luck") }
+
+func TestBadQuestions(t *testing.T) {
+	q := predict.Question{Models: []predict.Model{{Name: "broken", Executor: broken{}}}, Profile: bare(sim.Constant(1)), Workers: 1, Cores: 1, Jobs: 10}
+	a, err := predict.Run(t.Context(), q)
+	if err == nil || !strings.Contains(err.Error(), "model broken, replication 1: out of luck") || a == nil || a.Models[0].Converged {
+		t.Errorf("error %v, answer %+v", err, a)
+	}
+	_, err = predict.Run(t.Context(), predict.Question{
+		Models: []predict.Model{{Name: "a"}, {Name: "a", Executor: broken{}}}, Until: math.NaN(), Replications: -1, MaxReplications: -1,
+	})
+	for _, want := range []string{`model "a" has no executor`, `model "a" is there twice`, "jobs=0", "replications=-1", "until=NaN", "no profile"} {
+		if err == nil || !strings.Contains(err.Error(), want) {
+			t.Errorf("error %v; want %q in it", err, want)
+		}
+	}
+	q.Workers, q.Cores, q.Profile = 0, 1_000_000_000, &sim.Profile{}
+	_, err = predict.Run(t.Context(), q)
+	for _, want := range []string{"workers=0", "cores=1000000000", "version"} {
+		if err == nil || !strings.Contains(err.Error(), want) {
+			t.Errorf("error %v; want %q in it", err, want)
+		}
+	}
 }

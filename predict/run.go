@@ -26,6 +26,9 @@ type series struct {
 	Model
 	Prediction
 	most int // replications that it gets; fewer if it cannot keep up
+
+	known bool // the warm-up, from the first replications
+	over  bool // in the first half of them
 }
 
 func (q *Question) run(ctx context.Context) (*Answer, error) {
@@ -128,13 +131,37 @@ func (q *Question) wave(ctx context.Context, all []*series, from, to int) error 
 	}
 	err := g.Wait()
 	for i, s := range all {
-		for _, run := range made[i] {
-			if run != nil {
-				s.Runs = append(s.Runs, *run)
-			}
-		}
+		runs := slices.DeleteFunc(made[i], func(r *Replication) bool { return r == nil })
+		err = errors.Join(err, s.add(q, runs))
 	}
 	return err
+}
+
+// add takes replications that have been made.
+func (s *series) add(q *Question, runs []*Replication) (err error) {
+	if !s.known && len(runs) > 0 {
+		s.WarmUp, s.over = warmUp(runs)
+		s.known = true
+	}
+	for _, r := range runs {
+		r.measure(s.WarmUp)
+		if q.steady() {
+			r.Round.Latency = &record.Latency{WarmUp: s.WarmUp, P50NS: nanos(r.P50), P95NS: nanos(r.P95), P99NS: nanos(r.P99)}
+			err = errors.Join(err, writeRound(r.sink, &r.Round))
+		}
+		s.Runs = append(s.Runs, *r)
+	}
+	return err
+}
+
+func writeRound(sink record.Sink, r *record.Round) error {
+	if sink == nil {
+		return nil
+	}
+	if err := sink.Write(r); err != nil {
+		return fmt.Errorf("write a record: %w", err)
+	}
+	return nil
 }
 
 // replicate makes one replication of one model. What was interrupted is not
@@ -148,15 +175,13 @@ func (q *Question) replicate(ctx context.Context, model Model, r int, m *meter, 
 	if done == nil {
 		return nil, err
 	}
-	run := m.replication(r, done)
-	if q.steady() {
-		done.Latency = &record.Latency{WarmUp: run.Cut, P50NS: nanos(run.P50), P95NS: nanos(run.P95), P99NS: nanos(run.P99)}
-		run.Round = *done
+	if err == nil && !done.Interrupted && q.steady() {
+		run := m.replication(r, done)
+		run.sink = sink // its latencies wait for the warm-up to be known
+		return run, nil
 	}
-	if sink != nil {
-		if werr := sink.Write(done); werr != nil {
-			return nil, fmt.Errorf("write a record: %w", werr)
-		}
+	if werr := writeRound(sink, done); werr != nil {
+		return nil, werr
 	}
 	switch {
 	case done.Interrupted:
@@ -164,7 +189,7 @@ func (q *Question) replicate(ctx context.Context, model Model, r int, m *meter, 
 	case err != nil:
 		return nil, fmt.Errorf("model %s, replication %d: %w", model.Name, r+1, err)
 	}
-	return &run, nil
+	return m.replication(r, done), nil
 }
 
 // precise reports whether all estimates are as narrow as was asked for.
