@@ -1,7 +1,13 @@
 package sim_test
 
 import (
+	"fmt"
+	"math"
+	"os"
+	"os/exec"
 	"runtime"
+	"strconv"
+	"strings"
 	"syscall"
 	"testing"
 	"time"
@@ -28,6 +34,55 @@ func BenchmarkMM4(b *testing.B) {
 	// On a machine that does other things too, this is what a core to itself
 	// would do, or a little less.
 	b.ReportMetric(float64(done.Settled)/(cpuTime(b)-before).Seconds(), "jobs/cpu-s")
+}
+
+// BenchmarkAgainstSimPy runs the same queue in SimPy, in turn with package sim on
+// one processor, and reports how many times as many jobs a second of CPU time
+// simulates here: against a process for each job that requests a server, as
+// SimPy's own examples have it, and against the quicker form in which a process
+// for each worker takes jobs from a store (testdata/mm4.py).
+//
+// It needs a python3 with SimPy, as .venv has.
+func BenchmarkAgainstSimPy(b *testing.B) {
+	const jobsThere, jobsHere = 200_000, 4_000_000
+	defer runtime.GOMAXPROCS(runtime.GOMAXPROCS(1))
+	want := erlangC(4, 3.2)*meanService/(4*(1-0.8)) + meanService
+	var here float64 // s for each job, summed over the operations
+	there := make(map[string]float64)
+	for b.Loop() {
+		text, err := exec.Command("python3", "testdata/mm4.py", strconv.Itoa(jobsThere)).Output()
+		if err != nil {
+			if os.Getenv("CI") == "true" {
+				b.Fatalf("python3 testdata/mm4.py: %v", err)
+			}
+			b.Skipf("python3 testdata/mm4.py: %v: does python3 have SimPy?", err)
+		}
+		for line := range strings.Lines(string(text)) {
+			var form string
+			var took, response float64
+			if _, err := fmt.Sscan(line, &form, &took, &response); err != nil {
+				b.Fatalf("SimPy said %q: %v", line, err)
+			}
+			if math.Abs(response/want-1) > 0.05 {
+				b.Errorf("%s: jobs took %.2f ms in SimPy; want %.2f", form, response, want)
+			}
+			there[form] += took / jobsThere
+		}
+
+		m := &sim.Machine{Workers: 4, Cores: 4, Profile: bare(sim.Exponential(meanService)), Seed: 1}
+		before := cpuTime(b)
+		done, err := m.Run(b.Context(), prefork.Model{}, sim.Round{
+			Model: "prefork", Jobs: jobs(b, "poisson:320", 1, jobsHere), Total: jobsHere,
+		})
+		if err != nil {
+			b.Fatal(err)
+		}
+		here += (cpuTime(b) - before).Seconds() / float64(done.Settled)
+	}
+	b.ReportMetric(float64(b.N)/here, "jobs/cpu-s")
+	for form, took := range there {
+		b.ReportMetric(took/here, "times-SimPy-"+form)
+	}
 }
 
 // cpuTime is what this process has used.

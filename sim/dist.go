@@ -116,7 +116,7 @@ func (d *Dist) Mean() float64 {
 func (d *Dist) quantile(u float64) float64 {
 	switch d.kind {
 	case exponential:
-		return -d.a * math.Log(1-u) // 1-u is exact: u is a multiple of 2^-53
+		return -d.a * log(1-u) // 1-u is exact: u is a multiple of 2^-53
 	case lognormal:
 		return math.Exp(d.mu + d.sigma*math.Sqrt2*math.Erfinv(2*u-1))
 	case hyperexponential:
@@ -129,7 +129,7 @@ func (d *Dist) quantile(u float64) float64 {
 			from = d.upTo[i-1]
 		}
 		// What picked the branch is uniform within it.
-		return -d.y[i] * math.Log(1-(u-from)/(d.upTo[i]-from))
+		return -d.y[i] * log(1-(u-from)/(d.upTo[i]-from))
 	case quantiles:
 		i := max(sort.SearchFloat64s(d.x, u), 1)
 		share := (u - d.x[i-1]) / (d.x[i] - d.x[i-1])
