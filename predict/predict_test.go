@@ -164,7 +164,7 @@ func (broken) Execute(context.Context, models.Host) error { return errors.New("o
 func TestBadQuestions(t *testing.T) {
 	q := predict.Question{Models: []predict.Model{{Name: "broken", Executor: broken{}}}, Profile: bare(sim.Constant(1)), Workers: 1, Cores: 1, Jobs: 10}
 	a, err := predict.Run(t.Context(), q)
-	if err == nil || !strings.Contains(err.Error(), "model broken, replication 1: out of luck") || a == nil || a.Models[0].Converged {
+	if err == nil || !strings.HasPrefix(err.Error(), "model broken, replication ") || !strings.HasSuffix(err.Error(), ": out of luck") || a == nil || a.Models[0].Converged {
 		t.Errorf("error %v, answer %+v", err, a)
 	}
 	_, err = predict.Run(t.Context(), predict.Question{
