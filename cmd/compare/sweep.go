@@ -86,7 +86,7 @@ func (p *program) sweep(ctx context.Context, s *sweepOptions) error {
 		return err
 	}
 	err = errors.Join(err, p.writeAnswer(found, s.format))
-	if err == nil || dir != "" {
+	if dir != "" {
 		err = errors.Join(err, p.keepAnswer(dir, s.format, sweepName, found, func() ([]string, error) { return plots.WriteSweep(dir, found) }))
 	}
 	if err == nil && in.came() {

@@ -50,8 +50,11 @@ func (p *program) measurePoints(
 			o.contestants = append(o.contestants, s.at(c, x))
 		}
 	}
-	_, err := p.measureInto(ctx, in, &o, show)
-	return errors.Join(err, s.addRecords(w, o.out))
+	if _, err := p.measureInto(ctx, in, &o, show); err != nil {
+		_ = s.addRecords(w, o.out) // what was measured until then, if anything
+		return err
+	}
+	return s.addRecords(w, o.out)
 }
 
 // measureInto makes a comparison of real processes. It reports whether it was
@@ -104,14 +107,18 @@ func (s *sweepOptions) addRecords(w *sweep.Sweep, dir string) error {
 	}
 	defer f.Close()
 	h, answers, err := sweep.Measured(record.Read(f))
-	if err != nil && !errors.Is(err, record.ErrTruncated) {
+	if h == nil || err != nil && !errors.Is(err, record.ErrTruncated) {
 		return fmt.Errorf("%s: %w", dir, err)
 	}
-	added := 0
+	measured, added := 0, 0
 	for _, m := range h.Spec.Models {
 		a := answers[m.Name]
 		if len(a.Replications) == 0 {
-			continue
+			continue // it was interrupted before a round had ended
+		}
+		measured++
+		if h.Environment.Race {
+			a.Doubts = append(a.Doubts, "built with -race: the numbers do not count")
 		}
 		for i := range s.contestants {
 			if x, fits := s.place(&s.contestants[i], &h.Spec, m); fits {
@@ -120,7 +127,7 @@ func (s *sweepOptions) addRecords(w *sweep.Sweep, dir string) error {
 			}
 		}
 	}
-	if added == 0 && len(answers) > 0 {
+	if added == 0 && measured > 0 {
 		return fmt.Errorf("--with=%s: has no point of this sweep: its models, knobs, or values are others", dir)
 	}
 	return nil
