@@ -3,6 +3,7 @@ package explain
 import (
 	"cmp"
 	"slices"
+	"strings"
 
 	"forkbench/calls"
 )
@@ -86,6 +87,16 @@ type attribution struct {
 func (a *attribution) descend(path []*calls.Node, later *calls.Node) {
 	first := path[len(path)-1]
 	if len(path) > 1 && once(first, later) {
+		// A decorator's inner function says nothing: what it calls does.
+		for _, c := range first.Children {
+			if strings.HasSuffix(first.Name, ">") || !strings.Contains(first.Name, "<locals>") {
+				break
+			}
+			if cost(c.Total()).score() >= 0.8*cost(first.Total()).score() {
+				a.descend(append(path, c), later.Child(c.Function))
+				return
+			}
+		}
 		a.add(path, calls.Cost(difference(first, later)), false)
 		return
 	}

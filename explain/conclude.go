@@ -12,11 +12,13 @@ import (
 )
 
 const (
-	// listed findings are told at most.
-	listed = 10
+	// listed findings are told at most, and only those with such a share of the
+	// one-time work.
+	listed = 8
+	told   = 0.02
 
-	// small is the share of a first job below which one-time work is not worth
-	// anybody's while.
+	// small is the share of a worker's time for a job, with its fork and exit, below
+	// which one-time work is not worth anybody's while.
 	small = 0.05
 )
 
@@ -33,7 +35,7 @@ func (r *run) conclude() {
 	}
 	left := listed
 	for _, f := range r.findings {
-		if r.share(f) < smallest || left == 0 {
+		if r.share(f) < told || left == 0 {
 			continue
 		}
 		left--
@@ -70,6 +72,7 @@ func (r *run) item(f *found, cold int) Item {
 		it.Path = append(it.Path, n.Function.String())
 	}
 	it.Path = it.Path[max(0, len(it.Path)-maxPath):]
+	it.Parts = parts(path[len(path)-1])
 	var faults []float64
 	for _, o := range f.seen {
 		faults = append(faults, float64(o.Faults))
@@ -84,6 +87,25 @@ func (r *run) item(f *found, cold int) Item {
 	it.Flag = f.ways[0].reference()
 	it.Saved = r.attempt(warmed(f.ways[0].String(), setup{}).name, f.ways[0].String(), f)
 	return it
+}
+
+// parts names what the most expensive calls are that a call consists of: below
+// those that do nothing themselves but make one other call.
+func parts(n *calls.Node) (list []string) {
+	all := cost(n.Total()).score()
+	for {
+		i := slices.IndexFunc(n.Children, func(c *calls.Node) bool { return cost(c.Total()).score() >= 0.9*cost(n.Total()).score() })
+		if i < 0 {
+			break
+		}
+		n = n.Children[i]
+	}
+	for _, c := range n.Children {
+		if part := cost(c.Total()).score() / all; all > 0 && part >= 0.15 {
+			list = append(list, fmt.Sprintf("%s (%s of it)", c.Function, percent(part)))
+		}
+	}
+	return list
 }
 
 // takes is what a finding takes of a first job, in milliseconds of wall and CPU
@@ -127,8 +149,8 @@ func (r *run) together() {
 		}
 	}
 	for _, t := range []*Try{
-		r.attempt(refork().name, fmt.Sprintf("all of it: a parent that has run %d jobs (--refork=%[1]d)", reforkAfter), r.findings...),
-		r.attempt(warmed(allCalls, setup{}).name, "all calls above that can be made by themselves", can...),
+		r.attempt(refork().name, fmt.Sprintf("all of it (--refork=%d)", reforkAfter), r.findings...),
+		r.attempt(warmed(allCalls, setup{}).name, "all of these calls", can...),
 		r.attempt(warmed(userWarm, setup{}).name, "the warm-ups as given", given...),
 	} {
 		if t != nil {
@@ -207,9 +229,9 @@ func (r *run) trees() {
 			r.result.Trees = append(r.result.Trees, Model{name, about, tree})
 		}
 	}
-	add("forkperjob", "a first job, in a fork of a cold parent", r.cold.first)
-	add("prefork", "a later job, in a process that has run others", r.cold.later)
-	add("hybrid", "a first job, in a fork of a warm parent", r.warm)
+	add(coldName, "a first job, in a fork of a cold parent", r.cold.first)
+	add(laterName, "a later job, in a process that has run others", r.cold.later)
+	add(warmName, "a first job, in a fork of a warm parent", r.warm)
 }
 
 func (r *run) notes() {
@@ -227,8 +249,12 @@ func (r *run) notes() {
 		for _, tried := range it.Tried {
 			res.Notes = append(res.Notes, tried+".")
 		}
-		if it.Kind == "own" {
-			res.Notes = append(res.Notes, it.Call+" does its one-time work in its own code, not in a call: it can be hoisted only with --refork, or by a change to it.")
+		if name := it.name(); len(it.WarmUp) > 0 && it.Kind == string(calls.Python) && !strings.HasPrefix(name, it.Call) {
+			res.Notes = append(res.Notes, fmt.Sprintf("%s is the public call that does what jobs do by %s (%s): made in a parent, the jobs were seen not to do that any more.",
+				name, it.Call, it.Defined))
+		}
+		if parts := strings.Join(it.Parts, ", "); len(it.WarmUp) == 0 && parts != "" {
+			res.Notes = append(res.Notes, fmt.Sprintf("%s consists of %s.", it.Call, parts))
 		}
 	}
 	if reason := r.noRefork(); reason != "" {
@@ -282,8 +308,7 @@ func (r *run) verdictOfFindings() string {
 		return plain
 	}
 	top := res.Findings[0]
-	if top.Job < small && top.ShareCPU*res.OneTime.CPU.Median < small*first.CPU.Median ||
-		len(top.Hazards) == 0 && !r.confirmed() {
+	if max(top.CallMS, top.CallCPU) < small*r.turn() || len(top.Hazards) == 0 && !r.confirmed() {
 		return plain
 	}
 	text := fmt.Sprintf("%s runs again in every fork, and takes %s of each job (%s of %s)",
@@ -311,11 +336,20 @@ func (r *run) confirmed() bool {
 	if len(tries) == 0 {
 		return true
 	}
-	first := r.result.FirstJob
+	least := small * r.turn()
 	return slices.ContainsFunc(tries, func(t Try) bool {
-		return t.Measured.Wall.above(0) && t.Measured.Wall.Median >= small*first.Wall.Median ||
-			t.Measured.CPU.above(0) && t.Measured.CPU.Median >= small*first.CPU.Median
+		return t.Measured.Wall.above(0) && t.Measured.Wall.Median >= least ||
+			t.Measured.CPU.above(0) && t.Measured.CPU.Median >= least
 	})
+}
+
+// turn is what a job takes of a worker with its own cold fork and its exit, in
+// milliseconds: what a saving has to be compared to.
+func (r *run) turn() float64 {
+	if rate := r.measured.throughput(coldName); rate > 0 {
+		return 1000 / rate
+	}
+	return r.result.FirstJob.Wall.Median
 }
 
 // name is what to call a finding: the call that does it, where there is one by

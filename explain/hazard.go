@@ -12,27 +12,44 @@ import (
 // the locks that they held are.
 func hazards(seen []observation) []string {
 	var list []string
-	add := func(format string, args ...any) {
-		if text := fmt.Sprintf(format, args...); !slices.Contains(list, text) {
-			list = append(list, text)
-		}
-	}
+	told := make(map[string]bool)
 	for _, o := range seen {
+		var kinds []string
+		// Of each kind those of one call are told: of another, names may be others.
+		add := func(kind, format string, args ...any) {
+			if text := fmt.Sprintf(format, args...); !told[kind] && !slices.Contains(list, text) {
+				list = append(list, text)
+			}
+			kinds = append(kinds, kind)
+		}
 		for _, what := range o.LeftOpen {
 			switch {
 			case strings.HasPrefix(what, "socket:"):
-				add("leaves a connection open%s", about(o, " to ", "socket.connect"))
+				add("connection", "leaves a connection open%s", about(o, " to ", "socket.connect"))
 			case strings.HasPrefix(what, "/") && !strings.HasPrefix(what, "/dev/") && !strings.HasPrefix(what, "/memfd:"):
-				add("leaves %s open", plainFile(what))
+				add("file", "leaves the file %s open%s", shortened(what, 80), by(o, what))
 			case strings.HasPrefix(what, "pipe:"), strings.HasPrefix(what, "anon_inode:"):
-				add("leaves %s open", strings.TrimRight(strings.SplitN(what, "[", 2)[0], ":"))
+				add("pipe", "leaves %s open", strings.TrimRight(strings.SplitN(what, "[", 2)[0], ":"))
 			}
 		}
 		if o.Threads > 0 {
-			add("starts a thread%s", about(o, ", for ", "_thread.start_new_thread"))
+			add("thread", "starts a thread%s", about(o, ", for ", "_thread.start_new_thread"))
+		}
+		for _, kind := range kinds {
+			told[kind] = true
 		}
 	}
 	return list
+}
+
+// by names the call that opened a file, where it is known.
+func by(o observation, file string) string {
+	for _, e := range o.Events {
+		if e[0] == "sqlite3.connect" && strings.Contains(e[1], file) {
+			return " (" + e[0] + ")"
+		}
+	}
+	return ""
 }
 
 // cautions says what calls do that should be known before they are made anywhere
@@ -67,8 +84,6 @@ func about(o observation, words, event string) string {
 	}
 	return ""
 }
-
-func plainFile(name string) string { return "the file " + shortened(name, 80) }
 
 // shortened keeps the end of a long text, which is where names differ.
 func shortened(text string, most int) string {

@@ -29,6 +29,7 @@ type contestant struct {
 const (
 	coldName  = "forkperjob"
 	laterName = "prefork"
+	warmName  = "hybrid" // in several variants
 )
 
 // refork is the hybrid whose parent has run jobs.

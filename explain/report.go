@@ -17,7 +17,7 @@ const pageSize = 4096
 func (r *Result) Report() *report.Report {
 	rep := &report.Report{
 		Verdict: r.Verdict, Caption: r.caption(),
-		Tables: []report.Table{r.findingsTable(), r.savingsTable(), r.warmUpsTable()},
+		Tables: []report.Table{r.findingsTable(), r.hoistTable(), r.savingsTable(), r.warmUpsTable()},
 		Notes:  append(append([]string{}, r.Notes...), r.legend()), Warnings: r.Warnings,
 	}
 	return rep
@@ -35,9 +35,9 @@ func (r *Result) caption() string {
 
 func (r *Result) findingsTable() report.Table {
 	t := report.Table{
-		Title: "One-time work that every fork repeats, from the profile",
-		Head:  []string{"call", "called from", "wall ms", "CPU ms", "of the job", "dirties", "times", "hoist"},
-		Left:  []int{1, 7},
+		Title: "One-time work that every fork repeats",
+		Head:  []string{"call", "called from", "wall ms", "CPU ms", "of the job", "dirties", "times"},
+		Left:  []int{1},
 	}
 	for _, it := range r.Findings {
 		pages := ""
@@ -45,25 +45,30 @@ func (r *Result) findingsTable() report.Table {
 			pages = bytes(it.Pages * pageSize)
 		}
 		t.Rows = append(t.Rows, []string{
-			it.label(), it.CalledFrom, number(it.CallMS), number(it.CallCPU), percent(it.Job), pages, strconv.Itoa(it.Repeated), it.hoist(),
+			it.label(), it.CalledFrom, number(it.CallMS), number(it.CallCPU), percent(it.Job), pages, strconv.Itoa(it.Repeated),
 		})
 	}
 	return t
 }
 
-// label is a finding's name with the function that was seen, where it is another.
-func (it *Item) label() string {
-	if it.Kind == "own" {
-		return "(the code of) " + it.Call
+func (r *Result) hoistTable() report.Table {
+	t := report.Table{
+		Title: "Whether it can be done in the parent, before the fork",
+		Head:  []string{"call", "before the fork"}, Left: []int{1},
 	}
-	if name := it.name(); !strings.HasPrefix(name, it.Call) {
-		return fmt.Sprintf("%s, seen as %s", name, last(it.Call))
+	for _, it := range r.Findings {
+		t.Rows = append(t.Rows, []string{it.label(), it.hoist()})
 	}
-	return it.name()
+	return t
 }
 
-// last is a name without the modules and classes around it.
-func last(name string) string { return name[strings.LastIndex(name, ".")+1:] }
+// label is a finding's name for a table.
+func (it *Item) label() string {
+	if it.Kind == "own" {
+		return shortened(it.Call, 60) + " (its own code)"
+	}
+	return shortened(it.name(), 60)
+}
 
 func (it *Item) hoist() string {
 	switch {
@@ -76,13 +81,13 @@ func (it *Item) hoist() string {
 	case len(it.Cautions) > 0:
 		return "not tried: " + it.Cautions[0]
 	}
-	return "not by itself"
+	return "not by a call of its own; with --refork it is"
 }
 
 func (r *Result) savingsTable() report.Table {
 	t := report.Table{
-		Title: "What it saves of each job when a parent has done it before the fork, measured without the profiler",
-		Head:  []string{"done in the parent", "predicted ms", "measured ms", "predicted CPU ms", "measured CPU ms", "jobs/s"},
+		Title: "What that saves of each job: ms by the clock and of CPU, measured without the profiler",
+		Head:  []string{"done in the parent", "predicted", "measured", "CPU predicted", "CPU measured", "jobs/s"},
 	}
 	add := func(s *Try) {
 		t.Rows = append(t.Rows, []string{

@@ -43,6 +43,8 @@ type Item struct {
 	CalledFrom string   `json:"called_from"`       // file:line, in the application where it is on the way
 	Path       []string `json:"path"`              // from the job's function to the call
 
+	Parts []string `json:"parts,omitempty"` // the most expensive calls in it
+
 	CallMS   float64 `json:"call_wall_ms"` // of each first job, unprofiled: share × one-time work
 	CallCPU  float64 `json:"call_cpu_ms"`
 	Timed    bool    `json:"timed"`      // at full speed; else from the shares below
@@ -87,6 +89,9 @@ type Model struct {
 	About string
 	Tree  *calls.Node
 }
+
+// Models lists the names that the trees of a result can have.
+func Models() []string { return []string{coldName, laterName, warmName} }
 
 // WriteJSON writes the result as JSON: indented, its fields in a fixed order.
 func (r *Result) WriteJSON(w io.Writer) error {

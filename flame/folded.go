@@ -4,7 +4,7 @@
 package flame
 
 import (
-	"bufio"
+	"bytes"
 	"fmt"
 	"io"
 	"strings"
@@ -19,7 +19,7 @@ var separators = strings.NewReplacer(";", ":", "\n", " ", "\r", " ")
 // semicolons between them, then the microseconds of wall time that a job spends
 // there itself.
 func WriteFolded(w io.Writer, tree *calls.Node) error {
-	b := bufio.NewWriter(w)
+	b := new(bytes.Buffer)
 	tree.Walk(func(path []*calls.Node) bool {
 		last := path[len(path)-1]
 		if us := last.Self.Wall.Microseconds(); us > 0 {
@@ -31,5 +31,6 @@ func WriteFolded(w io.Writer, tree *calls.Node) error {
 		}
 		return true
 	})
-	return b.Flush()
+	_, err := b.WriteTo(w)
+	return err
 }

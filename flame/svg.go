@@ -1,7 +1,7 @@
 package flame
 
 import (
-	"bufio"
+	"bytes"
 	"cmp"
 	_ "embed"
 	"fmt"
@@ -83,7 +83,7 @@ func (g *Graph) WriteSVG(w io.Writer) error {
 	}
 	place(g.Tree, g.Base, 0, 0)
 
-	b := bufio.NewWriter(w)
+	b := new(bytes.Buffer)
 	height := header + (deepest+1)*rowHeight + footer
 	fmt.Fprintf(b, `<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 %[1]d %[2]d" width="%[1]d" height="%[2]d" font-family="Verdana, DejaVu Sans, sans-serif" font-size="11">
 <title>%[3]s</title>
@@ -102,10 +102,11 @@ func (g *Graph) WriteSVG(w io.Writer) error {
 	}
 	fmt.Fprintln(b, `</g>`)
 	fmt.Fprintf(b, "<script><![CDATA[\n%s]]></script>\n</svg>\n", script)
-	return b.Flush()
+	_, err := b.WriteTo(w)
+	return err
 }
 
-func (g *Graph) frame(b *bufio.Writer, f *frame, scale float64, all calls.Cost, height int) {
+func (g *Graph) frame(b *bytes.Buffer, f *frame, scale float64, all calls.Cost, height int) {
 	x, wide := margin+float64(f.x)*scale, float64(f.total.Wall)*scale
 	y := height - footer - (f.depth+1)*rowHeight
 	name := f.node.Function.String()
@@ -137,7 +138,7 @@ func (g *Graph) frame(b *bufio.Writer, f *frame, scale float64, all calls.Cost, 
 }
 
 // legend says what colours and widths are.
-func (g *Graph) legend(b *bufio.Writer, all calls.Cost) {
+func (g *Graph) legend(b *bytes.Buffer, all calls.Cost) {
 	type entry struct{ fill, text string }
 	list := []entry{
 		{pythonColor, "Python"}, {cColor, "C"}, {importColor, "import"},

@@ -92,7 +92,7 @@ func (o *options) checkPython() (problems []string) {
 	if _, ok := o.workload.(workload.Python); ok {
 		return nil
 	}
-	for _, name := range pythonFlags {
+	for _, name := range append([]string{"explain"}, pythonFlags...) {
 		if o.given[name] {
 			problems = append(problems, fmt.Sprintf("--%s=%s: is for Python, and %s does not run in it: leave it out, or choose another --workload",
 				name, shorten(o.texts[name], 80), o.workload.Name()))

@@ -116,7 +116,11 @@ func (p *program) compare(
 	case interrupted:
 		return exitWith(exitInterrupted, errors.New("interrupted: the report is about what was measured until then"))
 	}
-	return judge(&m.analysis.Summary, o.failIf)
+	err = judge(&m.analysis.Summary, o.failIf)
+	if o.explain {
+		err = errors.Join(err, p.explainMeasured(ctx, o, m.dir))
+	}
+	return err
 }
 
 // keep writes the results to files, and says where they are: below the text, but

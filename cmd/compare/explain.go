@@ -9,6 +9,8 @@ import (
 	"iter"
 	"path/filepath"
 	"slices"
+	"strconv"
+	"strings"
 
 	"github.com/spf13/cobra"
 
@@ -35,8 +37,8 @@ The directory of the results gets a flame graph of each model and one of their
 difference (.svg), folded stacks (.folded), and profiles that
 ` + "`go tool pprof`" + ` opens (.pb.gz).`
 
-const explainExample = `  compare explain --workload=py:app.tasks:record_event --payload=events.jsonl --python=.venv/bin/python
-  compare explain --workload=py:app.tasks:record_event --warm=app.tasks:warm_up   # is it of any use?
+const explainExample = `  compare explain --workload=py:app.tasks:record_event --payload=events.jsonl
+  compare explain --workload=py:app.tasks:record_event --warm=app.tasks:warm_up  # is it of use?
   go tool pprof -http=: -diff_base=DIR/hybrid.pb.gz DIR/forkperjob.pb.gz`
 
 // The files that an explanation writes, besides those of its measurements.
@@ -48,8 +50,8 @@ const (
 
 // Defaults of an explanation. It looks at each job closely: few are enough.
 const (
-	explainJobs   = "30"
-	explainRounds = "5"
+	explainJobs   = 30
+	explainRounds = 5
 )
 
 // explainCommand is `compare explain`.
@@ -91,9 +93,9 @@ func explainFlags(o *options) []flag {
 	for _, f := range flagsOf(o) {
 		switch f.name {
 		case "jobs":
-			f.def, f.usage = explainJobs, "jobs that are measured, in each round and each way"
+			f.def, f.usage = strconv.Itoa(explainJobs), "jobs that are measured, in each round and each way"
 		case "rounds":
-			f.def, f.usage = explainRounds, "times that each way is measured, in turn with the others"
+			f.def, f.usage = strconv.Itoa(explainRounds), "times that each way is measured, in turn with the others"
 		case "warm":
 			f.usage = "one-time work that a parent is to do before it forks: is it of any use? repeatable"
 		}
@@ -129,6 +131,28 @@ func (p *program) explainAlone(ctx context.Context, o *options, verify bool) err
 		return err
 	}
 	return result.print(p)
+}
+
+// explainMeasured explains the jobs of a comparison that has been made, into a
+// directory below that of its results. Where standard output is for data, it is
+// the comparison's.
+func (p *program) explainMeasured(ctx context.Context, measured *options, dir string) error {
+	o := *measured
+	o.jobs, o.rounds, o.out, o.force = explainJobs, explainRounds, filepath.Join(dir, "explain"), true
+	show := p.progress(o.quiet)
+	x, err := p.explain(ctx, &o, true, show)
+	show.close()
+	switch {
+	case ctx.Err() != nil:
+		return exitWith(exitInterrupted, errors.New("interrupted: the comparison is done, the explanation is not"))
+	case err != nil:
+		return fmt.Errorf("--explain: %w", err)
+	case o.format != formatText:
+		_, _ = io.WriteString(p.stderr, x.listing()) // it is only said
+		return nil
+	}
+	_, _ = io.WriteString(p.stdout, "\n") // the next write says what is wrong
+	return x.print(p)
 }
 
 // An explanation is what is left when its processes are gone.
@@ -169,8 +193,13 @@ func (p *program) explain(ctx context.Context, o *options, verify bool, show *pr
 	}
 	defer func() { err = errors.Join(err, machine.Server.Close()) }()
 
+	burst, err := workload.ParseArrivals("burst")
+	if err != nil {
+		return nil, err
+	}
+	o.workers, o.arrivals = 1, burst
 	x = &explanation{format: o.format}
-	if x.dir, err = makeResults(o, "explain-"+app.workload.Name(), p.now()); err != nil {
+	if x.dir, err = resultsDir(o, settings(o, "explain-"+app.workload.Name(), p.now()), explanationNames()); err != nil {
 		return nil, err
 	}
 	path := filepath.Join(x.dir, recordsName)
@@ -185,11 +214,6 @@ func (p *program) explain(ctx context.Context, o *options, verify bool, show *pr
 			err = fmt.Errorf("write %s: %w", path, pathCause(errors.Join(flushed, closed)))
 		}
 	}()
-	burst, err := workload.ParseArrivals("burst")
-	if err != nil {
-		return nil, err
-	}
-	o.workers, o.arrivals = 1, burst
 	plan := explain.Plan{
 		Machine: machine, Verify: verify, Jobs: o.jobs, Rounds: o.rounds, Dir: guard.Dir(),
 		Source: func(n int) iter.Seq[workload.Job] { return workload.Jobs(machine.Workload, burst, o.seed, n) },
@@ -275,6 +299,37 @@ func writeExplained(w io.Writer, r *explain.Result) error {
 	return err
 }
 
+// explanationNames lists all files that an explanation can write.
+func explanationNames() []string {
+	names := []string{recordsName, explanationName, explainedName, differenceName}
+	for _, m := range explain.Models() {
+		names = append(names, "flame-"+m+".svg", m+".folded", m+".pb.gz")
+	}
+	return names
+}
+
+// listing says where the files are, in few words.
+func (x *explanation) listing() string {
+	kinds := []struct{ ending, text string }{
+		{"", ""}, {".svg", "flame graphs, for a browser: "}, {".folded", "folded stacks: "}, {".pb.gz", "for `go tool pprof -http=:`: "},
+	}
+	lines := make([][]string, len(kinds))
+	for _, name := range x.names {
+		at := max(0, slices.IndexFunc(kinds, func(k struct{ ending, text string }) bool {
+			return k.ending != "" && strings.HasSuffix(name, k.ending)
+		}))
+		lines[at] = append(lines[at], name)
+	}
+	var b strings.Builder
+	fmt.Fprintf(&b, "results in %s%c\n", filepath.Clean(x.dir), filepath.Separator)
+	for i, line := range lines {
+		if line != nil {
+			fmt.Fprintf(&b, "  %s%s\n", kinds[i].text, strings.Join(line, "  "))
+		}
+	}
+	return b.String()
+}
+
 // print shows an explanation and says where its files are.
 func (x *explanation) print(p *program) error {
 	var b bytes.Buffer
@@ -293,7 +348,7 @@ func (x *explanation) print(p *program) error {
 	if err != nil {
 		return err
 	}
-	where := listing(x.dir, x.names)
+	where := x.listing()
 	if x.format == formatText {
 		b.WriteString("\n" + where)
 	} else {

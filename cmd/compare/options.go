@@ -50,6 +50,7 @@ type options struct {
 	redis   string
 	out     string // empty for a new directory below results
 	force   bool
+	explain bool
 	format  string
 	failIf  []runner.Threshold
 	quiet   bool
@@ -135,6 +136,8 @@ func flagsOf(o *options) []flag {
 			usage: "a new or empty directory for the results (default results/TIME-SETTINGS)"},
 		{group: groupResult, name: "force", set: yes(&o.force),
 			usage: "replace what a former run left in --out"},
+		{group: groupResult, name: "explain", set: yes(&o.explain),
+			usage: "afterwards, say which one-time work every fork repeats: `compare explain`, with its files in DIR/explain"},
 		formatFlag(&o.format),
 		failIfFlag(&o.failIf),
 

@@ -81,6 +81,7 @@ func TestUsageErrors(t *testing.T) {
 		{"sweep-not-live", []string{"sweep", "--workers=1..8", "--workload=noop", "--python=python3", "--rate=1/s", "--arrivals=burst", "--model=rq"}},
 		{"plan-nothing", []string{"plan"}},
 		{"plan-wrong", []string{"plan", "--rate=NaN", "--p95=2s", "--p99=1", "--cores-max=0", "--workers-max=x", "--model=rq", "--spares=1", "now"}},
+		{"explain-wrong", []string{"explain", "me", "--workload=go:noop", "--jobs=0", "--model=hybrid", "--warm=app:warm"}},
 		{"doctor-arguments", []string{"doctor", "please", "--python="}},
 	} {
 		t.Run(c.name, func(t *testing.T) {
@@ -113,7 +114,7 @@ func TestUsageErrors(t *testing.T) {
 
 func TestHelp(t *testing.T) {
 	for _, args := range [][]string{
-		{"--help"}, {"report", "--help"}, {"plot", "-h"}, {"help", "doctor"}, {"workloads", "--help"}, {"record", "--help"}, {"simulate", "--help"},
+		{"--help"}, {"report", "--help"}, {"plot", "-h"}, {"help", "doctor"}, {"workloads", "--help"}, {"record", "--help"}, {"simulate", "--help"}, {"explain", "--help"},
 	} {
 		name := "help-" + strings.Trim(strings.Join(args, ""), "-")
 		t.Run(name, func(t *testing.T) {
