@@ -28,7 +28,7 @@ func latencyChart(a *runner.Analysis) chart {
 		}
 		pts := thin(distribution(cdf), maxPoints/2)
 		if len(pts) == 0 {
-			lc.remarks = missing(lc.remarks, m.Model, "no job finished")
+			lc.remarks = missing(lc.remarks, m.Model, noLatency(m))
 			continue
 		}
 		l := line{model: clean(m.Model), style: styleOf(i), points: steps(pts)}
@@ -41,7 +41,11 @@ func latencyChart(a *runner.Analysis) chart {
 		lc.lines = append(lc.lines, l)
 	}
 	if len(lc.lines) == 0 {
-		return noData("no job finished")
+		why := "no job finished"
+		if len(a.Summary.Models) > 0 {
+			why = noLatency(&a.Summary.Models[0])
+		}
+		return noData(why)
 	}
 	x, _ := lc.bounds()
 	if x.hi <= x.lo*1.2 { // one latency only, or nearly so
@@ -53,6 +57,14 @@ func latencyChart(a *runner.Analysis) chart {
 		lc.y.ticks = append(lc.y.ticks, tick{v, roundNumber(v)})
 	}
 	return lc
+}
+
+// noLatency is why a model has none.
+func noLatency(m *runner.ModelSummary) string {
+	if m.Latency.Unknown {
+		return "jobs come faster than it runs them, and wait ever longer"
+	}
+	return "no job finished"
 }
 
 // distribution is the points that can be drawn, ascending, as milliseconds and

@@ -158,7 +158,10 @@ func conditions(s *runner.Summary) string {
 		}
 		add(workers)
 	}
-	if spec.Rounds > 0 {
+	switch {
+	case spec.Rounds > 0 && spec.Simulated:
+		add(plural(spec.Rounds, "replication", "replications"))
+	case spec.Rounds > 0:
 		add(plural(spec.Rounds, "round", "rounds"))
 	}
 	if env.ForkPrimitive != "" {
