@@ -20,20 +20,20 @@ func TestPacerDoesTheWork(t *testing.T) {
 
 func TestPaceIsRelativeToTheFastest(t *testing.T) {
 	p := new(Pacer)
-	p.add(100 * time.Microsecond, 0)
+	p.add(100*time.Microsecond, 0)
 	p.Start()
-	p.add(100 * time.Microsecond, 0)
-	p.add(140 * time.Microsecond, 0)
+	p.add(100*time.Microsecond, 0)
+	p.add(140*time.Microsecond, 0)
 	if pace, why := p.Pace(); pace != 1.2 || why != "" {
 		t.Errorf("pace %v, %q; want 1.2, which is within the limit", pace, why)
 	}
 	p.Start()
-	p.add(150 * time.Microsecond, 0)
+	p.add(150*time.Microsecond, 0)
 	if pace, why := p.Pace(); pace != 1.5 || !strings.Contains(why, "50 % more CPU time") {
 		t.Errorf("pace %v, %q; want 1.5 and why", pace, why)
 	}
 	p.Start()
-	p.add(80 * time.Microsecond, 0) // faster than ever
+	p.add(80*time.Microsecond, 0) // faster than ever
 	if pace, why := p.Pace(); pace != 1 || why != "" {
 		t.Errorf("pace %v, %q; want 1 and nothing", pace, why)
 	}

@@ -3,6 +3,7 @@ package main
 import (
 	"bytes"
 	"encoding/json"
+	"fmt"
 	"math"
 	"os"
 	"path/filepath"
@@ -27,7 +28,8 @@ func wrongProfile(t *testing.T) string {
 		t.Fatal(err)
 	}
 	for from, to := range map[string]string{
-		`"page_kb":4`: `"page_kb":-4`, `"warmable":1`: `"warmable":2`, `"reap_ms":`: `"reaping_ms":`, `"booted_mb":14`: `"booted_mb":"14"`,
+		`"page_kb":4`: `"page_kb":-4`, `"warmable":1`: `"warmable":2`, `"reap_ms":`: `"reaping_ms":`,
+		fmt.Sprintf(`"booted_mb":%v`, p.Memory.BootedMB): `"booted_mb":"14"`,
 	} {
 		changed := strings.Replace(string(text), from, to, 1)
 		if changed == string(text) {

@@ -1,0 +1,212 @@
+package calibrate_test
+
+import (
+	"bytes"
+	"fmt"
+	"iter"
+	"math"
+	"strings"
+	"testing"
+	"time"
+
+	"forkbench/calibrate"
+	"forkbench/models"
+	"forkbench/models/forkperjob"
+	"forkbench/models/hybrid"
+	"forkbench/models/prefork"
+	"forkbench/record"
+	"forkbench/sim"
+	"forkbench/workload"
+)
+
+// truth is a machine that there is not, whose records are to be calibrated with.
+func truth() sim.Profile {
+	return sim.Profile{
+		Version: sim.ProfileVersion, Name: "truth",
+		Boot:     sim.Boot{CPU: sim.Constant(40), Wait: sim.Constant(2), System: 0.25},
+		OneTime:  sim.OneTime{CPU: sim.Constant(25), Warmable: 1, MemoryMB: 2},
+		FirstJob: sim.FirstJob{CPU: sim.Constant(2)},
+		Fork:     sim.Fork{Base: sim.Constant(0.3), Start: sim.Constant(0.25), Reap: sim.Constant(0.4)},
+		Exit:     sim.Exit{Base: sim.Constant(0.25)},
+		Memory:   sim.Memory{BootedMB: 16, FileMB: 5, PageKB: 4},
+		Jobs:     []sim.Class{{Weight: 1, CPU: sim.Quantiles([]float64{0, 1}, []float64{0.5, 1.5}), System: 0.1}},
+		Supervisor: sim.Supervisor{
+			Dispatch: sim.Constant(0.02), Collect: sim.Constant(0.02), Fork: sim.Constant(0.05),
+			Latency: sim.Constant(0.05), Protocol: sim.Constant(0.03), System: 0.5,
+		},
+		Redis: sim.Redis{
+			Command: sim.Constant(0.1), Read: sim.Constant(0.002), Settle: sim.Constant(0.002), LingerMS: 5, Batch: 256, System: 0.5,
+		},
+	}
+}
+
+// contestants are the models that tell all costs apart.
+func contestants() map[string]models.Executor {
+	return map[string]models.Executor{
+		"prefork": prefork.Model{}, "forkperjob": forkperjob.Model{}, "hybrid": hybrid.Model{},
+		"hybrid(jobs-per-child=10)": hybrid.Model{JobsPerChild: 10},
+	}
+}
+
+func executor(m record.Model) (models.Executor, error) {
+	e, ok := contestants()[m.Name]
+	if !ok {
+		return nil, fmt.Errorf("no model %q", m.Name)
+	}
+	return e, nil
+}
+
+// run simulates contestants and returns the rounds as they are read from a file.
+func run(t *testing.T, p sim.Profile, seed uint64, names ...string) []*calibrate.Round {
+	t.Helper()
+	const jobs, workers, cores = 400, 3, 2
+	var file bytes.Buffer
+	w := record.NewWriter(&file)
+	h := record.Header{Version: record.Version, Started: time.Unix(0, 0)}
+	h.Spec = record.Spec{Jobs: jobs, Workers: workers, Rounds: 1, Seed: seed, Workload: "record_event", Runtime: "python", Arrivals: "burst"}
+	h.Environment.Cores = cores
+	for _, name := range names {
+		h.Spec.Models = append(h.Spec.Models, record.Model{Name: name})
+	}
+	write := func(l record.Line) {
+		if err := w.Write(l); err != nil {
+			t.Fatal(err)
+		}
+	}
+	write(&h)
+	for _, name := range names {
+		m := &sim.Machine{Workers: workers, Cores: cores, Profile: p, Seed: seed}
+		done, err := m.Run(t.Context(), contestants()[name], sim.Round{
+			Model: name, Jobs: burst(jobs), Total: jobs, Sink: w,
+		})
+		if err != nil {
+			t.Fatal(err)
+		}
+		write(done)
+	}
+	if err := w.Flush(); err != nil {
+		t.Fatal(err)
+	}
+	rounds, err := calibrate.Read("memory", record.Read(&file))
+	if err != nil {
+		t.Fatal(err)
+	}
+	return rounds
+}
+
+func burst(n int) iter.Seq[workload.Job] {
+	return func(yield func(workload.Job) bool) {
+		for i := range uint64(n) {
+			if !yield(workload.Job{ID: i, Attempt: 1}) {
+				return
+			}
+		}
+	}
+}
+
+// TestFindsTheTruth calibrates with records of a simulated machine, whose costs
+// are known.
+func TestFindsTheTruth(t *testing.T) {
+	made, err := calibrate.Profile(t.Context(), run(t, truth(), 1, "prefork", "forkperjob", "hybrid", "hybrid(jobs-per-child=10)"),
+		calibrate.Options{Executor: executor})
+	if err != nil {
+		t.Fatal(err)
+	}
+	got, want := made.Profile, truth()
+	sum := func(ds ...sim.Dist) (ms float64) {
+		for i := range ds {
+			ms += ds[i].Mean()
+		}
+		return ms
+	}
+	for _, c := range []struct {
+		name      string
+		got, want float64
+		within    float64 // relative
+	}{
+		{"boot", sum(got.Boot.CPU), 40, 0.001},
+		{"boot, waiting", sum(got.Boot.Wait), 2, 0.001},
+		{"boot, system", got.Boot.System, 0.25, 0.001},
+		{"one-time work", sum(got.OneTime.CPU), 25, 0.05},
+		{"first job, its faults included", sum(got.FirstJob.CPU) + float64(got.FirstJob.Pages)*got.Memory.Copy, 2, 0.1},
+		{"job", sum(got.Jobs[0].CPU), 1, 0.03},
+		{"protocol", sum(got.Supervisor.Protocol), 0.03, 0.3},
+		{"start and exit", sum(got.Fork.Start, got.Exit.Base) + got.Exit.PerMB*got.Memory.BootedMB, 0.5, 0.1},
+		{"fork and reap", sum(got.Fork.Base, got.Fork.Reap) + got.Fork.PerMB*got.Memory.BootedMB, 0.7, 0.02},
+		{"booted", got.Memory.BootedMB, 16, 0.01},
+		{"files", got.Memory.FileMB, 5, 0.2},
+		{"redis, a job", sum(got.Redis.Read, got.Redis.Settle), 0.004, 0.5},
+	} {
+		if math.Abs(c.got/c.want-1) > c.within {
+			t.Errorf("%s: %.4g; want %.4g within %v %%", c.name, c.got, c.want, 100*c.within)
+		}
+	}
+	if err := got.Validate(); err != nil {
+		t.Error(err)
+	}
+
+	rows, excluded, err := calibrate.Validate(t.Context(), got, run(t, want, 2, "prefork", "forkperjob", "hybrid"), calibrate.Options{Executor: executor})
+	if err != nil || excluded != nil {
+		t.Fatal(err, excluded)
+	}
+	for _, s := range calibrate.Summarize(rows) {
+		if s.Metric != calibrate.PeakPSS && math.Abs(s.Worst) > 6 {
+			t.Errorf("%s is off by %.1f %% in %s", s.Metric, s.Worst, s.Where)
+		}
+	}
+}
+
+// TestSourcesAreComplete: the profile can be written and read again, which wants
+// a source for each number.
+func TestSourcesAreComplete(t *testing.T) {
+	for _, names := range [][]string{{"prefork"}, {"forkperjob"}, {"hybrid"}, {"prefork", "hybrid"}} {
+		for _, o := range []calibrate.Options{{}, {Executor: executor}} {
+			made, err := calibrate.Profile(t.Context(), run(t, truth(), 1, names...), o)
+			if err != nil {
+				t.Fatalf("%v: %v", names, err)
+			}
+			var b bytes.Buffer
+			if err := made.Profile.Write(&b); err != nil {
+				t.Fatal(err)
+			}
+			if _, err := sim.ReadProfile(&b); err != nil {
+				t.Errorf("%v: %v", names, err)
+			}
+			if len(made.Warnings) == 0 {
+				t.Errorf("%v: no warning, and one model cannot tell everything", names)
+			}
+		}
+	}
+}
+
+func TestContaminatedRoundsAreLeftOut(t *testing.T) {
+	rounds := run(t, truth(), 1, "prefork", "hybrid")
+	rounds[0].Noise.Contaminated = "somebody else"
+	made, err := calibrate.Profile(t.Context(), rounds, calibrate.Options{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if made.Rounds != 1 || len(made.Excluded) != 1 || !strings.Contains(made.Excluded[0], "prefork, round 1, in memory: contaminated: somebody else") {
+		t.Errorf("%d rounds used, left out: %q", made.Rounds, made.Excluded)
+	}
+	rounds[1].Interrupted = true
+	if _, err := calibrate.Profile(t.Context(), rounds, calibrate.Options{}); err == nil || !strings.Contains(err.Error(), "none of the rounds can be used") {
+		t.Errorf("with no round left: %v", err)
+	}
+}
+
+func TestOneApplicationOnly(t *testing.T) {
+	a, b := run(t, truth(), 1, "prefork"), run(t, truth(), 1, "prefork")
+	b[0].Header.Spec.Workload = "noop"
+	_, err := calibrate.Profile(t.Context(), append(a, b...), calibrate.Options{})
+	if err == nil || !strings.Contains(err.Error(), "a profile is for one application") {
+		t.Errorf("two workloads: %v", err)
+	}
+}
+
+func Example() {
+	// Nothing was recorded, so there is nothing to calibrate with.
+	_, err := calibrate.Read("run", record.Read(strings.NewReader("")))
+	fmt.Println(err)
+	// Output: line 1: the file is empty
+}

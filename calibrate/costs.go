@@ -1,0 +1,360 @@
+package calibrate
+
+import (
+	"math"
+
+	"forkbench/record"
+	"forkbench/sim"
+)
+
+// What a fork and an exit cost for each MiB of the parent, measured on a virtual
+// machine with an AMD EPYC: 0.020 and 0.028 ms per MB.
+const (
+	defaultForkPerMB = 0.020
+	defaultExitPerMB = 0.028
+)
+
+// mebi is bytes in a MiB.
+const mebi = 1 << 20
+
+// memory is what a parent holds.
+func (c *calibration) memory() {
+	var cold, warm []float64
+	for _, r := range c.rounds {
+		var own []float64
+		for _, s := range r.samples {
+			parents := len(r.parents)
+			children := s.Processes - parents
+			if children < 0 || parents != 1 || s.PSS == 0 {
+				continue
+			}
+			if alone := float64(s.PSS) - float64(s.ChildUSS)*float64(children); alone > 0 {
+				own = append(own, alone/mebi)
+			}
+		}
+		if len(own) == 0 {
+			continue
+		}
+		if r.warm() {
+			warm = append(warm, median(own))
+		} else {
+			cold = append(cold, median(own))
+		}
+	}
+	m := &c.profile.Memory
+	m.PageKB = 4
+	c.source("memory.page_kb", "the page of this architecture; huge pages are %q", c.rounds[0].Header.Environment.HugePages)
+	switch {
+	case len(cold) > 0:
+		m.BootedMB = rounded(median(cold))
+		c.source("memory.booted_mb", "PSS of the tree less the children's own memory, in %d rounds with one cold parent", len(cold))
+	case len(warm) > 0:
+		m.BootedMB = rounded(median(warm))
+		c.lacking("memory.booted_mb", "no round with one cold parent: from %d rounds with a warm one", len(warm))
+	default:
+		m.BootedMB = 10
+		c.lacking("memory.booted_mb", "no round with one parent was long enough for a sample: 10 is a bare interpreter's")
+	}
+	c.files()
+	if len(cold) > 0 && len(warm) > 0 {
+		c.profile.OneTime.MemoryMB = rounded(max(median(warm)-median(cold), 0))
+		c.source("one_time.memory_mb", "the same of %d rounds with one warm parent, less that", len(warm))
+	} else {
+		c.lacking("one_time.memory_mb", "no rounds with one cold and with one warm parent to compare: taken as none")
+	}
+}
+
+// files finds what all processes of a tree share although they were booted apart.
+func (c *calibration) files() {
+	m := &c.profile.Memory
+	var shared []float64
+	for _, r := range c.rounds {
+		n := float64(len(r.parents))
+		var own []float64
+		for _, s := range r.samples {
+			children := float64(s.Processes) - n
+			if n < 2 || children < 0 || s.PSS == 0 {
+				continue
+			}
+			parents := (float64(s.PSS) - float64(s.ChildUSS)*children) / mebi
+			own = append(own, (n*m.BootedMB-parents)/(n-1))
+		}
+		if len(own) > 0 {
+			shared = append(shared, min(max(median(own), 0), m.BootedMB))
+		}
+	}
+	if len(shared) == 0 {
+		c.lacking("memory.file_mb", "no round with several parents: taken as none")
+		return
+	}
+	m.FileMB = rounded(median(shared))
+	c.source("memory.file_mb", "what is missing in the tree's PSS in %d rounds with several parents, for each parent but one", len(shared))
+}
+
+// A lives is the lives of one round's children.
+type lives struct {
+	cpu      float64 // of all of them
+	besides  float64 // their jobs: that is, the first ones as measured, and the others as if they were late ones
+	jobs     float64
+	faults   float64
+	children []int // jobs of each
+}
+
+// row is what the lives consist of, at a decay of what young processes cost more.
+func (l *lives) row(decay float64) []float64 {
+	young := 0.0
+	for _, n := range l.children {
+		young += series(decay, n-1)
+	}
+	return []float64{float64(len(l.children)) / l.cpu, l.jobs / l.cpu, l.faults / l.cpu, young / l.cpu}
+}
+
+// series is 1 + d + d² + ..., n terms.
+func series(d float64, n int) float64 {
+	if n <= 0 {
+		return 0
+	}
+	return (1 - math.Pow(d, float64(n))) / (1 - d)
+}
+
+// lives sums up a round's children.
+func (c *calibration) lives(r *Round) *lives {
+	kinds := classesOf(&r.Header.Spec)
+	spent := make(map[int]float64) // by process, in its jobs as defined above
+	type place struct{ process, class int }
+	seen := make(map[place]bool)
+	first := make(map[place]int)
+	for _, j := range r.jobs {
+		k := place{j.process, kinds.of(j.id)}
+		if seq, ok := first[k]; !ok || j.seq < seq {
+			first[k] = j.seq
+		}
+	}
+	for _, j := range r.jobs {
+		k := place{j.process, kinds.of(j.id)}
+		if first[k] == j.seq && !seen[k] {
+			seen[k] = true
+			spent[j.process] += milli(j.took)
+			continue
+		}
+		spent[j.process] += c.late[kinds.names[k.class]]
+	}
+	l := new(lives)
+	for i := range r.children {
+		p := &r.children[i]
+		if p.Killed {
+			continue
+		}
+		cpu := milli(p.UserNS + p.SystemNS)
+		l.cpu += cpu
+		l.besides += cpu - spent[p.ID]
+		l.jobs += float64(p.Jobs)
+		l.faults += float64(p.Faults)
+		l.children = append(l.children, p.Jobs)
+	}
+	return l
+}
+
+// child is a child's CPU besides its jobs: to start, to end, for each job, and
+// while it is young.
+func (c *calibration) child() {
+	var all []*lives
+	var starts, exits []float64
+	most, least := 0.0, math.Inf(1) // jobs for each child
+	for _, r := range c.rounds {
+		l := c.lives(r)
+		if len(l.children) == 0 || l.jobs == 0 || l.cpu == 0 {
+			continue
+		}
+		all = append(all, l)
+		each := l.jobs / float64(len(l.children))
+		most, least = max(most, each), min(least, each)
+		s, e := r.ends()
+		starts, exits = append(starts, s...), append(exits, e...)
+	}
+	var x []float64
+	decay := defaultDecay
+	if len(all) > 0 {
+		x, decay = bestLives(all)
+	} else {
+		x = make([]float64, 4)
+	}
+	outside, protocol, page, young := x[0], x[1], x[2], x[3]
+	switch {
+	case len(all) == 0:
+		c.lacking("supervisor.protocol_ms", "no child ran a job to its end: taken as none")
+	case most < 3*least && least < 3:
+		// Nothing to tell them apart by: all of it is the child's.
+		outside, protocol = outside+protocol, 0
+		c.lacking("supervisor.protocol_ms", "no rounds with few and with many jobs for each child: it is part of the fork's and the exit's")
+	default:
+		c.source("supervisor.protocol_ms", "the children's CPU besides their jobs, for each job: least squares over children, jobs, faults and young processes in %d rounds", len(all))
+	}
+	c.profile.Young = sim.Young{CPU: sim.Constant(rounded(young)), Decay: rounded(decay)}
+	c.source("young", "what is left of the children's CPU after late jobs, first jobs, start, end and protocol: a geometric series over a child's jobs, the decay with the least squares in %d rounds", len(all))
+	c.profile.Supervisor.Protocol = sim.Constant(rounded(protocol))
+	share := 0.5
+	if len(starts) > 0 {
+		s, e := median(starts), median(exits)
+		share = s / max(s+e, 1e-9)
+	}
+	f, exit := &c.profile.Fork, &c.profile.Exit
+	f.Start = sim.Constant(rounded(outside * share))
+	// A page of a child's own costs something at its end; sim counts those that
+	// are left, which are fewer than the faults.
+	exit.PerPage = c.perPage(page)
+	end := outside * (1 - share)
+	exit.PerMB = rounded(min(defaultExitPerMB, end/2/max(c.profile.Memory.BootedMB, 1)))
+	exit.Base = sim.Constant(rounded(max(end-exit.PerMB*c.profile.Memory.BootedMB, 0)))
+	text := "a child's CPU besides its jobs (least squares, children and jobs of each round), divided as the times before its first job and after its last"
+	switch {
+	case outside == 0:
+		c.lacking("fork.start_ms", "no rounds that fork for few jobs each: taken as none")
+		c.lacking("exit", "as fork.start_ms")
+	case len(starts) == 0:
+		c.lacking("fork.start_ms", "a child's CPU besides its jobs, half of it: no child was forked with its job in hand, which would tell its start from its end")
+		c.source("exit", "the other half of that; the growth with size as for fork.per_mb_ms")
+	default:
+		c.source("fork.start_ms", "%s (%d children)", text, len(starts))
+		c.source("exit", "%s; the growth with size as measured elsewhere, 0.028 ms per MiB, or half of it all", text)
+	}
+	c.source("fork.touched_pages", "not told apart from first_job.touched_pages, which they are in")
+}
+
+// perPage is the exit's cost of a page, from that of a fault.
+func (c *calibration) perPage(fault float64) float64 {
+	var cold, warm float64
+	for _, r := range c.rounds {
+		for i := range r.children {
+			if p := &r.children[i]; p.Jobs == 1 {
+				if r.warm() {
+					warm = max(warm, float64(p.Faults))
+				} else {
+					cold = max(cold, float64(p.Faults))
+				}
+			}
+		}
+	}
+	own := float64(c.profile.FirstJob.Pages + c.profile.OneTime.Pages)
+	if own == 0 {
+		return 0
+	}
+	return rounded(fault * max(cold, warm) / own)
+}
+
+// defaultDecay is taken where there is nothing to tell.
+const defaultDecay = 0.75
+
+// bestLives fits what lives consist of, with the decay that fits best.
+func bestLives(all []*lives) (x []float64, decay float64) {
+	target := make([]float64, len(all))
+	for i, l := range all {
+		target[i] = l.besides / l.cpu
+	}
+	least := math.Inf(1)
+	for _, d := range []float64{0.5, 0.6, 0.7, 0.75, 0.8, 0.85, 0.9, 0.93, 0.95, 0.97, 0.98} {
+		rows := make([][]float64, len(all))
+		for i, l := range all {
+			rows[i] = l.row(d)
+		}
+		y := fit(rows, target)
+		if m := misfit(rows, target, y); m < least*0.999 {
+			x, decay, least = y, d, m
+		}
+	}
+	return x, decay
+}
+
+// ends is the wall times before the first job and after the last one, of children
+// that were forked with their only job in hand.
+func (r *Round) ends() (starts, exits []float64) {
+	born := make(map[int]*record.Process)
+	for i := range r.children {
+		if p := &r.children[i]; p.Jobs == 1 && !p.Before && !p.Killed {
+			born[p.ID] = p
+		}
+	}
+	for _, j := range r.jobs {
+		if p := born[j.process]; p != nil && p.ForkNS >= j.dequeued {
+			starts = append(starts, max(milli(j.started-p.ReadyNS), 0))
+			exits = append(exits, max(milli(p.ReapNS-p.EndNS), 0))
+		}
+	}
+	return starts, exits
+}
+
+// enoughForks is the number of forks from which a round tells what one costs.
+const enoughForks = 10
+
+// parent is a parent's CPU for its children.
+func (c *calibration) parent() {
+	var each, calls []float64
+	for _, r := range c.rounds {
+		n := r.forks()
+		if n < enoughForks {
+			continue
+		}
+		each = append(each, milli(r.Parents.Total())/float64(n))
+		var own []float64
+		for i := range r.children {
+			if p := &r.children[i]; !p.Before {
+				own = append(own, milli(p.ReadyNS-p.ForkNS))
+			}
+		}
+		calls = append(calls, median(own))
+	}
+	f := &c.profile.Fork
+	if len(each) == 0 {
+		f.Base, f.Reap, f.PerMB = sim.Constant(0.3), sim.Constant(0.2), 0
+		c.lacking("fork", "no round forked %d children during work: what a small Python process takes, measured elsewhere", enoughForks)
+		return
+	}
+	total := median(each)
+	call := min(median(calls), total)
+	f.PerMB = rounded(min(defaultForkPerMB, call/2/max(c.profile.Memory.BootedMB, 1)))
+	f.Base = sim.Constant(rounded(max(call-f.PerMB*c.profile.Memory.BootedMB, 0)))
+	f.Reap = sim.Constant(rounded(total - call))
+	c.source("fork.base_ms", "median time of the fork call, in %d rounds with forks, less what grows with size", len(each))
+	c.source("fork.reap_ms", "the parents' CPU for each child, median of the same rounds, less the fork call")
+	c.source("fork.per_mb_ms", "as measured elsewhere, 0.020 ms per MiB, or half of the call: parents of one size do not tell")
+}
+
+// redis is the server's CPU.
+func (c *calibration) redis() {
+	var rows [][]float64
+	var ones []float64
+	user, system := 0.0, 0.0
+	for _, r := range c.rounds {
+		total := milli(r.Redis.Total())
+		if total <= 0 {
+			continue
+		}
+		user, system = user+milli(r.Redis.User), system+milli(r.Redis.System)
+		rows = append(rows, []float64{float64(r.batches+r.reads()) / total, float64(r.Settled) / total})
+		ones = append(ones, 1)
+	}
+	d := &c.profile.Redis
+	d.Batch, d.LingerMS = readAhead, linger
+	c.source("redis.batch", "that of package live")
+	c.source("redis.linger_ms", "that of package live")
+	c.source("redis.round_trip_ms", "a server on the same machine: part of supervisor.latency_ms")
+	if len(rows) == 0 {
+		c.lacking("redis", "the server did not tell its CPU: taken as none")
+		return
+	}
+	x := fit(rows, ones)
+	d.Command = sim.Constant(rounded(x[0]))
+	d.Read, d.Settle = sim.Constant(rounded(x[1]/2)), sim.Constant(rounded(x[1]/2))
+	d.System = rounded(system / (user + system))
+	c.source("redis", "the server's CPU in %d rounds: least squares over round trips (distinct times of settling, and reads of %d jobs) and jobs; reading and settling are taken to cost the same",
+		len(rows), readAhead)
+}
+
+// What package live does.
+const (
+	readAhead = 256
+	linger    = 5
+)
+
+// reads is how many round trips it took to read the jobs.
+func (r *Round) reads() int { return (r.Enqueued + readAhead - 1) / readAhead }

@@ -1,0 +1,397 @@
+package calibrate
+
+import (
+	"cmp"
+	"fmt"
+	"slices"
+	"strings"
+
+	"forkbench/record"
+	"forkbench/sim"
+	"forkbench/workload"
+)
+
+// A class is what is measured of one kind of job, in milliseconds.
+type class struct {
+	count      int
+	settled    bool   // there are late ones
+	later      sample // CPU of those that are not their class's first in a process, late ones if there are enough
+	cold, warm sample // CPU of those that are, in children of cold and of warm parents
+	laterWait  []float64
+	warmWait   []float64
+	idleUse    float64 // utilization of the round that laterWait is from
+}
+
+// youngJobs is how many jobs after its first a process is young for: those after
+// them are late, and tell what a job costs.
+const youngJobs = 20
+
+// idle is the utilization up to which a job's wall time is its own.
+const idle = 0.6
+
+// jobs measures the classes, the one-time work and the first job's penalty.
+func (c *calibration) jobs() {
+	var kinds classes
+	var all []*class
+	byName := make(map[string]*class)
+	for _, r := range c.byUse() {
+		own := classesOf(&r.Header.Spec)
+		byIndex := make([]*class, len(own.names))
+		for i, name := range own.names {
+			if byName[name] == nil {
+				byName[name] = new(class)
+				kinds.names = append(kinds.names, name)
+				all = append(all, byName[name])
+			}
+			byIndex[i] = byName[name]
+		}
+		r.sort(own, byIndex)
+	}
+	p := c.profile
+	penalties := make([]float64, len(all)) // of a first job in a child of a cold parent
+	later := make([]float64, len(all))
+	var coldest, warmest float64 // of the class with the largest penalty
+	coldCount, warmCount, laterCount := 0, 0, 0
+	top := -1.0
+	for i, k := range all {
+		later[i] = k.later.centre()
+		if k.later.empty() {
+			later[i] = cmp.Or(k.warm.centre(), k.cold.centre())
+		}
+		cold, warm := k.cold.centre()-later[i], k.warm.centre()-later[i]
+		if k.cold.empty() {
+			cold = warm
+		}
+		if k.warm.empty() {
+			warm = 0
+		}
+		penalties[i] = max(cold, warm, 0)
+		coldCount, warmCount, laterCount = coldCount+len(k.cold.all), warmCount+len(k.warm.all), laterCount+len(k.later.all)
+		if penalties[i] > top {
+			top, coldest, warmest = penalties[i], max(cold, 0), max(warm, 0)
+		}
+	}
+	c.late = make(map[string]float64)
+	for i := range all {
+		c.late[kinds.names[i]] = later[i]
+	}
+	pages := c.private(top)
+	c.oneTime(coldest, warmest, coldCount, warmCount, pages)
+	c.firstJob(warmest, warmCount, pages, all)
+
+	total := 0
+	for _, k := range all {
+		total += k.count
+	}
+	for i, k := range all {
+		s := k.later
+		if s.empty() {
+			s = k.warm
+			if s.empty() {
+				s = k.cold
+			}
+		}
+		j := sim.Class{
+			Weight: rounded(float64(k.count) / float64(total)),
+			CPU:    s.distribution(), Wait: k.wait(), System: systemShare,
+		}
+		if top > 0 {
+			j.Spared = 1 - rounded(min(max(penalties[i]/top, 0), 1))
+			if j.Spared > 0.98 {
+				j.Spared = 1
+			}
+		}
+		p.Jobs = append(p.Jobs, j)
+	}
+	names := ""
+	if len(all) > 1 {
+		names = "; classes as the workload makes them: " + strings.Join(kinds.names, ", ")
+	}
+	if laterCount > 0 {
+		c.source("jobs", "%d jobs that are not their process's first%s", laterCount, names)
+	} else {
+		c.lacking("jobs", "no process ran a second job: %d first jobs of children of warm parents, or else %d of cold ones, stand for them%s",
+			warmCount, coldCount, names)
+	}
+	for i, k := range all {
+		path := fmt.Sprintf("jobs[%d].", i)
+		if k.idleUse < idle {
+			c.source(path+"wait_ms", "wall time less CPU of %d of these jobs, in rounds in which at most %.0f %% of the cores were used",
+				len(k.laterWait), 100*idle)
+		} else {
+			c.source(path+"wait_ms", "no round had cores to spare: the first decile of wall time less CPU, if it is more than a tenth of the CPU")
+		}
+		c.source(path+"system_share", "assumed: the kernel splits the CPU of short processes by ticks, which is right only summed over all of them")
+		c.source(path+"touched_pages", "taken as none: jobs of one kind write to the same pages again, and the first one's are in first_job and one_time")
+		c.source(path+"memory_mb", "not told apart from the pages that are written to: taken as none")
+		c.source(path+"retained_mb", "as memory_mb")
+		c.source(path+"spared", "1 less this class's first-job penalty over the largest of all classes")
+	}
+}
+
+// systemShare is what is assumed of a job's CPU.
+const systemShare = 0.1
+
+// sort adds the round's jobs to their classes.
+func (r *Round) sort(kinds classes, to []*class) {
+	warmed := make(map[int]bool) // by process: its parent was warm
+	odd := make(map[int]bool)    // its parent had run jobs
+	parents := make(map[int]*record.Process)
+	for i := range r.parents {
+		parents[r.parents[i].ID] = &r.parents[i]
+	}
+	for i := range r.children {
+		p := &r.children[i]
+		if parent := parents[p.Parent]; parent != nil {
+			warmed[p.ID] = parent.Warmed
+		} else {
+			odd[p.ID] = true
+		}
+	}
+	type place struct{ process, class int }
+	first := make(map[place]int) // the least seq
+	for _, j := range r.jobs {
+		k := place{j.process, kinds.of(j.id)}
+		if seq, ok := first[k]; !ok || j.seq < seq {
+			first[k] = j.seq
+		}
+	}
+	type values struct{ later, late, cold, warm, laterWait, warmWait []float64 }
+	found := make([]values, len(to))
+	for _, j := range r.jobs {
+		i := kinds.of(j.id)
+		v := &found[i]
+		to[i].count++
+		cpu, wait := milli(j.took), milli(j.finished-j.started-j.took)
+		switch isFirst := first[place{j.process, i}] == j.seq; {
+		case !isFirst:
+			v.later = append(v.later, cpu)
+			if j.seq > 1+youngJobs {
+				v.late = append(v.late, cpu)
+			}
+			v.laterWait = append(v.laterWait, wait)
+		case odd[j.process]:
+		case warmed[j.process]:
+			v.warm = append(v.warm, cpu)
+			v.warmWait = append(v.warmWait, wait)
+		default:
+			v.cold = append(v.cold, cpu)
+			if len(v.laterWait) == 0 {
+				v.warmWait = append(v.warmWait, wait)
+			}
+		}
+	}
+	use := r.utilization()
+	for i := range found {
+		k, v := to[i], &found[i]
+		k.addLater(v.later, v.late)
+		k.cold.add(v.cold)
+		k.warm.add(v.warm)
+		// Rounds come with the idlest first.
+		if len(k.laterWait) == 0 || use < idle {
+			if len(v.laterWait) > 0 {
+				k.laterWait, k.idleUse = append(k.laterWait, v.laterWait...), use
+			}
+		}
+		if len(k.warmWait) == 0 || use < idle {
+			k.warmWait = append(k.warmWait, v.warmWait...)
+		}
+	}
+}
+
+// addLater takes one round's later jobs: the late ones only, once there are any.
+func (k *class) addLater(later, late []float64) {
+	switch {
+	case len(late) >= enough && !k.settled:
+		k.settled = true
+		k.later = sample{}
+		k.later.add(late)
+	case k.settled:
+		if len(late) >= enough {
+			k.later.add(late)
+		}
+	default:
+		k.later.add(later)
+	}
+}
+
+// wait is the class's waiting, in which no CPU is used.
+func (k *class) wait() sim.Dist {
+	values := k.laterWait
+	if len(values) == 0 {
+		values = k.warmWait
+		if len(values) == 0 {
+			return sim.Constant(0)
+		}
+		k.idleUse = idle
+	}
+	cpu := mean(k.later.all)
+	if len(k.laterWait) > 0 && k.idleUse < idle && median(values) > max(0.1*cpu, 0.05) {
+		s := sample{all: values}
+		return s.distribution()
+	}
+	low := quantile(slices.Sorted(slices.Values(values)), 0.1)
+	if low < max(0.1*cpu, 0.05) {
+		return sim.Constant(0)
+	}
+	return sim.Constant(rounded(low))
+}
+
+// pages are those that a child has of its own.
+type pages struct {
+	cold, warm float64 // a child of a cold and of a warm parent
+	faults     float64 // that a child of one job takes; the larger of the two
+	known      bool
+}
+
+// private measures the children's own pages, by samples of their private memory:
+// of the faults, which are counted exactly, many are of pages that are given back
+// at once.
+func (c *calibration) private(penalty float64) pages {
+	var cold, warm, faults []float64
+	for _, r := range c.rounds {
+		var own []float64
+		for _, s := range r.samples {
+			if s.ChildUSS > 0 {
+				own = append(own, float64(s.ChildUSS)/pageBytes)
+			}
+		}
+		for i := range r.children {
+			if p := &r.children[i]; p.Jobs == 1 {
+				faults = append(faults, float64(p.Faults))
+			}
+		}
+		switch {
+		case len(own) == 0:
+		case r.warm():
+			warm = append(warm, largest(own))
+		default:
+			cold = append(cold, largest(own))
+		}
+	}
+	found := pages{cold: median(cold), warm: median(warm), faults: median(faults), known: len(cold)+len(warm) > 0}
+	if len(cold) == 0 {
+		found.cold = found.warm
+	}
+	if len(warm) == 0 {
+		found.warm = found.cold
+	}
+	m := &c.profile.Memory
+	m.Copy, m.Fresh = defaultCopy, defaultCopy/2
+	if n := max(found.cold, found.warm); n > 0 && penalty > 0 && m.Copy*n > penalty {
+		m.Copy = rounded(penalty / n)
+		m.Fresh = min(m.Fresh, m.Copy)
+		c.source("memory.copy_ms", "at most the first job's penalty over the %.0f pages that are a child's own; the default is %v", n, defaultCopy)
+	} else {
+		c.source("memory.copy_ms", "not told apart from other CPU of a first job, which is less by as much: 0.6 ms per MB, a page at a time, as measured elsewhere")
+	}
+	c.source("memory.fresh_ms", "as copy_ms: half of it, a page that is cleared and not copied")
+	return found
+}
+
+const pageBytes = 4096
+
+// largest is the ninth decile: that of children at the end of their lives.
+func largest(xs []float64) float64 {
+	return quantile(slices.Sorted(slices.Values(xs)), 0.9)
+}
+
+// defaultCopy is the CPU of copying a page: 0.6 ms for each MB, measured on a
+// virtual machine with an AMD EPYC.
+const defaultCopy = 0.0023
+
+func (c *calibration) oneTime(cold, warm float64, coldCount, warmCount int, pg pages) {
+	o := &c.profile.OneTime
+	diff := cold - warm
+	named := c.warmUp()
+	switch {
+	case coldCount == 0:
+		spent := c.warming()
+		diff = spent
+		c.lacking("one_time.cpu_ms", "no child of a cold parent: the median time that warming a parent took, %.3g ms", spent)
+	case warmCount == 0:
+		c.lacking("one_time.cpu_ms", "first jobs of %d children of cold parents less later jobs; without children of a warm parent, it is not known how much of it cannot be inherited", coldCount)
+	case diff < max(0.03*cold, 0.05):
+		diff = 0
+		c.source("one_time.cpu_ms", "none: first jobs of %d children of cold parents take as much as those of %d of warm ones", coldCount, warmCount)
+	default:
+		c.source("one_time.cpu_ms", "first jobs of %d children of cold parents less those of %d children of warm ones", coldCount, warmCount)
+	}
+	o.Pages = int(max(pg.cold-pg.warm, 0))
+	if diff == 0 {
+		o.Pages = 0
+	}
+	diff = max(diff-c.profile.Memory.Copy*float64(o.Pages), 0)
+	o.CPU, o.Wait = sim.Constant(rounded(diff)), sim.Constant(0)
+	switch {
+	case warmCount > 0:
+		o.Warmable = 1
+		c.source("one_time.warmable", "by definition: it is what children of warm parents do not do")
+	case named:
+		o.Warmable = 1
+		c.lacking("one_time.warmable", "not measured: the workload names a warm-up, which is taken to do all of it")
+	default:
+		c.lacking("one_time.warmable", "not measured, and the workload names no warm-up: taken as none")
+	}
+	c.source("one_time.wait_ms", "taken as none: lazy initialisation computes")
+	c.source("one_time.touched_pages", "private memory of children of cold parents less that of children of warm ones, ninth deciles of the samples")
+}
+
+// warmUp reports whether the workload or the run names a warm-up.
+func (c *calibration) warmUp() bool {
+	s := &c.rounds[0].Header.Spec
+	if len(s.Warm) > 0 {
+		return true
+	}
+	w, err := workload.Parse(s.Workload)
+	if err != nil {
+		return false
+	}
+	python, ok := w.(workload.Python)
+	if !ok {
+		_, ok = w.(workload.Warmer)
+		return ok
+	}
+	return len(python.PythonFunction().Warm) > 0
+}
+
+// warming is the median time that warming a parent took.
+func (c *calibration) warming() float64 {
+	var all []float64
+	for _, r := range c.rounds {
+		for i := range r.parents {
+			if r.parents[i].Warmed {
+				all = append(all, milli(r.parents[i].WarmNS))
+			}
+		}
+	}
+	return median(all)
+}
+
+func (c *calibration) firstJob(warm float64, warmCount int, pg pages, all []*class) {
+	f := &c.profile.FirstJob
+	f.Pages = int(pg.warm)
+	f.CPU = sim.Constant(rounded(max(warm-c.profile.Memory.Copy*pg.warm, 0)))
+	switch {
+	case warmCount == 0:
+		c.lacking("first_job.cpu_ms", "no child of a warm parent: taken as part of the one-time work")
+	default:
+		c.source("first_job.cpu_ms", "first jobs of %d children of warm parents less later jobs, less the faults", warmCount)
+	}
+	wait := 0.0
+	for _, k := range all {
+		if k.idleUse < idle && len(k.warmWait) >= enough && len(k.laterWait) >= enough {
+			wait = max(wait, median(k.warmWait)-median(k.laterWait))
+		}
+	}
+	if wait < 0.1 {
+		wait = 0
+	}
+	f.Wait = sim.Constant(rounded(wait))
+	c.source("first_job.wait_ms", "medians of wall time less CPU, first jobs less later ones, in rounds with idle cores; less than 0.1 ms is none")
+	if pg.known {
+		c.source("first_job.touched_pages", "private memory of children of a warm parent, ninth decile of the samples, the fork's pages included")
+	} else {
+		c.lacking("first_job.touched_pages", "no sample saw a child: taken as none")
+	}
+}

@@ -1,0 +1,232 @@
+package calibrate
+
+import (
+	"context"
+	"fmt"
+	"iter"
+	"math"
+	"time"
+
+	"forkbench/models"
+	"forkbench/record"
+	"forkbench/sim"
+	"forkbench/workload"
+)
+
+// A trial is a setting to simulate, with what was measured in it.
+type trial struct {
+	setting  Setting
+	executor models.Executor
+	rounds   []*Round
+
+	done *record.Round // what the simulation made of it
+}
+
+// supervisor is the CPU of the program that hands out the jobs, and what is left
+// of the time.
+func (c *calibration) supervisor(ctx context.Context) error {
+	s := &c.profile.Supervisor
+	user, system := 0.0, 0.0
+	for _, r := range c.rounds {
+		user, system = user+milli(r.Supervisor.User), system+milli(r.Supervisor.System)
+	}
+	s.System = rounded(system / max(user+system, 1e-9))
+	c.source("supervisor.system_share", "its system time over all its time, summed over %d rounds", len(c.rounds))
+	c.source("supervisor.threads", "one for each core, as the Go runtime has it")
+	trials, err := c.trials()
+	if err != nil {
+		return err
+	}
+	// What wakes cost depends on how many there are, which depends on what all
+	// else costs: a few turns settle it.
+	const turns = 3
+	for turn := range turns {
+		if err := c.simulate(ctx, trials); err != nil {
+			return err
+		}
+		c.supervisorCPU(trials)
+		if trials == nil {
+			break
+		}
+		if turn > 0 {
+			if err := c.scheduling(ctx, trials); err != nil {
+				return err
+			}
+		}
+	}
+	if trials == nil {
+		c.lacking("supervisor.latency_ms", "the rounds were not simulated: taken as none")
+		c.lacking("cores", "the rounds were not simulated: no core is idle while another one has two to run")
+	}
+	return nil
+}
+
+// trials are the settings of the rounds.
+func (c *calibration) trials() ([]*trial, error) {
+	if c.options.Executor == nil {
+		return nil, nil
+	}
+	bySetting := make(map[Setting]*trial)
+	var all []*trial
+	for _, r := range c.rounds {
+		s := r.Setting()
+		t := bySetting[s]
+		if t == nil {
+			e, err := c.options.Executor(r.Model)
+			if err != nil {
+				return nil, fmt.Errorf("%s: %w", r.Round.Model, err)
+			}
+			t = &trial{setting: s, executor: e}
+			bySetting[s] = t
+			all = append(all, t)
+		}
+		t.rounds = append(t.rounds, r)
+	}
+	return all, nil
+}
+
+// simulate runs the trials with the profile as it is now.
+func (c *calibration) simulate(ctx context.Context, trials []*trial) error {
+	for _, t := range trials {
+		jobs, err := t.setting.jobs()
+		if err != nil {
+			return err
+		}
+		m := &sim.Machine{Workers: t.setting.Workers, Cores: t.setting.Cores, Profile: *c.profile, Seed: t.setting.Seed}
+		t.done, err = m.Run(ctx, t.executor, sim.Round{Model: t.setting.Model, Jobs: jobs, Total: t.setting.Jobs})
+		if err != nil {
+			return fmt.Errorf("simulate %v: %w", t.setting, err)
+		}
+	}
+	return nil
+}
+
+// jobs makes the jobs of the setting: when each is due is all that counts.
+func (s Setting) jobs() (iter.Seq[workload.Job], error) {
+	plan, err := workload.ParseArrivals(s.Arrivals)
+	if err != nil {
+		return nil, err
+	}
+	return func(yield func(workload.Job) bool) {
+		id := uint64(0)
+		for due := range plan.Due(s.Seed) {
+			if id == uint64(s.Jobs) || !yield(workload.Job{ID: id, Due: due, Attempt: 1}) {
+				return
+			}
+			id++
+		}
+	}, nil
+}
+
+// supervisorCPU fits its costs to the measured CPU of each setting.
+func (c *calibration) supervisorCPU(trials []*trial) {
+	// Columns: jobs, forks, round trips, wakes.
+	var rows [][]float64
+	var targets []float64
+	row := func(r *Round, roundTrips, wakes float64, measured float64) {
+		// A job that a child is born with is not dispatched, only collected. The
+		// errors count as shares of the whole round's CPU.
+		jobs := float64(r.Settled) - float64(r.fused())/2
+		whole := r.CPU() * float64(r.Settled)
+		rows = append(rows, []float64{jobs / whole, float64(r.forks()) / whole, roundTrips / whole, wakes / whole})
+		targets = append(targets, measured/whole)
+	}
+	for _, t := range trials {
+		var measured []float64
+		for _, r := range t.rounds {
+			measured = append(measured, milli(r.Supervisor.Total()))
+		}
+		row(t.rounds[0], float64(t.done.RedisCommands), float64(t.done.SupervisorWaits), median(measured))
+	}
+	for _, r := range c.rounds {
+		if trials == nil {
+			row(r, float64(r.batches+r.reads()), 0, milli(r.Supervisor.Total()))
+		}
+	}
+	x := fit(rows, targets)
+	s := &c.profile.Supervisor
+	half := sim.Constant(rounded(x[0] / 2))
+	s.Dispatch, s.Collect = half, half
+	s.Fork = sim.Constant(rounded(x[1] / 2))
+	s.Batch, s.Wake = sim.Constant(rounded(x[2])), sim.Constant(rounded(x[3]))
+	how := fmt.Sprintf("least squares of this program's CPU (its measuring not included) in %d settings over jobs, forks, round trips to Redis and simulated wakes", len(rows))
+	for _, name := range []string{"dispatch", "collect", "fork", "batch", "wake"} {
+		c.source("supervisor."+name+"_ms", "%s", how)
+	}
+	if trials == nil {
+		c.lacking("supervisor.wake_ms", "the rounds were not simulated: part of the others")
+	}
+}
+
+// fused is how many children were forked with a job in hand.
+func (r *Round) fused() int {
+	began := make(map[int]time.Duration)
+	for i := range r.children {
+		began[r.children[i].ID] = r.children[i].ForkNS
+	}
+	n := 0
+	for _, j := range r.jobs {
+		if j.seq == 1 && began[j.process] >= j.dequeued {
+			n++
+		}
+	}
+	return n
+}
+
+// scheduling finds how long an idle core takes to wake up, and how far the
+// scheduler leaves cores idle, with which the simulated rounds take as long as the
+// measured ones.
+func (c *calibration) scheduling(ctx context.Context, trials []*trial) error {
+	measured := make([]float64, len(trials))
+	for i, t := range trials {
+		var all []float64
+		for _, r := range t.rounds {
+			all = append(all, r.Throughput())
+		}
+		measured[i] = median(all)
+	}
+	misfit := func(ms, chance float64) (float64, error) {
+		c.profile.Supervisor.Latency, c.profile.Cores.Chance = sim.Constant(ms), chance
+		if err := c.simulate(ctx, trials); err != nil {
+			return 0, err
+		}
+		sum := 0.0
+		for i, t := range trials {
+			d := math.Log(float64(t.done.Settled) / t.done.WorkNS.Seconds() / measured[i])
+			sum += d * d
+		}
+		return sum, nil
+	}
+	// First a coarse look, then ever smaller steps around the best.
+	best, latency, chance := math.Inf(1), 0.0, 0.0
+	try := func(ms, p float64) error {
+		m, err := misfit(ms, p)
+		if m < best {
+			best, latency, chance = m, ms, p
+		}
+		return err
+	}
+	for _, ms := range []float64{0, 0.005, 0.02, 0.08, 0.2} {
+		for _, p := range []float64{0, 0.3, 0.6, 1} {
+			if err := try(ms, p); err != nil {
+				return err
+			}
+		}
+	}
+	for step := 0.5; step > 0.03; step /= 2 {
+		ms, p := latency, chance
+		for _, to := range [][2]float64{
+			{ms * (1 - step), p}, {ms*(1+step) + 0.002*step, p},
+			{ms, max(p-0.4*step, 0)}, {ms, min(p+0.4*step, 1)},
+		} {
+			if err := try(to[0], to[1]); err != nil {
+				return err
+			}
+		}
+	}
+	c.profile.Supervisor.Latency, c.profile.Cores.Chance = sim.Constant(rounded(latency)), rounded(chance)
+	how := fmt.Sprintf("what is left: with both, the throughput of %d settings, simulated, is nearest to the measured one (least squares of logarithms)", len(trials))
+	c.source("supervisor.latency_ms", "%s", how)
+	c.source("cores", "%s", how)
+	return nil
+}

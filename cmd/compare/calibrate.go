@@ -1,0 +1,251 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+
+	"github.com/spf13/cobra"
+
+	"forkbench/calibrate"
+	"forkbench/models"
+	"forkbench/plots"
+	"forkbench/record"
+	"forkbench/sim"
+)
+
+// calibrateCommand is `compare calibrate`.
+func (p *program) calibrateCommand() *cobra.Command {
+	var out string
+	flags := []flag{{group: groupResult, name: "out", short: "o", value: "FILE", set: text(&out, "--out=profile.json"),
+		usage: "where to write the profile (default standard output)"}}
+	cmd := &cobra.Command{
+		Use:   "calibrate DIR...",
+		Short: "Make a profile for simulations from measured runs",
+		Long: `Make a profile for simulations from measured runs: what things cost on this
+machine for this application, for --profile of the commands that simulate.
+
+Runs of several models and knobs tell more: a model that warms its parent beside
+one that does not, and children that run many jobs beside children that run one.
+What the runs do not tell is taken from a default, with a warning; the profile
+says of each number where it comes from. Contaminated rounds are left out.`,
+		Example: `  compare --model='all,hybrid(jobs-per-child=10)' --out=run
+  compare calibrate run -o profile.json
+  compare simulate --profile=profile.json --workers=64 --cores=32`,
+		ValidArgsFunction: completeResults,
+		RunE: func(cmd *cobra.Command, args []string) error {
+			problems := parse(cmd, flags)
+			dirs, more := p.results(args)
+			if err := p.usage(cmd, append(problems, more...)); err != nil {
+				return err
+			}
+			rounds, _, err := p.readRounds(dirs)
+			if err != nil {
+				return err
+			}
+			made, err := calibrate.Profile(cmd.Context(), rounds, calibrate.Options{Executor: executorOf})
+			if err != nil {
+				return err
+			}
+			p.remarks("left out: ", made.Excluded)
+			p.remarks("warning: ", made.Warnings)
+			if out == "" {
+				return outputError(made.Profile.Write(p.stdout))
+			}
+			if err := replaceFile(out, made.Profile.Write); err != nil {
+				return err
+			}
+			_, err = fmt.Fprintf(p.stdout, "profile of %d rounds in %s\n", made.Rounds, out)
+			return outputError(err)
+		},
+	}
+	bind(cmd, flags)
+	return cmd
+}
+
+// validateCommand is `compare validate`.
+func (p *program) validateCommand() *cobra.Command {
+	var out, format string
+	var profile *sim.Profile
+	var from string
+	given := profileFlag(&profile, &from)
+	given.group, given.def = groupResult, ""
+	given.usage = "predict with this profile, all rounds (default: one made of the rounds 1, 3, ..., for the rounds 2, 4, ...)"
+	flags := []flag{given, formatFlag(&format), {group: groupResult, name: "out", value: "DIR", set: text(&out, "--out=pictures"),
+		usage: "where to put the plot (default the first DIR)"}}
+	cmd := &cobra.Command{
+		Use:   "validate DIR...",
+		Short: "Put predictions beside what was measured",
+		Long: `Put predictions beside what was measured: for each model and knob in the runs,
+the simulated throughput, CPU per job, latencies and memory, the measured ones,
+and the error.
+
+Calibration and validation never use the same rounds. Without --profile, each
+workload's odd rounds (the first, the third, ...) make its profile, and the even
+ones are predicted. Contaminated rounds are left out of both.`,
+		Example: `  compare validate run                                # needs at least two rounds
+  compare calibrate run1 -o profile.json && compare validate run2 --profile=profile.json
+  compare validate run --format=markdown              # for a document`,
+		ValidArgsFunction: completeResults,
+		RunE: func(cmd *cobra.Command, args []string) error {
+			problems := parse(cmd, flags)
+			dirs, more := p.results(args)
+			if err := p.usage(cmd, append(problems, more...)); err != nil {
+				return err
+			}
+			if out == "" {
+				out = dirs[0]
+			}
+			rounds, skipped, err := p.readRounds(dirs)
+			if err != nil {
+				return err
+			}
+			report, err := validation(cmd.Context(), rounds, profile, from)
+			if err != nil {
+				return err
+			}
+			report.Excluded = append(report.Excluded, skipped...)
+			if err := p.writeValidation(report, format); err != nil {
+				return err
+			}
+			if err := os.MkdirAll(out, 0o755); err != nil {
+				return usagef(cmd.CommandPath(), "--out=%s: %v: name a directory that you may write to", out, pathCause(err))
+			}
+			names, err := plots.WriteValidate(out, report)
+			_, printed := io.WriteString(p.stderr, listing(out, names))
+			return errors.Join(err, outputError(printed))
+		},
+	}
+	bind(cmd, flags)
+	completeFlag(cmd, "format", completeFormats)
+	completeFlag(cmd, "out", completeDirectories)
+	return cmd
+}
+
+// validation predicts the rounds with a profile, or half of them with one made of
+// the other half.
+func validation(ctx context.Context, rounds []*calibrate.Round, profile *sim.Profile, from string) (*calibrate.Report, error) {
+	o := calibrate.Options{Executor: executorOf}
+	report := &calibrate.Report{Version: calibrate.ReportVersion, Excluded: []string{}, Warnings: []string{}}
+	predicted := rounds
+	if profile == nil {
+		var half []*calibrate.Round
+		predicted = nil
+		for _, r := range rounds {
+			if r.Round.Round%2 == 0 {
+				half = append(half, r)
+			} else {
+				predicted = append(predicted, r)
+			}
+		}
+		if len(half) == 0 || len(predicted) == 0 {
+			return nil, errors.New("there are no two rounds, one to calibrate with and one to predict: run more rounds, or name a profile with --profile")
+		}
+		made, err := calibrate.Profile(ctx, half, o)
+		if err != nil {
+			return nil, fmt.Errorf("calibrate with the odd rounds: %w", err)
+		}
+		profile, from = made.Profile, "made of the odd rounds, predicting the even ones"
+		report.Excluded, report.Warnings = append(report.Excluded, made.Excluded...), append(report.Warnings, made.Warnings...)
+	}
+	rows, excluded, err := calibrate.Validate(ctx, profile, predicted, o)
+	if err != nil {
+		return nil, err
+	}
+	calibrate.Sort(rows)
+	report.Profile, report.From, report.Rows = profile.Name, from, rows
+	report.Summary = calibrate.Summarize(rows)
+	report.Excluded = append(report.Excluded, excluded...)
+	return report, nil
+}
+
+func (p *program) writeValidation(r *calibrate.Report, format string) error {
+	var err error
+	switch format {
+	case formatJSON:
+		err = r.WriteJSON(p.stdout)
+	case formatCSV:
+		err = r.WriteCSV(p.stdout)
+	case formatMarkdown:
+		err = r.WriteMarkdown(p.stdout)
+	default:
+		err = r.WriteText(p.stdout)
+	}
+	return outputError(err)
+}
+
+// results is the directories that the arguments must be.
+func (p *program) results(args []string) (dirs, problems []string) {
+	if len(args) == 0 {
+		_, problems = p.oneResult(nil)
+		return nil, problems
+	}
+	for _, a := range args {
+		dir, more := p.oneResult([]string{a})
+		dirs, problems = append(dirs, dir), append(problems, more...)
+	}
+	return dirs, problems
+}
+
+// readRounds reads the rounds of several runs. Those of models that cannot be
+// simulated are left out, and said to be.
+func (p *program) readRounds(dirs []string) (rounds []*calibrate.Round, skipped []string, err error) {
+	for _, dir := range dirs {
+		path := filepath.Join(dir, recordsName)
+		f, err := os.Open(path)
+		if err != nil {
+			return nil, nil, err
+		}
+		all, err := calibrate.Read(dir, record.Read(f))
+		_ = f.Close() // it was only read
+		if err != nil {
+			return nil, nil, fmt.Errorf("%s: %w", path, err)
+		}
+		for _, r := range all {
+			if _, err := executorOf(r.Model); err != nil {
+				skipped = append(skipped, fmt.Sprintf("%s, round %d, in %s: %v", r.Round.Model, r.Round.Round+1, dir, err))
+				continue
+			}
+			rounds = append(rounds, r)
+		}
+	}
+	p.remarks("left out: ", skipped)
+	return rounds, skipped, nil
+}
+
+func (p *program) remarks(what string, texts []string) {
+	for _, text := range texts {
+		_, _ = fmt.Fprintf(p.stderr, "%s%s\n", what, text) // it is only said
+	}
+}
+
+// executorOf builds the model of a contestant from its record.
+func executorOf(m record.Model) (models.Executor, error) {
+	known := ours()
+	i := slices.IndexFunc(known, func(k model) bool { return k.name == m.Kind() })
+	if i < 0 {
+		return nil, fmt.Errorf("%s cannot be simulated: only %s can", m.Kind(), strings.Join(modelNames(known), ", "))
+	}
+	shared := new(options)
+	for _, f := range flagsOf(shared) {
+		if f.def != "" && slices.Contains(known[i].knobs, f.name) {
+			if err := f.set(f.def); err != nil {
+				return nil, fmt.Errorf("--%s=%s: %w", f.name, f.def, err)
+			}
+		}
+	}
+	c := contestant{model: known[i], name: m.Name}
+	for knob, value := range m.Knobs {
+		// What there is to warm is in the profile.
+		c.settings = append(c.settings, setting{knob: knob, value: value, bare: knob == warmKnob})
+	}
+	if problems := c.settle(shared); problems != nil {
+		return nil, errors.New(strings.Join(problems, "; "))
+	}
+	return c.model.build(&c.options), nil
+}

@@ -1,0 +1,102 @@
+package main
+
+import (
+	"encoding/json"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"forkbench/calibrate"
+	"forkbench/models/forkperjob"
+	"forkbench/models/hybrid"
+	"forkbench/models/prefork"
+	"forkbench/record"
+)
+
+func TestCalibrateAndValidate(t *testing.T) {
+	dir, _ := storedRun(t)
+	b := newBench(t)
+	out := t.TempDir()
+	profile := filepath.Join(out, "profile.json")
+
+	r := b.run("calibrate", dir, "-o", profile)
+	r.want(t, exitDone)
+	printed := b.run("calibrate", dir)
+	printed.want(t, exitDone)
+	written, err := os.ReadFile(profile)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if printed.stdout != string(written) {
+		t.Error("the profile on standard output is another than the one in the file")
+	}
+
+	// All three rounds with the profile, and one with a profile of the other two.
+	for _, test := range []struct {
+		args   []string
+		rounds int
+		from   string
+	}{
+		{[]string{"validate", dir, "--profile=" + profile}, 3, profile},
+		{[]string{"validate", dir}, 1, "made of the odd rounds, predicting the even ones"},
+	} {
+		r := b.run(append(test.args, "--out="+out, "--format=json")...)
+		r.want(t, exitDone)
+		var report calibrate.Report
+		if err := json.Unmarshal([]byte(r.stdout), &report); err != nil {
+			t.Fatal(err)
+		}
+		if report.From != test.from || len(report.Rows) != 3 {
+			t.Errorf("%v: from %q, %d settings", test.args, report.From, len(report.Rows))
+		}
+		for _, row := range report.Rows {
+			if row.Rounds != test.rounds || len(row.Metrics) < 4 {
+				t.Errorf("%v: %s has %d rounds and %d metrics", test.args, row.Model, row.Rounds, len(row.Metrics))
+			}
+		}
+		if _, err := os.Stat(filepath.Join(out, "validate.png")); err != nil {
+			t.Error(err)
+		}
+	}
+	for format, part := range map[string]string{
+		formatText: "median absolute error", formatMarkdown: "| model | workers |", formatCSV: "record_event,forkperjob,4,24,burst,1,throughput,/s,",
+	} {
+		r := b.run("validate", dir, "--out="+out, "--format="+format)
+		r.want(t, exitDone)
+		if !strings.Contains(r.stdout, part) {
+			t.Errorf("--format=%s does not have %q:\n%s", format, part, r.stdout)
+		}
+	}
+}
+
+func TestCalibrateUsage(t *testing.T) {
+	b := newBench(t)
+	for _, args := range [][]string{
+		{"calibrate"}, {"calibrate", "nowhere"}, {"validate"}, {"validate", "nowhere"}, {"validate", "nowhere", "--profile=nofile.json"},
+	} {
+		b.run(args...).want(t, exitUsage)
+	}
+}
+
+func TestExecutorOfARecord(t *testing.T) {
+	for _, test := range []struct {
+		model record.Model
+		want  any
+	}{
+		{record.Model{Name: "prefork", Knobs: map[string]string{"max-jobs-per-child": "0", "max-memory-per-child": "0"}}, prefork.Model{}},
+		{record.Model{Name: "prefork(max-jobs-per-child=10,warm)", Model: "prefork", Knobs: map[string]string{"max-jobs-per-child": "10", "warm": "a:b"}},
+			prefork.Model{MaxJobsPerChild: 10, Warm: true}},
+		{record.Model{Name: "forkperjob"}, forkperjob.Model{}},
+		{record.Model{Name: "hybrid", Knobs: map[string]string{"jobs-per-child": "7", "spares": "2", "refork": "0", "warm": ""}},
+			hybrid.Model{JobsPerChild: 7, Spares: 2}},
+	} {
+		got, err := executorOf(test.model)
+		if err != nil || got != test.want {
+			t.Errorf("%s: %#v, %v; want %#v", test.model.Name, got, err, test.want)
+		}
+	}
+	if _, err := executorOf(record.Model{Name: "celery"}); err == nil || !strings.Contains(err.Error(), "cannot be simulated") {
+		t.Errorf("celery: %v", err)
+	}
+}
