@@ -58,15 +58,19 @@ func TestSweep(t *testing.T) {
 	b.run(append(args, "--out=text", "--force")...).want(t, exitDone)
 }
 
-// Every parameter can be varied.
+// Every parameter can be varied. Drawing takes most of the time: with -short a
+// few stand for all.
 func TestSweepOverEverything(t *testing.T) {
 	b := newBench(t)
-	for _, c := range []struct{ flag, reference string }{
+	for i, c := range []struct{ flag, reference string }{
 		{"--jobs-per-child=1..3", "prefork"}, {"--max-jobs-per-child=1..3", "prefork(max-jobs-per-child=0)"},
 		{"--spares=0..2", "prefork"}, {"--refork=1..3", "prefork"}, {"--job-time=1ms..5ms", "prefork"}, {"--one-time=0..50ms", "prefork"},
 		{"--parent-memory=20MB..60MB", "prefork"}, {"--workers=1..3", "prefork"}, {"--cores=1..3", "prefork"}, {"--rate=5/s..20/s", "prefork"},
 		{"--workers=1..3 --model=hybrid,forkperjob --reference=forkperjob --rate=5/s --one-time=3ms", "forkperjob"},
 	} {
+		if testing.Short() && i%5 != 0 {
+			continue
+		}
 		args := append([]string{"sweep", "--points=3", "--jobs=100", "--replications=3", "--format=json"}, strings.Fields(c.flag)...)
 		r := b.run(args...)
 		r.want(t, exitDone)
