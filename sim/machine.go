@@ -13,12 +13,14 @@
 //
 // # What is modelled
 //
-//   - CPU: c cores, shared equally by all that is runnable (processor sharing).
+//   - CPU: c cores, shared equally by all that is runnable (processor sharing),
+//     or less well, where a profile says that the scheduler leaves some idle.
 //     Waiting takes none.
 //   - Processes: each does one thing at a time, so a parent forks one child
 //     after another, at a cost that grows with its size. Exit and reaping.
 //   - One-time work: done by the first job in a process, or by Warm; forked
-//     children inherit it. A penalty for the first job that cannot be inherited.
+//     children inherit it. A penalty for the first job that cannot be inherited,
+//     and what the next ones cost more while a process is young.
 //   - Memory: pages shared with the parent and own ones, copied at the first
 //     write; the PSS of the tree.
 //   - The supervisor and Redis, as servers with queues, on the same cores.

@@ -74,7 +74,7 @@ func run(ctx context.Context, args []string) error {
 	return errUsage
 }
 
-const passes = 6
+const passes = 3
 
 // measure makes part k of n of one pass: a round of each setting.
 func measure(ctx context.Context, out string, pass, k, n int) (err error) {
