@@ -24,6 +24,7 @@ import importlib
 import json
 import os
 import resource
+import sys
 import time
 from collections.abc import Callable, Iterator, Sequence
 from typing import Any, Union
@@ -39,6 +40,7 @@ Call = Union[tuple[Sequence[Any], dict[str, Any]], Exception]
 
 function: Callable[..., Any] | None = None
 pipe = -1
+answer = sys.stdout
 
 
 def say(line: bytes) -> None:
@@ -138,13 +140,21 @@ def jobs() -> Iterator[tuple[int, str]]:
             yield job["id"], job["payload"]
 
 
+def answers() -> None:
+    """Keeps standard output for outcomes: to read a job's result may run code of the application, which may print."""
+    global answer
+    answer = os.fdopen(os.dup(1), "w")
+    os.dup2(2, 1)
+
+
 def outcome(job: int, status: str, detail: str = "", result: object = None) -> None:
-    """Prints what became of a job, for the host: done, failed, crashed, timed_out, or nothing known."""
+    """Says what became of a job, after answers(): done, failed, crashed, timed_out, or nothing known."""
     try:
         text = json.dumps(result, allow_nan=False)
     except (TypeError, ValueError, RecursionError):
         text = "null"  # what the peer could store is its own matter
-    print(json.dumps({"id": job, "status": status, "detail": detail[-65536:]})[:-1] + f', "result": {text}}}')
+    known = json.dumps({"id": job, "status": status, "detail": detail[-65536:]})
+    print(f'{known[:-1]}, "result": {text}}}', file=answer)
 
 
 def credentials() -> str:

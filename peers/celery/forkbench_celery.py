@@ -118,6 +118,7 @@ ENDS = {"WorkerLostError": "crashed", "TimeLimitExceeded": "timed_out"}
 
 
 def collect() -> None:
+    peer.answers()
     ids = [job for job, _ in peer.jobs()]
     backend = app.backend
     for at in range(0, len(ids), 500):

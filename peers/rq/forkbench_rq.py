@@ -7,6 +7,7 @@ notes"). Subclasses put stamps on the host's pipe and leave the rest alone.
 
 from __future__ import annotations
 
+import math
 import os
 import sys
 import time
@@ -102,7 +103,7 @@ KINDS: dict[str, type[Stamped]] = {kind.__name__: kind for kind in (Worker, Spaw
 def enqueue() -> None:
     queue = rq.Queue(ORDER["queue"], connection=connect())
     # In whole seconds, as RQ has it; -1 is no limit.
-    limit = -(-int(ORDER["timeout"] * 1000) // 1000) or -1
+    limit = math.ceil(ORDER["timeout"]) or -1
     batch: list[Any] = []
 
     def flush() -> None:
@@ -134,6 +135,7 @@ def work() -> None:
 
 
 def collect() -> None:
+    peer.answers()
     connection = connect()
     ids = [job for job, _ in peer.jobs()]
     for at in range(0, len(ids), 500):
@@ -145,7 +147,7 @@ def collect() -> None:
             results = pipeline.execute()
         for number, job, stored in zip(part, found, results):
             status = job.get_status(refresh=False) if job else None
-            result = Result.restore(str(number), stored[0][0].decode(), stored[0][1], connection) if stored else None
+            result = restored(number, stored[0][0], stored[0][1], connection) if stored else None
             if result is None or status not in ("finished", "failed"):
                 peer.outcome(number, "")
             elif status == "finished":
@@ -153,6 +155,15 @@ def collect() -> None:
             else:
                 detail = result.exc_string or ""
                 peer.outcome(number, end_of(detail), detail)
+
+
+def restored(job: int, entry: bytes, fields: dict[bytes, bytes], connection: redis.Redis) -> Result:
+    """The stored result; without what the job returned if that is a pickle that cannot be read again."""
+    try:
+        return Result.restore(str(job), entry.decode(), fields, connection)
+    except (Exception, SystemExit):  # unpickling runs code of the application
+        known = {name: value for name, value in fields.items() if name != b"return_value"}
+        return Result.restore(str(job), entry.decode(), known, connection)
 
 
 def end_of(detail: str) -> str:

@@ -2,11 +2,13 @@ package rq_test
 
 import (
 	"os"
+	"slices"
 	"testing"
 	"time"
 
 	"forkbench/live"
 	"forkbench/live/livetest"
+	"forkbench/models"
 	"forkbench/models/modelstest"
 	"forkbench/peers/peerstest"
 	"forkbench/peers/rq"
@@ -112,4 +114,54 @@ func TestPreload(t *testing.T) {
 			}
 		})
 	}
+}
+
+const returning = `
+import sys
+
+print("an application that prints when it is imported")
+
+class Odd:
+    def __init__(self, number):
+        self.number = number
+    def __reduce__(self):
+        return (again, (self.number,))
+
+def again(number):
+    if number % 3 == 0:
+        sys.exit("not again")
+    raise RuntimeError("not again")
+
+def odd(number):
+    return [number] if number % 2 else Odd(number)
+`
+
+// What a job returned is a pickle for RQ: one that cannot be read again, or whose
+// module prints, says nothing about how the job ended.
+func TestResults(t *testing.T) {
+	peerstest.Need(t, rq.Requirement())
+	m := livetest.New(t)
+	_, sink, err := peerstest.Script(t.Context(), m, rq.Model{Class: rq.SimpleWorker}, returning, "odd", 8, 0, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if len(sink.Jobs) != 8 {
+		t.Errorf("%d jobs are on record, want 8", len(sink.Jobs))
+	}
+	for _, j := range sink.Jobs {
+		if j.Status != models.Done {
+			t.Errorf("job %d: %v: %s", j.ID, j.Status, j.Detail)
+		}
+		if got := sink.Results[j.ID]; j.ID%2 == 1 && !slices.Equal(got, []int{int(j.ID)}) {
+			t.Errorf("job %d returned %v", j.ID, got)
+		}
+	}
+}
+
+// RQ has whole seconds: the shortest time limit is one, not none.
+func TestShortTimeout(t *testing.T) {
+	peerstest.Need(t, rq.Requirement())
+	peerstest.Run(t, livetest.New(t), rq.Model{Class: rq.SimpleWorker}, modelstest.Scenario{
+		Workers: 1, Timeout: time.Microsecond, Acts: peerstest.Acts(1, modelstest.Hang),
+	})
 }
