@@ -237,7 +237,8 @@ func (p *peer) close(pid int, k *kid, e exit) {
 	child := k.process
 	child.end = k.last
 	if p.stopped != 0 {
-		child.end = max(child.end, p.stopped) // it was told to exit then
+		// It was told to exit then, or made later: a pool replaces a child while it ends.
+		child.end = max(child.end, p.stopped, child.ready)
 	}
 	child.last = e
 	child.setState(closed)

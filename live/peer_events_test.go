@@ -74,6 +74,22 @@ over 1 41
 	}
 }
 
+// A child that a pool makes after it was told to exit ends no earlier than it began.
+func TestEventsAfterTheEnd(t *testing.T) {
+	p := heard()
+	p.stopped = 30
+	if err := p.hear("fork 100 101 10 15\nfork 100 102 40 45\n"); err != nil {
+		t.Fatal(err)
+	}
+	early, late := p.kids[101].process, p.kids[102].process
+	if err := p.hear("reap 101 0 1 1 1 1 50\nreap 102 0 1 1 1 1 50\n"); err != nil {
+		t.Fatal(err)
+	}
+	if early.end != 30 || late.end != 45 {
+		t.Errorf("they end at %d and %d, want 30 and 45", early.end, late.end)
+	}
+}
+
 func TestEventsThatCannotBe(t *testing.T) {
 	for text, want := range map[string]string{
 		"begin 1 2":                            "is no event",
