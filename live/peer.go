@@ -194,6 +194,10 @@ func (p *peer) over() func() (bool, error) {
 		asked = now
 		ctx, cancel := context.WithTimeout(context.Background(), peerPatience)
 		defer cancel()
+		// Passing jobs makes the list anew whenever it was empty.
+		if err := p.lists.ExpireOne(ctx, p.live); err != nil {
+			return false, err
+		}
 		waiting, err := p.lists.Len(ctx, p.live)
 		if err != nil {
 			return false, err

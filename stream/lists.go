@@ -71,6 +71,11 @@ func (l *Lists) Len(ctx context.Context, key string) (int, error) {
 	return int(n), l.server.explain(err)
 }
 
+// ExpireOne has one key expire after KeptFor.
+func (l *Lists) ExpireOne(ctx context.Context, key string) error {
+	return l.server.explain(l.client.Expire(ctx, key, KeptFor).Err())
+}
+
 // Expire has all keys below a prefix expire after KeptFor, for the case that
 // Remove is never called.
 func (l *Lists) Expire(ctx context.Context, prefix string) error {
