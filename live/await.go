@@ -108,21 +108,28 @@ func (p *process) giveUp(w *waiter) reply {
 }
 
 // enqueue registers a waiter and sends its request, in the same order for all.
+// A process that does not read holds up only those who send to it: it can be
+// killed meanwhile, and what it says can be read.
 func (p *process) enqueue(w *waiter, deadline time.Time, request func([]byte) []byte) error {
 	if w.answers == kindForked || w.answers == kindState {
 		p.conn.carries.Store(true)
 	}
+	p.sending.Lock()
+	defer p.sending.Unlock()
 	p.mu.Lock()
-	defer p.mu.Unlock()
 	if p.state == closed {
+		p.mu.Unlock()
 		return errDead
 	}
-	if request != nil {
-		if err := p.conn.send(deadline, request); err != nil {
-			return fmt.Errorf("%w: %w", errUnsent, err)
-		}
-	}
 	p.waiting = append(p.waiting, w)
+	p.mu.Unlock()
+	if request == nil {
+		return nil
+	}
+	if err := p.conn.send(deadline, request); err != nil {
+		p.giveUp(w)
+		return fmt.Errorf("%w: %w", errUnsent, err)
+	}
 	return nil
 }
 
@@ -151,8 +158,10 @@ func (p *process) readOne() error {
 		if w.answers != k || w.which != which {
 			continue
 		}
-		if len(p.waiting) > 1 {
-			r.body = slices.Clone(body) // the next read may overwrite it
+		if k != kindDone {
+			// Somebody else may ask and read before this is looked at. A process
+			// that runs jobs is asked by one slot only, and results may be large.
+			r.body = slices.Clone(body)
 		}
 		p.waiting = slices.Delete(p.waiting, i, i+1)
 		w.reply <- r

@@ -46,13 +46,15 @@ type process struct {
 	token chan struct{} // of who may read conn; see ask
 	runs  waiter        // of Run, which one slot at a time may call
 
+	sending sync.Mutex // held before mu: requests are sent in the order of waiting
+
 	mu       sync.Mutex
 	state    processState
 	waiting  []*waiter // requests sent and not yet answered, oldest first
 	seat     *seat     // of a child made for one job, while it runs
 	watch    *time.Timer
 	late     bool          // its job exceeded its limit
-	deadline time.Duration // then when its parent has to have reaped it
+	deadline time.Duration // when its parent has to have reaped it; 0 while it is to run
 	children record.CPU    // that wait4 will count as this process's too
 	faults   int64         // minor, of the reaped children likewise
 	major    int64

@@ -1,0 +1,116 @@
+package live_test
+
+import (
+	"strconv"
+	"strings"
+	"testing"
+	"time"
+
+	"forkbench/live"
+	"forkbench/models"
+	"forkbench/models/forkperjob"
+	"forkbench/models/hybrid"
+	"forkbench/record"
+)
+
+// TestStoppedTemplate: a template that is stopped neither forks, nor reads, nor
+// reaps. The run ends with an error, whatever it was asked last.
+func TestStoppedTemplate(t *testing.T) {
+	// A job has its template stopped before another is forked, and stays until
+	// it has been, or forever.
+	text := `
+import os, signal, time
+template = os.getpid()
+def job(what, *_):
+    if what == "stop":
+        os.kill(template, signal.SIGSTOP)
+    elif what == "hang":
+        time.sleep(1000)
+`
+	stop, hang := `["stop"]`, `["hang"]`
+	large := `["hang","` + strings.Repeat("x", 1<<20) + `"]`
+	for _, test := range []struct {
+		name     string
+		e        models.Executor
+		payloads []string
+	}{
+		{"before it reaps", forkperjob.Model{}, []string{stop}},
+		{"before it forks", hybrid.Model{}, []string{stop, hang, hang, hang, hang}},
+		{"before it reads", hybrid.Model{}, []string{stop, large, large, large, large}},
+		{"with a spare", hybrid.Model{Spares: 1}, []string{stop, hang, large}},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			rig := newRig(t, script{text: text, function: "job"})
+			rig.machine.Workers = min(len(test.payloads), 4)
+			rig.machine.BootTimeout, rig.machine.Grace = time.Second, 100*time.Millisecond
+			done, _, err := rig.run(test.e, test.payloads...)
+			if err == nil {
+				t.Error("nobody noticed that the template had been stopped")
+			}
+			if sum := done.Settled + done.NotRun + done.Lost; sum != len(test.payloads) {
+				t.Errorf("of %d jobs %d settled, %d not run, %d lost", len(test.payloads), done.Settled, done.NotRun, done.Lost)
+			}
+		})
+	}
+}
+
+// TestWithoutPidfd: a Python that was built without os.pidfd_open, as conda's
+// may be, runs jobs of several slots side by side all the same.
+func TestWithoutPidfd(t *testing.T) {
+	text := `
+import os, time
+del os.pidfd_open
+def meet(directory, name, other):
+    open(os.path.join(directory, name), "w").close()
+    while not os.path.exists(os.path.join(directory, other)):
+        time.sleep(0.001)
+`
+	for _, e := range []models.Executor{forkperjob.Model{}, hybrid.Model{}, hybrid.Model{Spares: 1}} {
+		rig := newRig(t, script{text: text, function: "meet"})
+		rig.machine.Workers, rig.machine.Timeout = 2, 20*time.Second
+		dir := t.TempDir()
+		quoted := strconv.Quote(dir)
+		done, sink, err := rig.run(e, `[`+quoted+`,"a","b"]`, `[`+quoted+`,"b","a"]`)
+		if err != nil || done.Settled != 2 {
+			t.Errorf("%#v: settled %d of 2: %v", e, done.Settled, err)
+		}
+		for _, j := range sink.jobs {
+			if j.Status != models.Done {
+				t.Errorf("%#v: job %d: %v %s", e, j.ID, j.Status, j.Detail)
+			}
+		}
+	}
+}
+
+// TestPhasesOfBothPaths: a child for one job that is made ahead, and one that is
+// made for it, are recorded with the same stamps in the same order.
+func TestPhasesOfBothPaths(t *testing.T) {
+	for _, runtime := range []live.Runtime{live.Python{}, live.Go{}} {
+		for _, e := range []models.Executor{forkperjob.Model{}, hybrid.Model{}, hybrid.Model{Spares: 2}} {
+			rig := newRig(t, script{text: noop, function: "noop"})
+			if runtime.Name() == "go" {
+				rig.machine.Workload = goEcho{}
+			}
+			rig.machine.Runtime = runtime
+			_, sink, err := rig.run(e, repeat(20, "[1]")...)
+			if err != nil {
+				t.Fatal(err)
+			}
+			started := make(map[int]record.Job)
+			for _, j := range sink.jobs {
+				started[j.Process] = j
+			}
+			for _, p := range sink.processes {
+				if p.Role != record.RoleChild || p.Jobs == 0 {
+					continue
+				}
+				j := started[p.ID]
+				if !(p.ForkNS < p.ReadyNS && p.ForkNS < j.StartedNS && j.StartedNS < j.FinishedNS && j.FinishedNS == p.EndNS && p.EndNS < p.ReapNS) {
+					t.Errorf("%s, %#v: process %d: fork %d, ready %d, job %d to %d, end %d, reap %d", runtime.Name(), e,
+						p.ID, p.ForkNS, p.ReadyNS, j.StartedNS, j.FinishedNS, p.EndNS, p.ReapNS)
+					break
+				}
+			}
+		}
+	}
+}
