@@ -50,6 +50,7 @@ type Host struct {
 	total     time.Duration    // wait4, summed
 	made      []record.Process // reaped before work began: their times wait for its zero
 	warnings  []string
+	ending    bool // what is started is killed
 }
 
 var _ models.Host = (*Host)(nil)
@@ -190,10 +191,14 @@ func (h *Host) newProcess(role string, slot int, maker *process) *process {
 func (h *Host) register(p *process) {
 	p.before = !h.gate.isOpen()
 	h.mu.Lock()
-	defer h.mu.Unlock()
 	h.processes = append(h.processes, p)
 	if p.own != nil {
 		h.booted[p.pid] = true
+	}
+	ending := h.ending
+	h.mu.Unlock()
+	if ending {
+		p.kill()
 	}
 }
 
@@ -204,8 +209,12 @@ func (h *Host) open() []*process {
 	return slices.Clone(h.processes)
 }
 
-// killAll ends all processes at once: the run was cancelled.
+// killAll ends all processes at once, and those that are just being started: the
+// run was cancelled.
 func (h *Host) killAll() {
+	h.mu.Lock()
+	h.ending = true
+	h.mu.Unlock()
 	for _, p := range h.open() {
 		p.kill()
 	}
