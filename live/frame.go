@@ -78,8 +78,9 @@ type readyReply struct {
 	Kind      string `json:"kind,omitempty"` // the exception's type
 	Traceback string `json:"traceback,omitempty"`
 
-	Version    string `json:"version"`    // the language's
-	Executable string `json:"executable"` // the interpreter
+	Version    string `json:"version"`            // the language's
+	Executable string `json:"executable"`         // the interpreter
+	NoPidfd    bool   `json:"no_pidfd,omitempty"` // it cannot wait for a child and serve meanwhile
 	UserUS     int64  `json:"user_us"`
 	SystemUS   int64  `json:"system_us"`
 }

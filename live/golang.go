@@ -82,7 +82,8 @@ func (Go) once(p *process, job workload.Job) (e exit, made bool, err error) {
 	if err := p.host.launch(p, path, args, []string{childVar + "=" + order.String()}, files); err != nil {
 		return exit{}, false, err
 	}
-	p.seat.begin(monotonic())
+	p.ready = monotonic()
+	p.seat.begin(p.ready)
 	p.await()
 	p.end = p.own.at
 	return p.own.exit(), true, nil

@@ -71,7 +71,7 @@ func (p *process) leave() {
 	p.state = closed
 }
 
-// patience is when to look for the first time whether a child is overdue.
+// patience is when to look next whether a child is overdue.
 func (p *process) patience() time.Duration {
 	if p.host.m.Timeout > 0 {
 		return min(p.host.m.Timeout, p.host.m.BootTimeout)
@@ -89,24 +89,39 @@ func (p *process) overdue() {
 	}
 	now, m := monotonic(), p.host.m
 	returned := p.seat.returned()
+	left := p.patience()
+	if m.Timeout > 0 {
+		left = min(left, m.Timeout-(now-returned))
+	}
 	switch {
-	case returned == 0 && now-p.asked >= m.BootTimeout, p.late && now >= p.deadline:
+	case returned == 0 && now-p.asked >= m.BootTimeout, p.deadline != 0 && now >= p.deadline:
 		p.maker.kill() // it neither forks nor reaps
+		return
 	case returned == 0:
-		p.watch.Reset(min(10*time.Millisecond, m.BootTimeout))
-	case m.Timeout == 0:
-	case now-returned < m.Timeout:
-		p.watch.Reset(m.Timeout - (now - returned))
-	default:
-		if !p.late {
-			p.late, p.deadline = true, now+m.Grace+m.BootTimeout
-		}
+		left = min(10*time.Millisecond, m.BootTimeout)
+	case left <= 0:
+		p.late = true
+		p.expectEnd(now)
 		p.killed.Store(true)
 		if p.own != nil {
 			p.own.kill()
 		} else {
 			p.seat.kill()
 		}
-		p.watch.Reset(m.Grace)
+		left = m.Grace
+	case p.own == nil && p.seat.gone():
+		p.expectEnd(now)
+	}
+	if p.deadline != 0 {
+		left = min(left, p.deadline-now)
+	}
+	p.watch.Reset(left)
+}
+
+// expectEnd sets when its maker has to have reaped a child that has ended, or is
+// about to.
+func (p *process) expectEnd(now time.Duration) {
+	if p.deadline == 0 {
+		p.deadline = now + p.host.m.Grace + p.host.m.BootTimeout
 	}
 }

@@ -1,6 +1,7 @@
 package live_test
 
 import (
+	"errors"
 	"strconv"
 	"strings"
 	"testing"
@@ -16,13 +17,14 @@ import (
 // TestStoppedTemplate: a template that is stopped neither forks, nor reads, nor
 // reaps. The run ends with an error, whatever it was asked last.
 func TestStoppedTemplate(t *testing.T) {
-	// A job has its template stopped before another is forked, and stays until
-	// it has been, or forever.
+	// Once the template waits for its child, it is stopped.
 	text := `
 import os, signal, time
 template = os.getpid()
 def job(what, *_):
     if what == "stop":
+        while ") S " not in open(f"/proc/{template}/stat").read():
+            pass
         os.kill(template, signal.SIGSTOP)
     elif what == "hang":
         time.sleep(1000)
@@ -65,7 +67,7 @@ def meet(directory, name, other):
     while not os.path.exists(os.path.join(directory, other)):
         time.sleep(0.001)
 `
-	for _, e := range []models.Executor{forkperjob.Model{}, hybrid.Model{}, hybrid.Model{Spares: 1}} {
+	for _, e := range []models.Executor{forkperjob.Model{}, hybrid.Model{}, hybrid.Model{JobsPerChild: 2}} {
 		rig := newRig(t, script{text: text, function: "meet"})
 		rig.machine.Workers, rig.machine.Timeout = 2, 20*time.Second
 		dir := t.TempDir()
@@ -112,5 +114,31 @@ func TestPhasesOfBothPaths(t *testing.T) {
 				}
 			}
 		}
+	}
+}
+
+// TestOutOfDescriptors: a template that cannot watch one more child says so. To
+// wait for one in the place of all would measure something else.
+func TestOutOfDescriptors(t *testing.T) {
+	text := `
+import os, resource, time
+resource.setrlimit(resource.RLIMIT_NOFILE, (20, 20))
+try:
+    while True:
+        last = os.dup(0)
+except OSError:
+    os.close(last)
+def wait():
+    time.sleep(1000)
+`
+	rig := newRig(t, script{text: text, function: "wait"})
+	rig.machine.Timeout, rig.machine.Grace = 5*time.Second, 100*time.Millisecond
+	done, _, err := rig.run(hybrid.Model{}, repeat(8, "[]")...)
+	var refused *live.ForkError
+	if !errors.As(err, &refused) || !strings.Contains(err.Error(), "limit of open files") {
+		t.Errorf("error %v; want the limit of open files", err)
+	}
+	if sum := done.Settled + done.NotRun + done.Lost; sum != 8 || done.Strays != 0 {
+		t.Errorf("of 8 jobs %d settled, %d not run, %d lost; %d strays", done.Settled, done.NotRun, done.Lost, done.Strays)
 	}
 }

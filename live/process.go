@@ -129,6 +129,9 @@ func (p *process) load(order bootOrder, job *fusedJob) error {
 	if err == nil {
 		p.startup = answer.cpu()
 		p.version, p.executable = answer.Version, answer.Executable
+		if answer.NoPidfd {
+			p.chairs.retire()
+		}
 		return nil
 	}
 	e := p.reap(p.host.m.Grace)

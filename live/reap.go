@@ -174,12 +174,14 @@ func (p *process) booked(e exit) {
 // the host, the nearest subreaper, as soon as the maker was dead.
 func (p *process) waitOrphan() exit {
 	p.kill()
+	p.maker.kill() // it did not answer: make sure that it is dead
 	if p.maker.own != nil {
-		p.maker.kill() // it did not answer: make sure that it is dead
 		<-p.maker.own.exited
 	}
 	if p.pid == 0 {
+		p.forkBegan, p.ready = p.asked, p.seat.returned()
 		p.pid = p.number() // the maker is dead: nobody changes it any more
+		p.kill()           // it may have been made in the last moment
 	}
 	if p.pid == 0 {
 		return exit{at: monotonic()} // it had been waited for, or was never made

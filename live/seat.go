@@ -96,6 +96,13 @@ func (s *seats) give(at *seat) {
 	s.free = append(s.free, at.number)
 }
 
+// retire gives no seat away any more.
+func (s *seats) retire() {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.free = nil
+}
+
 // close unmaps the seats. No process that uses them may be left.
 func (s *seats) close() {
 	_ = s.file.Close()
@@ -145,6 +152,21 @@ func (s *seat) said() (doneReply, bool, error) {
 	r, err := parseDone(body)
 	r.detail = slices.Clone(r.detail)
 	return r, err == nil, err
+}
+
+// gone reports whether who sat there has ended.
+func (s *seat) gone() bool {
+	pid := s.pid()
+	if pid == 0 {
+		return true // about to be waited for
+	}
+	fd, err := unix.PidfdOpen(pid, 0)
+	if err != nil {
+		return errors.Is(err, unix.ESRCH)
+	}
+	defer unix.Close(fd)
+	n, err := unix.Poll([]unix.PollFd{{Fd: int32(fd), Events: unix.POLLIN}}, 0)
+	return n > 0 && err == nil
 }
 
 // kill kills who sits there. The template clears the seat before it waits for

@@ -43,9 +43,10 @@ ENDED = struct.Struct(">Iqq")  # seat, fork began, fork returned; a REAPED follo
 
 # A seat is a part of the memory shared with the host (descriptor 5): who sits there, what it said.
 SEAT = 2 << 20
-SITTER = struct.Struct("@Iq")  # pid, or 0 if it has been or is about to be waited for; fork returned
+SITTER = struct.Struct("@I")  # pid, or 0 if it has been or is about to be waited for
+RETURNED = struct.Struct("@q")  # when the fork returned
 SAID = struct.Struct("@I")  # the length of what follows it, a DONE body; written last
-SAID_AT, DONE_AT = 16, 20
+RETURNED_AT, SAID_AT, DONE_AT = 8, 16, 20
 NO_SEAT = -1  # of a child that has a socket
 
 STATUS_DONE, STATUS_FAILED = 1, 2
@@ -333,6 +334,8 @@ class Process:
         answer.update(usage())
         answer["version"] = "{}.{}.{}".format(*sys.version_info[:3])
         answer["executable"] = sys.executable
+        if not hasattr(os, "pidfd_open"):  # built on an old kernel's headers
+            answer["no_pidfd"] = True
         self.channel.send(b"R", dumps(answer).encode())
 
     def run(self, job_id: int, call: Call) -> None:
@@ -392,13 +395,15 @@ class Process:
             self.be_once(place, job_id, call)
         returned = time.monotonic_ns()
         self.forking = False
-        SITTER.pack_into(self.seats, place, pid, returned)
         try:
             pidfd = os.pidfd_open(pid)
-        except OSError:  # the limit of open files: wait here and now
-            os.waitid(os.P_PID, pid, os.WEXITED | os.WNOWAIT)
-            self.unseat(pid, seat, began, returned)
+        except OSError as error:  # waiting here and now would keep the other slots waiting
+            os.kill(pid, signal.SIGKILL)
+            waited(pid, 0)
+            self.refuse_once(seat, f"no pidfd for a child: {error.strerror} (limit of open files)")
             return
+        SITTER.pack_into(self.seats, place, pid)
+        RETURNED.pack_into(self.seats, place + RETURNED_AT, returned)
         self.shared = self.shared or bool(self.ending) or bool(self.children)
         self.ending[pidfd] = (pid, seat, began, returned)
         self.poll.register(pidfd, select.POLLIN)
@@ -424,7 +429,7 @@ class Process:
 
         Its seat is cleared before, so that nobody kills by a pid that may be another's.
         """
-        SITTER.pack_into(self.seats, seat * SEAT, 0, returned)
+        SITTER.pack_into(self.seats, seat * SEAT, 0)
         self.channel.send(b"O", ENDED.pack(seat, began, returned) + waited(pid, 0))
 
     def refuse_once(self, seat: int, reason: str) -> None:
@@ -525,7 +530,7 @@ class Process:
             return
         try:
             pidfd = os.pidfd_open(pid)
-        except OSError:  # the limit of open files: wait after all
+        except (OSError, AttributeError):  # the limit of open files, or there is none: wait after all
             self.reaped(pid, waited(pid, 0))
             return
         self.ending[pidfd] = (pid, NO_SEAT, 0, 0)
