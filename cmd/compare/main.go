@@ -57,6 +57,16 @@
 //	compare record --from=rq:default -o jobs.jsonl
 //	$ compare --workload=jobs:jobs.jsonl --arrivals=jobs:jobs.jsonl --path=.
 //
+// What the jobs spend their time on, which of it every fork repeats, and what a
+// parent saves that does it before the fork:
+//
+//	compare explain --workload=py:app.tasks:record_event --payload=events.jsonl --path=.
+//
+// The real Celery and the real RQ, as installed for --python, run the same jobs
+// under the same accounts:
+//
+//	compare --model=all,celery,rq --workload=noop
+//
 // # Output
 //
 // The first line is the verdict, in one sentence. The table under it has a column
@@ -90,6 +100,15 @@
 //
 //	$ compare simulate --model=all --jobs=5000 --workers=64 --cores=32
 //	$ compare simulate --profile=redash --arrivals=poisson:5/s
+//
+//	compare sweep --jobs-per-child=1..1000
+//	compare plan --rate=200/s --p95=2s
+//
+// A profile of your own is made from a run's records, and held against rounds
+// that it was not made from:
+//
+//	compare calibrate DIR -o mine.json
+//	compare validate DIR
 //
 // Files, formats and thresholds are those of a comparison. Of more than 100,000
 // jobs, records.jsonl holds a sample, and report shows summary.json.
