@@ -252,6 +252,9 @@ func TestBadJobs(t *testing.T) {
 		t.Errorf("(-want +got)\n%s", diff)
 	}
 	for _, l := range sum.LeftOut {
+		if strings.Contains(l.Why.Detail, "Go ") {
+			t.Errorf("%s: said in words of this program's language: %s", l.Why.Reason, l.Why.Detail)
+		}
 		if l.Jobs == 1 && l.Why.Detail == "" && l.Why.WayOut == "" && !strings.Contains(l.Why.Reason, `"`) {
 			t.Errorf("%s: nothing more is said", l.Why.Reason)
 		}
@@ -512,6 +515,28 @@ func TestLimit(t *testing.T) {
 	}
 	if n != 7 {
 		t.Errorf("%d jobs, want 7", n)
+	}
+}
+
+// What is in memory at once is bounded by its size, however small it is in Redis.
+func TestMemoryIsBounded(t *testing.T) {
+	var written bytes.Buffer
+	args := []byte(`["` + strings.Repeat("x", 1<<20) + `"]`)
+	jobs := func(yield func(Job, error) bool) {
+		for i := range 100 {
+			if made := i * len(args); made-written.Len() > batchBytes+2*len(args) {
+				t.Errorf("of %d bytes, %d are written", made, written.Len())
+				return
+			}
+			if !yield(Job{Call: workload.Call{Function: "app.send", Args: args}}, nil) {
+				return
+			}
+		}
+	}
+	sum, err := Record(t.Context(), &written, jobs, Options{})
+	check(t, err)
+	if sum.Jobs != 100 {
+		t.Errorf("%d jobs are recorded, want 100", sum.Jobs)
 	}
 }
 

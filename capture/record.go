@@ -82,7 +82,7 @@ type recorder struct {
 	o   Options
 
 	batch []Job
-	bytes int // in pickles of the batch
+	bytes int // in the batch
 
 	functions map[string]int
 	left      map[string]*LeftOut
@@ -92,7 +92,7 @@ type recorder struct {
 
 func (r *recorder) add(ctx context.Context, job Job) error {
 	r.batch = append(r.batch, job)
-	r.bytes += len(job.Pickle)
+	r.bytes += len(job.Pickle) + len(job.Call.Args) + len(job.Call.Kwargs)
 	if len(r.batch) < batchJobs && r.bytes < batchBytes {
 		return nil
 	}
@@ -101,7 +101,7 @@ func (r *recorder) add(ctx context.Context, job Job) error {
 
 // write ends a batch.
 func (r *recorder) write(ctx context.Context) error {
-	if r.o.Unpickle != nil && r.bytes > 0 {
+	if r.o.Unpickle != nil {
 		if err := r.o.Unpickle.decode(ctx, r.batch); err != nil {
 			return err
 		}

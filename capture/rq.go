@@ -203,12 +203,11 @@ func decode(data []byte, to any) error {
 	if err == nil && utf8.Valid(data) {
 		return nil
 	}
-	reason := "not JSON"
-	switch _, otherwise := errors.AsType[*json.UnmarshalTypeError](err); {
-	case err == nil:
-		err = errors.New("not UTF-8") // the decoder would replace it
-	case otherwise:
-		reason = "JSON of another kind"
+	if err == nil {
+		return &UnreadableError{Reason: "not JSON", Detail: "not UTF-8"} // the decoder would replace it
 	}
-	return &UnreadableError{Reason: reason, Detail: err.Error()}
+	if other, ok := errors.AsType[*json.UnmarshalTypeError](err); ok {
+		return &UnreadableError{Reason: "JSON of another kind", Detail: fmt.Sprintf("%s stands in the place of something else: %.40q", other.Value, data)}
+	}
+	return &UnreadableError{Reason: "not JSON", Detail: err.Error()}
 }
