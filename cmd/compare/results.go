@@ -149,19 +149,25 @@ func writeReport(w io.Writer, s *runner.Summary) error {
 	return err
 }
 
-// replaceFile writes a file in one step: there is never half of one.
+// replaceFile writes a file in one step: there is never half of one. A device or a
+// pipe is written to: a file must not take its place.
 func replaceFile(path string, write func(io.Writer) error) error {
 	var b bytes.Buffer
 	err := write(&b)
-	temporary := filepath.Join(filepath.Dir(path), "."+filepath.Base(path)+".new")
-	if err == nil {
-		err = os.WriteFile(temporary, b.Bytes(), 0o644)
+	to := filepath.Join(filepath.Dir(path), "."+filepath.Base(path)+".new")
+	if info, err := os.Stat(path); err == nil && !info.Mode().IsRegular() {
+		to = path
 	}
 	if err == nil {
-		err = os.Rename(temporary, path)
+		err = os.WriteFile(to, b.Bytes(), 0o644)
+	}
+	if err == nil && to != path {
+		err = os.Rename(to, path)
 	}
 	if err != nil {
-		_ = os.Remove(temporary) // it may never have come to be
+		if to != path {
+			_ = os.Remove(to) // it may never have come to be
+		}
 		return fmt.Errorf("write %s: %w", path, pathCause(err))
 	}
 	return nil

@@ -4,7 +4,9 @@ import (
 	"errors"
 	"io"
 	"os"
+	"path/filepath"
 	"strings"
+	"syscall"
 	"testing"
 	"time"
 
@@ -48,6 +50,30 @@ func TestOutCannotBeMade(t *testing.T) {
 }
 
 // The device /dev/full is a disk without room.
+// A pipe stands for a device, such as /dev/null: it is written to, and stays.
+func TestDevicesAreNotReplaced(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "pipe")
+	if err := syscall.Mkfifo(path, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	pipe, err := os.OpenFile(path, os.O_RDWR, 0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer pipe.Close()
+	if err := replaceFile(path, func(w io.Writer) error { _, err := io.WriteString(w, "profile"); return err }); err != nil {
+		t.Fatal(err)
+	}
+	info, err := os.Lstat(path)
+	if err != nil || info.Mode().IsRegular() {
+		t.Fatalf("the pipe was replaced (%v)", err)
+	}
+	got := make([]byte, len("profile"))
+	if _, err := io.ReadFull(pipe, got); err != nil || string(got) != "profile" {
+		t.Errorf("in the pipe is %q (%v)", got, err)
+	}
+}
+
 func TestDiskFull(t *testing.T) {
 	b := newBench(t)
 	b.create = func(string) (io.WriteCloser, error) { return os.OpenFile("/dev/full", os.O_WRONLY, 0) }
