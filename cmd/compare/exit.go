@@ -74,6 +74,6 @@ func finish(err error, stderr io.Writer) exitCode {
 	if _, usage := errors.AsType[*usageError](err); usage {
 		prefix = "" // each of its lines begins with what is wrong
 	}
-	_, _ = fmt.Fprintf(stderr, "%s%v\n", prefix, err) // what cannot be said here cannot be said
+	_, _ = fmt.Fprintf(stderr, "%s%s\n", prefix, printable(err.Error())) // what cannot be said here cannot be said
 	return codeOf(err)
 }

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+	"unicode"
 
 	"github.com/spf13/cobra"
 	"github.com/spf13/pflag"
@@ -104,7 +105,7 @@ func (f *flag) problem(value string, err error) string {
 func shorten(text string, most int) string {
 	runes := []rune(strings.ToValidUTF8(text, "\uFFFD"))
 	for i, r := range runes {
-		if r < ' ' || r == 0x7f {
+		if !unicode.IsGraphic(r) {
 			runes[i] = '\uFFFD'
 		}
 	}
@@ -112,6 +113,17 @@ func shorten(text string, most int) string {
 		runes = append(runes[:most-1], '…')
 	}
 	return string(runes)
+}
+
+// printable is a text without what a terminal would obey: errors quote names and
+// words of others. Lines stay lines.
+func printable(text string) string {
+	return strings.Map(func(r rune) rune {
+		if r == '\n' || r == '\t' || unicode.IsGraphic(r) {
+			return r
+		}
+		return '\uFFFD'
+	}, strings.ToValidUTF8(text, "\uFFFD"))
 }
 
 // without removes the flags that a command does not know from its arguments, and

@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"crypto/rand"
 	"errors"
 	"fmt"
 	"io"
@@ -106,8 +107,12 @@ functions, their arguments, and when they were enqueued. --workload=jobs:FILE ru
 					problems = append(problems, fmt.Sprintf("--%s: is for --unpickle: leave it out, or add --unpickle", name))
 				}
 			}
-			if _, err := os.Lstat(o.out); err == nil && !o.force {
-				problems = append(problems, fmt.Sprintf("--out=%s: exists: name another file, or add --force to replace it", o.out))
+			if info, err := os.Lstat(o.out); err == nil && o.out != toStdout {
+				if !info.Mode().IsRegular() { // to replace a device would be the end of it
+					problems = append(problems, fmt.Sprintf("--out=%s: is no regular file: name another, or - for standard output", o.out))
+				} else if !o.force {
+					problems = append(problems, fmt.Sprintf("--out=%s: exists: name another file, or add --force to replace it", o.out))
+				}
 			}
 			if err := p.usage(cmd, problems); err != nil {
 				return err
@@ -132,7 +137,7 @@ func (p *program) record(ctx context.Context, o *recordOptions) error {
 	case err != nil:
 		return err
 	}
-	_, _ = io.WriteString(p.stderr, recordedText(o, &sum)) // it is only said
+	_, _ = io.WriteString(p.stderr, printable(recordedText(o, &sum))) // it is only said
 	return nil
 }
 
@@ -187,16 +192,14 @@ func (p *program) writeJobs(path string, write func(io.Writer) error) error {
 	if path == toStdout {
 		return write(p.stdout)
 	}
-	file, err := os.CreateTemp(filepath.Dir(path), "."+filepath.Base(path)+".*")
+	temporary := filepath.Join(filepath.Dir(path), "."+filepath.Base(path)+"."+rand.Text())
+	file, err := os.OpenFile(temporary, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o666) // less the umask: jobs hold people's data
 	if err != nil {
 		return exitWith(exitUsage, fmt.Errorf("--out=%s: %w: name a file that you may write", path, pathCause(err)))
 	}
 	err = write(file)
 	if closed := file.Close(); err == nil {
 		err = closed
-	}
-	if err == nil {
-		err = os.Chmod(file.Name(), 0o644)
 	}
 	if err == nil {
 		err = os.Rename(file.Name(), path)
