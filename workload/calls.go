@@ -2,6 +2,7 @@ package workload
 
 import (
 	"bytes"
+	"cmp"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -82,7 +83,11 @@ func parseCall(text []byte) (Call, error) {
 	d := json.NewDecoder(bytes.NewReader(text))
 	d.DisallowUnknownFields() // a key mistyped would be a job without its arguments
 	if err := d.Decode(&c); err != nil {
-		return Call{}, fmt.Errorf("not a job (%w): it has the keys function, args, kwargs and at_s", err)
+		why := strings.TrimPrefix(err.Error(), "json: ")
+		if other, ok := errors.AsType[*json.UnmarshalTypeError](err); ok {
+			why = fmt.Sprintf("%s cannot be a JSON %s", cmp.Or(other.Field, "a line"), other.Value)
+		}
+		return Call{}, fmt.Errorf("not a job (%s): it is an object with the keys function, args, kwargs and at_s", why)
 	}
 	if err := c.Check(); err != nil {
 		return Call{}, err
