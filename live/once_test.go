@@ -121,7 +121,8 @@ func TestPhasesOfBothPaths(t *testing.T) {
 // wait for one in the place of all would measure something else.
 func TestOutOfDescriptors(t *testing.T) {
 	text := `
-import os, resource, time
+import os, sys, time
+resource = sys.modules["resource"]  # the template has it: os.wait4 would load it now
 resource.setrlimit(resource.RLIMIT_NOFILE, (20, 20))
 try:
     while True:
@@ -140,5 +141,64 @@ def wait():
 	}
 	if sum := done.Settled + done.NotRun + done.Lost; sum != 8 || done.Strays != 0 {
 		t.Errorf("of 8 jobs %d settled, %d not run, %d lost; %d strays", done.Settled, done.NotRun, done.Lost, done.Strays)
+	}
+}
+
+// TestJobsThatTakeTheirProcessAway: what a job does to the process it is in is
+// told apart from what it returns, and the next job does not see it.
+func TestJobsThatTakeTheirProcessAway(t *testing.T) {
+	text := `
+import os, resource, signal
+def execute():
+    os.execv("/bin/true", ["true"])
+def leave():
+    if os.fork():
+        os._exit(0)
+    return "the child's child"
+def close():
+    os.closerange(0, 1000)
+    return "x" * ((1 << 20) - 2)
+def limit():
+    resource.setrlimit(resource.RLIMIT_NOFILE, (0, 0))
+    resource.setrlimit(resource.RLIMIT_FSIZE, (0, 0))
+    return "x" * 100000
+def group():
+    os.setsid()
+    os.killpg(0, signal.SIGTERM)
+def many():
+    for i in range(3):
+        if os.fork() == 0:
+            return i
+    return "parent"
+def job(name):
+    return globals()[name]()
+`
+	for _, test := range []struct {
+		name   string
+		status models.Status
+		text   string // in the detail, or how the result begins
+		size   int    // of the result
+	}{
+		{"execute", models.Crashed, "exit status 0", 0},
+		{"leave", models.Crashed, "exit status 0", 0},
+		{"close", models.Done, `"xxx`, 1 << 20},
+		{"limit", models.Done, `"xxx`, 100002},
+		{"group", models.Crashed, "signal: terminated", 0},
+		{"many", models.Done, `"parent"`, 8},
+	} {
+		for _, e := range []models.Executor{forkperjob.Model{}, hybrid.Model{}} {
+			rig := newRig(t, script{text: text, function: "job"})
+			rig.machine.Workers = 1
+			var got models.Outcome
+			done, _, err := rig.run(spied{e, func(o models.Outcome) { got = o }}, `["many"]`, `["`+test.name+`"]`)
+			if err != nil || done.Settled != 2 {
+				t.Errorf("%s, %s: settled %d of 2: %v", e.Name(), test.name, done.Settled, err)
+			}
+			if got.Status != test.status || len(got.Result) != test.size ||
+				!strings.Contains(got.Detail, test.text) && !strings.HasPrefix(string(got.Result), test.text) {
+				t.Errorf("%s, %s: %v, %d bytes, %q; want %v, %d bytes, %q",
+					e.Name(), test.name, got.Status, len(got.Result), got.Detail, test.status, test.size, test.text)
+			}
+		}
 	}
 }

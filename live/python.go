@@ -128,7 +128,7 @@ func (Python) fork(p *process, job *fusedJob) error {
 		return &ForkError{Reason: strings.TrimSpace(forked.refusal)}
 	}
 	if r.file < 0 {
-		return fmt.Errorf("the child's socket did not come with the fork reply")
+		return errors.New("the child's socket did not come with the fork reply: this program has as many files open as it may (ulimit -n)")
 	}
 	p.conn, err = newConn(r.file, "child")
 	if err != nil {

@@ -57,7 +57,7 @@ func newSeats(n int) (*seats, error) {
 	s := &seats{file: os.NewFile(uintptr(fd), "seats")}
 	size := max(n, 1) * seatSize
 	if err := s.file.Truncate(int64(size)); err != nil {
-		return nil, errors.Join(fmt.Errorf("size a memory file: %w", err), s.file.Close())
+		return nil, errors.Join(fmt.Errorf("size a memory file to %d MiB (ulimit -f limits it): %w", size>>20, err), s.file.Close())
 	}
 	// Nobody can take away what the host has mapped.
 	if _, err := unix.FcntlInt(s.file.Fd(), unix.F_ADD_SEALS, unix.F_SEAL_SEAL|unix.F_SEAL_SHRINK|unix.F_SEAL_GROW); err != nil {

@@ -18,6 +18,7 @@ import importlib
 import importlib.machinery
 import mmap
 import os
+import resource  # noqa: F401 (os.wait4 needs it, and would load it when the first child has ended)
 import select
 import signal
 import socket

@@ -53,8 +53,14 @@ func TestInterruptedOnce(t *testing.T) {
 }
 
 func TestInterruptedTwice(t *testing.T) {
+	for _, model := range []string{"prefork", "forkperjob", "hybrid", "hybrid(refork=1)"} {
+		t.Run(model, func(t *testing.T) { interruptedTwice(t, model) })
+	}
+}
+
+func interruptedTwice(t *testing.T, model string) {
 	b := newBench(t)
-	c := b.marked(true, "--path="+b.testdata)
+	c := b.marked(true, "--path="+b.testdata, "--model="+model)
 	c.signal(os.Interrupt)
 	c.eventually("the first signal is answered", func() bool { return strings.Contains(c.stderr.String(), sayStopping) })
 	if len(c.processes()) < 3 {
