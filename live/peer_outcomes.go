@@ -101,19 +101,20 @@ func (p *peer) settle(ctx context.Context) error {
 			}
 		}
 	})
-	if err != nil {
-		return fmt.Errorf("collect the outcomes of %s: %w", p.system.Name, err)
-	}
 	taken := len(p.jobs)
 	select {
 	case <-h.r.Stop: // what nobody had begun is left where it was
 		taken = settled
 	default:
 	}
+	if err != nil { // of the others nothing is known
+		taken = settled
+		err = fmt.Errorf("collect the outcomes of %s: %w", p.system.Name, err)
+	}
 	h.feed.mu.Lock()
 	h.feed.taken = taken
 	h.feed.mu.Unlock()
-	return nil
+	return err
 }
 
 // settlement puts together what the peer's store and its stamps say of a job.

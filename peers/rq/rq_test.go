@@ -3,6 +3,7 @@ package rq_test
 import (
 	"os"
 	"slices"
+	"strings"
 	"testing"
 	"time"
 
@@ -155,6 +156,35 @@ func TestResults(t *testing.T) {
 		if got := sink.Results[j.ID]; j.ID%2 == 1 && !slices.Equal(got, []int{int(j.ID)}) {
 			t.Errorf("job %d returned %v", j.ID, got)
 		}
+	}
+}
+
+const deadly = `
+import os
+
+class Deadly:
+    def __reduce__(self):
+        return (die, ())
+
+def die():
+    import forkbench_peer
+    forkbench_peer.answer.flush()
+    os._exit(3)
+
+def last(number):
+    return Deadly() if number == 4 else None
+`
+
+// Where the outcomes cannot be read to their end, those that were read count, and
+// the others as not run.
+func TestSomeResults(t *testing.T) {
+	peerstest.Need(t, rq.Requirement())
+	round, sink, err := peerstest.Script(t.Context(), livetest.New(t), rq.Model{Class: rq.SimpleWorker}, deadly, "last", 6, 0, nil)
+	if err == nil || !strings.Contains(err.Error(), "collect the outcomes of rq: exit status 3") {
+		t.Errorf("the error is %v", err)
+	}
+	if round.Settled != 4 || round.NotRun != 2 || round.Lost != 0 || len(sink.Jobs) != 4 {
+		t.Errorf("settled %d, not run %d, lost %d, on record %d; want 4, 2, 0, 4", round.Settled, round.NotRun, round.Lost, len(sink.Jobs))
 	}
 }
 
