@@ -2,7 +2,6 @@ package live
 
 import (
 	"errors"
-	"fmt"
 	"os"
 	"strconv"
 	"strings"
@@ -35,21 +34,6 @@ var anchored = sync.OnceValue(func() anchor {
 	half := time.Since(before) / 2
 	return anchor{before.Add(half), time.Duration(ts.Nano())}
 })
-
-// cpuOf is the CPU that a process has used so far, its children's not included,
-// exact to the nanosecond. It fails once the process has been reaped.
-//
-// The clock's number is the one that clock_getcpuclockid(3) makes.
-func cpuOf(pid int) (time.Duration, error) {
-	if pid == 0 {
-		return 0, unix.ESRCH // the kernel would take it for the caller
-	}
-	var ts unix.Timespec
-	if err := unix.ClockGettime(int32(^pid)<<3|2, &ts); err != nil {
-		return 0, fmt.Errorf("read the CPU clock of process %d: %w", pid, err)
-	}
-	return time.Duration(ts.Nano()), nil
-}
 
 // ownCPU is what this program has used so far.
 func ownCPU() record.CPU {

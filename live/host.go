@@ -14,6 +14,7 @@ import (
 
 	"forkbench/conditions"
 	"forkbench/models"
+	"forkbench/proc"
 	"forkbench/record"
 	"forkbench/workload"
 )
@@ -336,7 +337,7 @@ func (h *Host) clocks() clocks {
 	defer h.mu.Unlock()
 	c := clocks{children: h.reaped.children.Total(), parents: h.reaped.parents.Total()}
 	for _, p := range h.processes {
-		if used, err := cpuOf(p.number()); err == nil {
+		if used, err := proc.CPU(p.number()); err == nil {
 			p.seen = used
 		} else {
 			c.between = append(c.between, between{p, p.seen})

@@ -1,7 +1,6 @@
 package live
 
 import (
-	"bytes"
 	"context"
 	"encoding/json"
 	"errors"
@@ -11,10 +10,10 @@ import (
 	"os/exec"
 	"path/filepath"
 	"slices"
-	"strings"
 	"syscall"
 
 	"forkbench/models"
+	"forkbench/proc"
 	"forkbench/record"
 	"forkbench/stream"
 )
@@ -25,8 +24,8 @@ func (p *peer) drive(ctx context.Context, verb string, read func(io.Reader) erro
 	cmd := exec.CommandContext(ctx, p.python.Program(), filepath.Join(p.dir, "run.py"), p.system.Module(), verb)
 	cmd.Env = slices.Concat(os.Environ(), p.host.m.Guard.temporary())
 	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true} // Ctrl-C is for this program
-	var said bytes.Buffer
-	cmd.Stderr = &said
+	said := proc.NewTail(tailSize)
+	cmd.Stderr = said
 	out, err := cmd.StdoutPipe()
 	if err != nil {
 		return err
@@ -39,11 +38,7 @@ func (p *peer) drive(ctx context.Context, verb string, read func(io.Reader) erro
 	}
 	_, _ = io.Copy(io.Discard, out) // what is of no interest, or came after an error
 	if e := cmd.Wait(); e != nil {
-		text := said.String()
-		if over := len(text) - tailSize; over > 0 {
-			text = text[over:]
-		}
-		err = fmt.Errorf("%w: %s", e, strings.TrimSpace(text))
+		err = fmt.Errorf("%w: %s", e, said)
 	}
 	if ctx.Err() != nil {
 		return context.Cause(ctx)

@@ -3,12 +3,14 @@ package live
 import (
 	"errors"
 	"fmt"
+	"io"
 	"os"
 	"os/exec"
 	"slices"
-	"sync"
 	"syscall"
 	"time"
+
+	"forkbench/proc"
 
 	"golang.org/x/sys/unix"
 )
@@ -103,10 +105,8 @@ const tailSize = 4 << 10
 // keeps the end of it. A job may print a gigabyte: it costs time, not memory.
 type output struct {
 	writer *os.File
-
 	reader *os.File
-	mu     sync.Mutex
-	kept   []byte
+	end    *proc.Tail
 }
 
 func newOutput() (*output, error) {
@@ -114,27 +114,13 @@ func newOutput() (*output, error) {
 	if err != nil {
 		return nil, fmt.Errorf("make a pipe: %w", err)
 	}
-	return &output{writer: w, reader: r}, nil
+	return &output{writer: w, reader: r, end: proc.NewTail(tailSize)}, nil
 }
 
 // drain reads until close is called, or until the last process that holds the
 // other end has exited.
 func (o *output) drain() {
-	buf := make([]byte, 32<<10)
-	for {
-		n, err := o.reader.Read(buf)
-		if n > 0 {
-			o.mu.Lock()
-			o.kept = append(o.kept, buf[:n]...)
-			if over := len(o.kept) - tailSize; over > 0 {
-				o.kept = append(o.kept[:0], o.kept[over:]...)
-			}
-			o.mu.Unlock()
-		}
-		if err != nil {
-			return
-		}
-	}
+	_, _ = io.Copy(o.end, o.reader) // it ends with an error when close is called
 }
 
 // close ends drain. What a process prints after that is lost, and that process
@@ -144,11 +130,7 @@ func (o *output) close() {
 	_ = o.reader.Close()
 }
 
-func (o *output) tail() string {
-	o.mu.Lock()
-	defer o.mu.Unlock()
-	return string(o.kept)
-}
+func (o *output) tail() string { return o.end.String() }
 
 // quoted is the tail as the end of an error's text, or nothing.
 func (o *output) quoted() string {

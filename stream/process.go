@@ -1,13 +1,14 @@
 package stream
 
 import (
-	"bytes"
 	"fmt"
 	"os/exec"
 	"runtime"
 	"sync"
 	"syscall"
 	"time"
+
+	"forkbench/proc"
 
 	"go.uber.org/zap"
 )
@@ -16,12 +17,15 @@ import (
 // is nothing that it could save meanwhile.
 const grace = time.Second
 
+// tailBytes is how much of what a server prints is kept, to explain its death.
+const tailBytes = 2 << 10
+
 // A process is a private server's process and the goroutine that waits for it.
 type process struct {
 	name string
 	cmd  *exec.Cmd
 	ask  func() // asks it to end
-	out  tail
+	out  *proc.Tail
 	log  *zap.Logger
 
 	done  chan struct{} // closed when it has been reaped
@@ -33,8 +37,8 @@ type process struct {
 
 // startProcess starts cmd, whose standard output and error it keeps the end of.
 func startProcess(name string, cmd *exec.Cmd, ask func(), log *zap.Logger) (*process, error) {
-	p := &process{name: name, cmd: cmd, ask: ask, log: log, done: make(chan struct{})}
-	cmd.Stdout, cmd.Stderr = &p.out, &p.out
+	p := &process{name: name, cmd: cmd, ask: ask, log: log, out: proc.NewTail(tailBytes), done: make(chan struct{})}
+	cmd.Stdout, cmd.Stderr = p.out, p.out
 	cmd.WaitDelay = grace // should a child of its own hold on to the output
 	started := make(chan error, 1)
 	go func() {
@@ -116,28 +120,4 @@ func (p *process) exited() bool {
 // terminate is the usual way to ask.
 func terminate(cmd *exec.Cmd) func() {
 	return func() { _ = cmd.Process.Signal(syscall.SIGTERM) } // it can only have ended
-}
-
-// tail is a Writer that keeps the end of what was written.
-type tail struct {
-	mu  sync.Mutex
-	buf []byte
-}
-
-const tailBytes = 2 << 10
-
-func (t *tail) Write(b []byte) (int, error) {
-	t.mu.Lock()
-	defer t.mu.Unlock()
-	t.buf = append(t.buf, b...)
-	if cut := len(t.buf) - tailBytes; cut > 0 {
-		t.buf = append(t.buf[:0], t.buf[cut:]...)
-	}
-	return len(b), nil
-}
-
-func (t *tail) String() string {
-	t.mu.Lock()
-	defer t.mu.Unlock()
-	return string(bytes.TrimSpace(t.buf))
 }

@@ -262,18 +262,3 @@ func TestDeathIsLogged(t *testing.T) {
 		t.Errorf("logged %q", got)
 	}
 }
-
-func TestTail(t *testing.T) {
-	var out tail
-	for range 1000 {
-		if n, err := out.Write([]byte("some words\n")); n != 11 || err != nil {
-			t.Fatal(n, err)
-		}
-	}
-	if _, err := out.Write([]byte("the last words\n")); err != nil {
-		t.Fatal(err)
-	}
-	if got := out.String(); len(got) >= tailBytes || !strings.HasSuffix(got, "some words\nthe last words") {
-		t.Errorf("kept %d bytes, ending in %q", len(got), got[max(0, len(got)-40):])
-	}
-}

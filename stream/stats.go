@@ -10,8 +10,8 @@ import (
 	"time"
 
 	"github.com/redis/go-redis/v9"
-	"golang.org/x/sys/unix"
 
+	"forkbench/proc"
 	"forkbench/record"
 )
 
@@ -93,14 +93,12 @@ func seconds(s string) (time.Duration, error) {
 // processCPU is the processor time of the private server, all threads.
 func (s *Server) processCPU() (record.CPU, error) {
 	pid := s.Pid()
-	// The process' CPU-time clock, clock_getcpuclockid(3): exact to the
-	// nanosecond, where /proc/PID/stat counts in ticks of 10 ms.
-	var t unix.Timespec
-	if err := unix.ClockGettime(int32(^pid)<<3|2, &t); err != nil {
+	total, err := proc.CPU(pid)
+	if err != nil {
 		if s.proc.exited() {
 			return record.CPU{}, fmt.Errorf("%s: %w", s.proc.obituary(), ErrLost)
 		}
-		return record.CPU{}, fmt.Errorf("CPU clock of process %d: %w", pid, err)
+		return record.CPU{}, err
 	}
 	stat, err := os.ReadFile(fmt.Sprintf("/proc/%d/stat", pid))
 	if err != nil {
@@ -112,7 +110,7 @@ func (s *Server) processCPU() (record.CPU, error) {
 	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	s.cpu = split(time.Duration(t.Nano()), user, system, s.cpu)
+	s.cpu = split(total, user, system, s.cpu)
 	return s.cpu, nil
 }
 

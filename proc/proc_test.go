@@ -1,0 +1,79 @@
+package proc_test
+
+import (
+	"fmt"
+	"os"
+	"os/exec"
+	"strings"
+	"testing"
+
+	"golang.org/x/sys/unix"
+
+	"forkbench/proc"
+)
+
+func ExampleTail() {
+	tail := proc.NewTail(18)
+	for i := range 1000 {
+		_, _ = fmt.Fprintf(tail, "line %d\n", i)
+	}
+	fmt.Println(tail)
+	// Output:
+	// line 998
+	// line 999
+}
+
+func TestTail(t *testing.T) {
+	for _, test := range []struct{ written, want string }{
+		{"", ""},
+		{"\nshort\n", "short"},
+		{strings.Repeat("x", 1<<20) + "the last words\n", "xxxxx" + "the last words"},
+		{"12345678901234567890", "12345678901234567890"},
+	} {
+		tail := proc.NewTail(20)
+		for _, part := range []int{len(test.written) / 3, len(test.written)} {
+			b := []byte(test.written[:part])
+			if part == len(test.written) {
+				b = []byte(test.written[len(test.written)/3:])
+			}
+			if n, err := tail.Write(b); n != len(b) || err != nil {
+				t.Errorf("wrote %d of %d bytes: %v", n, len(b), err)
+			}
+		}
+		if got := tail.String(); got != test.want {
+			t.Errorf("of %d bytes it kept %q; want %q", len(test.written), got, test.want)
+		}
+	}
+}
+
+// TestCPU: the clock of this process goes forward by what getrusage says that it
+// used, and a process that is gone has none.
+func TestCPU(t *testing.T) {
+	before, err := proc.CPU(os.Getpid())
+	if err != nil {
+		t.Fatal(err)
+	}
+	var used unix.Rusage
+	if err := unix.Getrusage(unix.RUSAGE_SELF, &used); err != nil {
+		t.Fatal(err)
+	}
+	after, err := proc.CPU(os.Getpid())
+	if err != nil {
+		t.Fatal(err)
+	}
+	// getrusage cuts its two parts to microseconds.
+	const cut = 2000
+	if total := used.Utime.Nano() + used.Stime.Nano(); total+cut < before.Nanoseconds() || total > after.Nanoseconds() {
+		t.Errorf("getrusage says %d ns, between %v and %v", total, before, after)
+	}
+
+	cmd := exec.Command("true")
+	if err := cmd.Run(); err != nil {
+		t.Fatal(err)
+	}
+	for _, pid := range []int{cmd.Process.Pid, 0, -1} {
+		if _, err := proc.CPU(pid); err == nil {
+			t.Errorf("process %d, which is none, has a CPU clock", pid)
+		}
+	}
+}
