@@ -82,11 +82,11 @@ func TestIdenticalRounds(t *testing.T) {
 		if got.Median != 0.1 || got.Low == nil || !near(*got.Low, 0.1) || !near(*got.High, 0.1) {
 			t.Errorf("%d identical rounds: %+v", n, got)
 		}
-		if r, low, high, p := ratio(xs, xs); r != 1 || low == nil || *low != 1 || *high != 1 || *p != 1 {
+		if r, low, high, p := ratio(xs, xs, median); r != 1 || low == nil || *low != 1 || *high != 1 || *p != 1 {
 			t.Errorf("%d rounds against themselves: %v [%v, %v], p %v", n, r, low, high, p)
 		}
 		twice := slices.Repeat([]float64{0.2}, n)
-		if r, low, high, p := ratio(twice, xs); r != 2 || !near(*low, 2) || !near(*high, 2) || *p > 1e-6 {
+		if r, low, high, p := ratio(twice, xs, median); r != 2 || !near(*low, 2) || !near(*high, 2) || *p > 1e-6 {
 			t.Errorf("%d rounds against half of them: %v [%v, %v], p %v", n, r, *low, *high, *p)
 		}
 	}
@@ -95,16 +95,20 @@ func TestIdenticalRounds(t *testing.T) {
 func TestRatio(t *testing.T) {
 	// Logarithms of the ratios: ln 2 and ln 8, mean ln 4, deviation ln 4 / √2,
 	// so t = 2 with one degree of freedom: p = 1 - 2/π·atan 2 = 0.2952.
-	r, low, high, p := ratio([]float64{2, 8}, []float64{1, 1})
+	r, low, high, p := ratio([]float64{2, 8}, []float64{1, 1}, median)
 	half := 12.70620474 * math.Log(4) / 2
 	if r != 5 || !near(*low, 4*math.Exp(-half)) || !near(*high, 4*math.Exp(half)) || !near(*p, 1-2/math.Pi*math.Atan(2)) {
 		t.Errorf("ratio %v [%v, %v], p %v", r, *low, *high, *p)
 	}
-	if r, low, high, p := ratio([]float64{6}, []float64{2}); r != 3 || low != nil || high != nil || p != nil {
+	if r, low, high, p := ratio([]float64{6}, []float64{2}, median); r != 3 || low != nil || high != nil || p != nil {
 		t.Errorf("one round: %v [%v, %v], p %v", r, low, high, p)
 	}
+	// Simulated, the centre is the middle of the interval.
+	if r, _, _, _ := ratio([]float64{2, 8}, []float64{1, 1}, geometricMean); !near(r, 4) {
+		t.Errorf("geometric mean of 2 and 8: %v", r)
+	}
 	// Pairing takes out what rounds have in common.
-	if _, _, _, p := ratio([]float64{100, 300, 900}, []float64{91, 270, 830}); *p >= 0.01 {
+	if _, _, _, p := ratio([]float64{100, 300, 900}, []float64{91, 270, 830}, median); *p >= 0.01 {
 		t.Errorf("a steady 10 %% between unsteady rounds: p %v", *p)
 	}
 }
@@ -127,7 +131,7 @@ func TestIntervalProperties(t *testing.T) {
 		if i.Low != nil && (*i.Low > i.Median || *i.High < i.Median || math.IsNaN(*i.Low+*i.High)) {
 			t.Fatalf("interval(%v) = %v [%v, %v]", as, i.Median, *i.Low, *i.High)
 		}
-		r, low, high, p := ratio(as, bs)
+		r, low, high, p := ratio(as, bs, median)
 		if p == nil || math.IsNaN(*p) || *p < 0 || *p > 1 {
 			t.Fatalf("ratio(%v, %v): p %v", as, bs, p)
 		}

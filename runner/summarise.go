@@ -50,7 +50,7 @@ func (a *Aggregator) Analysis() *Analysis {
 		analysis.Series = append(analysis.Series, m.series())
 	}
 	if !s.Environment.Race {
-		s.Comparisons = append(s.Comparisons, compareAll(a.models)...)
+		s.Comparisons = append(s.Comparisons, compareAll(a.models, s.Spec.Simulated)...)
 	}
 	stopped, impossible := a.stopped(), a.impossible()
 	// What stopped a model comes first: the rest may follow from it.
@@ -271,7 +271,11 @@ const (
 
 // compareAll compares each model with each one after it, in the rounds that
 // count for both.
-func compareAll(ms []*modelState) []Comparison {
+func compareAll(ms []*modelState, simulated bool) []Comparison {
+	centre := median
+	if simulated {
+		centre = geometricMean
+	}
 	metrics := []struct {
 		name string
 		of   func(*roundState) float64
@@ -292,7 +296,7 @@ func compareAll(ms []*modelState) []Comparison {
 					continue
 				}
 				c := Comparison{Metric: metric.name, A: a.spec.Name, B: b.spec.Name}
-				c.Ratio, c.Low, c.High, c.P = ratio(as, bs)
+				c.Ratio, c.Low, c.High, c.P = ratio(as, bs, centre)
 				all = append(all, c)
 			}
 		}

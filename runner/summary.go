@@ -181,7 +181,7 @@ type Jobs struct {
 }
 
 // A Comparison holds two models' ratio in one metric: A / B, paired round by
-// round. P is the p-value of "there is no difference". Low, High and P are null
+// round, as a median over rounds or, if simulated, a geometric mean. P is the p-value of "there is no difference". Low, High and P are null
 // where there are too few rounds.
 type Comparison struct {
 	Metric string   `json:"metric"` // "throughput", "cpu_ms_per_job" or "p95"
