@@ -8,6 +8,8 @@ func cpuPlot() Plot {
 		Title: "CPU per job, by who used it",
 		Caption: "Milliseconds of processor time per job, start-up not included: the length of a bar is everything " +
 			"that a model cost the machine for one job, its blocks say which processes used it, median over rounds.",
+		simulated: "Milliseconds of processor time per job, start-up not included: the number is everything that a model " +
+			"cost the machine for one job, mean over replications, and the blocks of the bar say which processes used it, medians.",
 		build: func(a *runner.Analysis) chart { return cpuChart(a, cpuParts) },
 	}
 }
@@ -18,6 +20,8 @@ func cpuModePlot() Plot {
 		Title: "CPU per job, user and system",
 		Caption: "Milliseconds of processor time per job, start-up not included: user is the time spent in programs, " +
 			"system the time the kernel worked for them (forks, page faults, sockets), median over rounds.",
+		simulated: "Milliseconds of processor time per job, start-up not included: user is the time spent in programs, " +
+			"system the time the kernel worked for them (forks, page faults, sockets), parts of the mean over replications.",
 		build: func(a *runner.Analysis) chart { return cpuChart(a, cpuModes) },
 	}
 }
@@ -84,7 +88,7 @@ func cpuChart(a *runner.Analysis, parts []cpuPart) chart {
 		rc.legend = append(rc.legend, p.fill.key(p.name))
 	}
 	if intervals {
-		rc.legend = append(rc.legend, intervalKey(ink))
+		rc.legend = append(rc.legend, intervalKey(ink, &a.Summary))
 	}
 	return rc
 }

@@ -14,6 +14,10 @@ func latencyPlot() Plot {
 		Caption: "Cumulative distribution of the time from when a job was due to when it had finished, on a " +
 			"logarithmic axis, all rounds pooled: a point says which share of a model's jobs took at most so long, " +
 			"marks are at 50, 95 and 99 %.",
+		simulated: "Cumulative distribution of the time from when a job was due to when it had finished, on a " +
+			"logarithmic axis, all replications pooled, with their warm-up: a point says which share of a model's jobs took " +
+			"at most so long, marks are at 50, 95 and 99 %. The time in the key is the report's, a mean over replications without " +
+			"their warm-up.",
 		build: latencyChart,
 	}
 }

@@ -13,13 +13,15 @@ func memoryPlot() Plot {
 		Title: "Memory over time",
 		Caption: "Memory of a model's whole process tree in megabytes (1 MB = 1,000,000 bytes), as PSS, which counts " +
 			"a page shared by n processes as 1/n in each: a line is the median of a model's rounds.",
+		simulated: "Memory of a model's whole process tree in megabytes (1 MB = 1,000,000 bytes), as PSS, which counts " +
+			"a page shared by n processes as 1/n in each: a line is the median of a model's replications.",
 		build: memoryChart,
 	}
 }
 
 func memoryChart(a *runner.Analysis) chart {
 	const why = "no memory sample was taken (a run may be over before the first one)"
-	const apart = "its rounds have too few memory samples to be drawn as one line"
+	apart := "its " + turn(&a.Summary) + "s have too few memory samples to be drawn as one line"
 	lc := &lineChart{}
 	var lengths []float64
 	few := false
@@ -49,7 +51,7 @@ func memoryChart(a *runner.Analysis) chart {
 			l.detail = "peak " + number(*p) + " MB"
 		}
 		if len(l.band) > 0 {
-			lc.bands = "lowest to highest round"
+			lc.bands = "lowest to highest " + turn(&a.Summary)
 		}
 		lc.lines = append(lc.lines, l)
 		lengths = append(lengths, math.Max(median(ends), 1e-3))

@@ -44,7 +44,8 @@ type Plot struct {
 	Title   string
 	Caption string // one sentence: the units, and what one mark is
 
-	build func(*runner.Analysis) chart
+	simulated string // the caption where it was simulated
+	build     func(*runner.Analysis) chart
 }
 
 // All lists the plots in reading order.
@@ -71,7 +72,24 @@ func (p Plot) picture(a *runner.Analysis) *picture {
 	if a.Summary.Environment.Race {
 		c = noData("measured by a program built with -race, whose numbers do not count")
 	}
-	return &picture{p.Name, p.Title, conditions(&a.Summary), p.Caption, c}
+	return &picture{p.Name, p.Title, conditions(&a.Summary), p.CaptionOf(&a.Summary), c}
+}
+
+// CaptionOf is the caption of the picture of a summary: replications take the
+// place of rounds, and means that of medians, where it was simulated.
+func (p Plot) CaptionOf(s *runner.Summary) string {
+	if s.Spec.Simulated && p.simulated != "" {
+		return p.simulated
+	}
+	return p.Caption
+}
+
+// turn is what a model's go at all jobs is called.
+func turn(s *runner.Summary) string {
+	if s.Spec.Simulated {
+		return "replication"
+	}
+	return "round"
 }
 
 func (p *picture) draw(w io.Writer, f Format) error {

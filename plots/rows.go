@@ -210,11 +210,11 @@ func (k dotKind) draw(c draw.Canvas, pt vg.Point) {
 	}
 }
 
-func (k dotKind) key() key {
+func (k dotKind) key(turn string) key {
 	name := [...]string{
-		dotCounted:      "one round",
-		dotContaminated: "round disturbed by other work on the machine",
-		dotIncomplete:   "round cut short, not counted",
+		dotCounted:      "one " + turn,
+		dotContaminated: turn + " disturbed by other work on the machine",
+		dotIncomplete:   turn + " cut short, not counted",
 	}[k]
 	return key{name, func(c draw.Canvas, r vg.Rectangle) {
 		k.draw(c, vg.Point{X: (r.Min.X + r.Max.X) / 2, Y: (r.Min.Y + r.Max.Y) / 2})
@@ -222,8 +222,12 @@ func (k dotKind) key() key {
 }
 
 // intervalKey is the legend of the error bars.
-func intervalKey(c color.Color) key {
-	return key{"95 % interval of the median", func(cv draw.Canvas, r vg.Rectangle) {
+func intervalKey(c color.Color, s *runner.Summary) key {
+	centre := "median"
+	if s.Spec.Simulated {
+		centre = "mean"
+	}
+	return key{"95 % interval of the " + centre, func(cv draw.Canvas, r vg.Rectangle) {
 		y := (r.Min.Y + r.Max.Y) / 2
 		cv.StrokeLines(draw.LineStyle{Color: c, Width: 1.2},
 			[]vg.Point{{X: r.Min.X, Y: y}, {X: r.Max.X, Y: y}},

@@ -8,6 +8,8 @@ func throughputPlot() Plot {
 		Title: "Throughput",
 		Caption: "Jobs settled per second of work, start-up not included: the bar is the median of a model's rounds, " +
 			"and each mark under it is one round.",
+		simulated: "Jobs settled per second of work, start-up not included: the bar is the mean of a model's replications, " +
+			"and each mark under it is one replication.",
 		build: throughputChart,
 	}
 }
@@ -42,7 +44,7 @@ func throughputChart(a *runner.Analysis) chart {
 		} else if len(r.dots) == 0 {
 			r.missing = "no job was settled"
 		} else {
-			r.label = "no complete round"
+			r.label = "no complete " + turn(&a.Summary)
 		}
 		rc.rows = append(rc.rows, r)
 	}
@@ -50,11 +52,11 @@ func throughputChart(a *runner.Analysis) chart {
 		return noData("no job was settled")
 	}
 	if intervals {
-		rc.legend = append(rc.legend, intervalKey(ink))
+		rc.legend = append(rc.legend, intervalKey(ink, &a.Summary))
 	}
 	for k, s := range seen {
 		if s {
-			rc.legend = append(rc.legend, dotKind(k).key())
+			rc.legend = append(rc.legend, dotKind(k).key(turn(&a.Summary)))
 		}
 	}
 	return rc

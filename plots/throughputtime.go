@@ -13,6 +13,8 @@ func throughputTimePlot() Plot {
 		Title: "Throughput over time",
 		Caption: "Jobs finished per second of work, counted in steps of equal length: a line is the median of a " +
 			"model's rounds, and it ends with the median round.",
+		simulated: "Jobs finished per second of work, counted in steps of equal length: a line is the median of a " +
+			"model's replications, and it ends with the median replication.",
 		build: throughputTimeChart,
 	}
 }
@@ -28,7 +30,7 @@ func throughputTimeChart(a *runner.Analysis) chart {
 			continue
 		}
 		if len(bands) > 0 {
-			lc.bands = "lowest to highest round"
+			lc.bands = "lowest to highest " + turn(&a.Summary)
 		}
 		lc.lines = append(lc.lines, line{model: clean(m.Model), style: styleOf(i), points: pts, band: bands})
 		lengths = append(lengths, length)

@@ -143,7 +143,7 @@ func writeReport(w io.Writer, s *runner.Summary) error {
 		return err
 	}
 	for _, p := range plots.All() {
-		fmt.Fprintf(&b, "\n![%s](%s.%s)\n\n%s\n", p.Title, p.Name, plots.SVG, p.Caption)
+		fmt.Fprintf(&b, "\n![%s](%s.%s)\n\n%s\n", p.Title, p.Name, plots.SVG, p.CaptionOf(s))
 	}
 	_, err := w.Write(b.Bytes())
 	return err
