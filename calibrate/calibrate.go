@@ -24,7 +24,6 @@ package calibrate
 import (
 	"cmp"
 	"context"
-	"errors"
 	"fmt"
 	"slices"
 	"strings"
@@ -66,11 +65,7 @@ func Profile(ctx context.Context, rounds []*Round, o Options) (*Result, error) {
 		c.rounds = append(c.rounds, r)
 	}
 	if len(c.rounds) == 0 {
-		reason := "there are no rounds"
-		if len(c.Excluded) > 0 {
-			reason = "none of the rounds can be used: " + strings.Join(c.Excluded, "; ")
-		}
-		return nil, errors.New(reason)
+		return nil, unusable(c.Excluded)
 	}
 	first := c.rounds[0]
 	for _, r := range c.rounds {
@@ -80,6 +75,7 @@ func Profile(ctx context.Context, rounds []*Round, o Options) (*Result, error) {
 				first.Run, a.Workload, a.Runtime, r.Run, b.Workload, b.Runtime)
 		}
 	}
+	c.outcomes()
 	c.profile.Name = o.Name
 	if o.Name == "" {
 		e := &first.Header.Environment
@@ -109,6 +105,20 @@ type calibration struct {
 	profile *sim.Profile
 
 	late map[string]float64 // CPU of a late job, by class, ms
+}
+
+// outcomes warns of jobs that were not done: they took time that no job of the
+// profile takes.
+func (c *calibration) outcomes() {
+	lost, settled := 0, 0
+	for _, r := range c.rounds {
+		lost, settled = lost+r.Settled-len(r.jobs), settled+r.Settled
+	}
+	if lost > 0 {
+		c.Warnings = append(c.Warnings, fmt.Sprintf(
+			"jobs: %d of %d failed, crashed or timed out: those of the profile are all done, and what these cost is part of what the others do",
+			lost, settled))
+	}
 }
 
 // source says where a field, or a part, comes from.

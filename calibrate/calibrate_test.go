@@ -2,9 +2,12 @@ package calibrate_test
 
 import (
 	"bytes"
+	"context"
+	"errors"
 	"fmt"
 	"iter"
 	"math"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -199,6 +202,68 @@ func TestContaminatedRoundsAreLeftOut(t *testing.T) {
 	rounds[1].Interrupted = true
 	if _, err := calibrate.Profile(t.Context(), rounds, calibrate.Options{}); err == nil || !strings.Contains(err.Error(), "none of the rounds can be used") {
 		t.Errorf("with no round left: %v", err)
+	}
+}
+
+func TestJobsThatWereNotDone(t *testing.T) {
+	none := run(t, truth(), 1, "prefork")
+	some := run(t, truth(), 1, "hybrid")
+	none[0].Settled += 10
+	made, err := calibrate.Profile(t.Context(), append(none, some...), calibrate.Options{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if !slices.ContainsFunc(made.Warnings, func(w string) bool { return strings.Contains(w, "10 of 810 failed, crashed or timed out") }) {
+		t.Errorf("no warning of them: %q", made.Warnings)
+	}
+	h := record.Header{Version: record.Version, Started: time.Unix(0, 0), Spec: none[0].Header.Spec}
+	h.Spec.Models = []record.Model{{Name: "prefork"}}
+	failed, err := calibrate.Read("memory", func(yield func(record.Line, error) bool) {
+		_ = yield(&h, nil) && yield(&record.Job{Model: "prefork", Status: models.Failed}, nil) &&
+			yield(&record.Round{Model: "prefork", Settled: 1, WorkNS: 1}, nil)
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	const want = "none of the rounds can be used: prefork, round 1, in memory: no job was done"
+	if _, err := calibrate.Profile(t.Context(), failed, calibrate.Options{}); err == nil || !strings.Contains(err.Error(), want) {
+		t.Errorf("calibrate: %v", err)
+	}
+	profile := truth()
+	if _, _, err := calibrate.Validate(t.Context(), &profile, failed, calibrate.Options{Executor: executor}); err == nil || !strings.Contains(err.Error(), want) {
+		t.Errorf("validate: %v", err)
+	}
+}
+
+// A prediction that was cut short is none.
+func TestCancelled(t *testing.T) {
+	ctx, cancel := context.WithCancel(t.Context())
+	cancel()
+	rounds, profile := run(t, truth(), 1, "prefork"), truth()
+	o := calibrate.Options{Executor: executor}
+	if _, err := calibrate.Profile(ctx, rounds, o); !errors.Is(err, context.Canceled) {
+		t.Errorf("calibrate: %v", err)
+	}
+	if _, _, err := calibrate.Validate(ctx, &profile, rounds, o); !errors.Is(err, context.Canceled) {
+		t.Errorf("validate: %v", err)
+	}
+}
+
+// A prediction that cannot be stood up for says so.
+func TestDoubtsOfAPrediction(t *testing.T) {
+	rounds, profile := run(t, truth(), 1, "forkperjob"), truth()
+	rounds[0].Header.Spec.Arrivals = "poisson:100000/s"
+	rows, _, err := calibrate.Validate(t.Context(), &profile, rounds, calibrate.Options{Executor: executor})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if len(rows[0].Doubts) == 0 || !strings.Contains(rows[0].Doubts[0], "unstable") {
+		t.Errorf("doubts %q", rows[0].Doubts)
+	}
+	r := calibrate.Report{Rows: rows}
+	var text strings.Builder
+	if err := r.WriteText(&text); err != nil || !strings.Contains(text.String(), "warning: forkperjob, 3 workers, predicted: unstable") {
+		t.Errorf("%v: %s", err, text.String())
 	}
 }
 

@@ -27,6 +27,13 @@ type Report struct {
 // percent is an error with its sign.
 func percent(x float64) string { return fmt.Sprintf("%+.1f %%", x) }
 
+func settings(n int) string {
+	if n == 1 {
+		return "1 setting"
+	}
+	return strconv.Itoa(n) + " settings"
+}
+
 // significant has four digits.
 func significant(x float64) string { return strconv.FormatFloat(x, 'g', 4, 64) }
 
@@ -70,7 +77,7 @@ func (r *Report) WriteText(w io.Writer) error {
 	}
 	b.WriteByte('\n')
 	for _, s := range r.Summary {
-		fmt.Fprintf(&b, "%s: median absolute error %.1f %%, worst %s (%s), %d settings\n", s.Metric, s.Median, percent(s.Worst), s.Where, s.Settings)
+		fmt.Fprintf(&b, "%s: median absolute error %.1f %%, worst %s (%s), %s\n", s.Metric, s.Median, percent(s.Worst), s.Where, settings(s.Settings))
 	}
 	r.remarks(&b, "")
 	_, err := io.WriteString(w, b.String())
@@ -80,6 +87,11 @@ func (r *Report) WriteText(w io.Writer) error {
 func (r *Report) remarks(b *strings.Builder, bullet string) {
 	for _, e := range r.Excluded {
 		fmt.Fprintf(b, "%sleft out: %s\n", bullet, e)
+	}
+	for i := range r.Rows {
+		for _, d := range r.Rows[i].Doubts {
+			fmt.Fprintf(b, "%swarning: %s, %d workers, predicted: %s\n", bullet, r.Rows[i].Model, r.Rows[i].Workers, d)
+		}
 	}
 	for _, x := range r.Warnings {
 		fmt.Fprintf(b, "%swarning: %s\n", bullet, x)
@@ -96,7 +108,7 @@ func (r *Report) WriteMarkdown(w io.Writer) error {
 	}
 	b.WriteByte('\n')
 	for _, s := range r.Summary {
-		fmt.Fprintf(&b, "- %s: median absolute error %.1f %%, worst %s (%s), %d settings\n", s.Metric, s.Median, percent(s.Worst), s.Where, s.Settings)
+		fmt.Fprintf(&b, "- %s: median absolute error %.1f %%, worst %s (%s), %s\n", s.Metric, s.Median, percent(s.Worst), s.Where, settings(s.Settings))
 	}
 	r.remarks(&b, "- ")
 	_, err := io.WriteString(w, b.String())

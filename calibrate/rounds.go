@@ -132,6 +132,8 @@ func (r *Round) Usable() string {
 		return "it was interrupted"
 	case r.Settled == 0 || r.WorkNS <= 0:
 		return "nothing was settled"
+	case len(r.jobs) == 0:
+		return "no job was done: all of them failed, crashed or timed out"
 	case r.Noise.Contaminated != "":
 		return "contaminated: " + r.Noise.Contaminated
 	}
@@ -152,12 +154,14 @@ func (r *Round) utilization() float64 {
 	return r.CPU() * float64(r.Settled) / milli(r.WorkNS) / float64(max(r.Header.Environment.Cores, 1))
 }
 
-// Latency is a quantile of the jobs' times from due to finished, in
-// milliseconds.
-func (r *Round) Latency(q float64) float64 {
-	all := make([]float64, len(r.jobs))
-	for i, j := range r.jobs {
-		all[i] = milli(j.finished - j.due)
+// Latency is a quantile of the jobs' times from due to finished, in milliseconds,
+// but for the first jobs, in the order in which they are due.
+func (r *Round) Latency(q float64, first int) float64 {
+	var all []float64
+	for _, j := range r.jobs {
+		if j.id >= uint64(first) {
+			all = append(all, milli(j.finished-j.due))
+		}
 	}
 	slices.Sort(all)
 	return quantile(all, q)

@@ -94,6 +94,9 @@ func (c *calibration) simulate(ctx context.Context, trials []*trial) error {
 		}
 		m := &sim.Machine{Workers: t.setting.Workers, Cores: t.setting.Cores, Profile: *c.profile, Seed: t.setting.Seed}
 		t.done, err = m.Run(ctx, t.executor, sim.Round{Model: t.setting.Model, Jobs: jobs, Total: t.setting.Jobs})
+		if ctx.Err() != nil {
+			return ctx.Err() // what was cut short says nothing
+		}
 		if err != nil {
 			return fmt.Errorf("simulate %v: %w", t.setting, err)
 		}

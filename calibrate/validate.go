@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"math"
 	"slices"
+	"strings"
 
 	"forkbench/predict"
 	"forkbench/sim"
@@ -22,6 +23,9 @@ type Row struct {
 	Arrivals string   `json:"arrivals"`
 	Rounds   int      `json:"rounds"` // measured
 	Metrics  []Metric `json:"metrics"`
+
+	// Doubts are why the prediction cannot be stood up for; empty if it can be.
+	Doubts []string `json:"doubts,omitempty"`
 }
 
 // A Metric is one number of a setting.
@@ -65,7 +69,7 @@ func Validate(ctx context.Context, profile *sim.Profile, rounds []*Round, o Opti
 		bySetting[s] = append(bySetting[s], r)
 	}
 	if len(order) == 0 {
-		return nil, excluded, errors.New("none of the rounds can be used")
+		return nil, excluded, unusable(excluded)
 	}
 	var rows []Row
 	for _, s := range order {
@@ -76,6 +80,14 @@ func Validate(ctx context.Context, profile *sim.Profile, rounds []*Round, o Opti
 		rows = append(rows, row)
 	}
 	return rows, excluded, nil
+}
+
+// unusable is the error of rounds that are all left out, and why.
+func unusable(excluded []string) error {
+	if len(excluded) == 0 {
+		return errors.New("there are no rounds")
+	}
+	return errors.New("none of the rounds can be used: " + strings.Join(excluded, "; "))
 }
 
 func predictRow(ctx context.Context, profile *sim.Profile, s Setting, rounds []*Round, o Options) (Row, error) {
@@ -101,10 +113,16 @@ func predictRow(ctx context.Context, profile *sim.Profile, s Setting, rounds []*
 		q.Arrivals = arrivals
 	}
 	answer, err := predict.Run(ctx, q)
+	if err == nil {
+		err = ctx.Err() // what was cut short is no prediction
+	}
 	if err != nil {
 		return row, err
 	}
 	p := &answer.Models[0]
+	row.Doubts = p.Reasons
+	// Where jobs keep coming, the prediction is without the warm-up, and so is what
+	// it is held against.
 	for _, m := range []struct {
 		name, unit string
 		predicted  predict.Estimate
@@ -112,8 +130,8 @@ func predictRow(ctx context.Context, profile *sim.Profile, s Setting, rounds []*
 	}{
 		{Throughput, "/s", p.Throughput, (*Round).Throughput},
 		{CPUPerJob, "ms", p.CPU, (*Round).CPU},
-		{P50, "ms", p.P50, func(r *Round) float64 { return r.Latency(0.5) }},
-		{P95, "ms", p.P95, func(r *Round) float64 { return r.Latency(0.95) }},
+		{P50, "ms", p.P50, func(r *Round) float64 { return r.Latency(0.5, p.WarmUp) }},
+		{P95, "ms", p.P95, func(r *Round) float64 { return r.Latency(0.95, p.WarmUp) }},
 		{PeakPSS, "MB", p.PeakPSS, (*Round).PeakPSS},
 	} {
 		var measured []float64

@@ -44,12 +44,17 @@ says of each number where it comes from. Contaminated rounds are left out.`,
 			if err := p.usage(cmd, append(problems, more...)); err != nil {
 				return err
 			}
+			in, ctx := watchSignals(cmd.Context(), p.signals, func(string) {}, p.giveUp)
+			defer in.close()
 			rounds, _, err := p.readRounds(dirs)
 			if err != nil {
 				return err
 			}
-			made, err := calibrate.Profile(cmd.Context(), rounds, calibrate.Options{Executor: executorOf})
-			if err != nil {
+			made, err := calibrate.Profile(ctx, rounds, calibrate.Options{Executor: executorOf})
+			switch {
+			case ctx.Err() != nil:
+				return exitWith(exitInterrupted, errors.New("interrupted before there was a profile"))
+			case err != nil:
 				return err
 			}
 			p.remarks("left out: ", made.Excluded)
@@ -101,12 +106,17 @@ ones are predicted. Contaminated rounds are left out of both.`,
 			if out == "" {
 				out = dirs[0]
 			}
+			in, ctx := watchSignals(cmd.Context(), p.signals, func(string) {}, p.giveUp)
+			defer in.close()
 			rounds, skipped, err := p.readRounds(dirs)
 			if err != nil {
 				return err
 			}
-			report, err := validation(cmd.Context(), rounds, profile, from)
-			if err != nil {
+			report, err := validation(ctx, rounds, profile, from)
+			switch {
+			case ctx.Err() != nil:
+				return exitWith(exitInterrupted, errors.New("interrupted before the predictions were made"))
+			case err != nil:
 				return err
 			}
 			report.Excluded = append(report.Excluded, skipped...)
@@ -127,41 +137,84 @@ ones are predicted. Contaminated rounds are left out of both.`,
 	return cmd
 }
 
-// validation predicts the rounds with a profile, or half of them with one made of
-// the other half.
+// validation predicts the rounds with a profile, or half of each workload's with
+// one made of the other half.
 func validation(ctx context.Context, rounds []*calibrate.Round, profile *sim.Profile, from string) (*calibrate.Report, error) {
 	o := calibrate.Options{Executor: executorOf}
 	report := &calibrate.Report{Version: calibrate.ReportVersion, Excluded: []string{}, Warnings: []string{}}
-	predicted := rounds
-	if profile == nil {
-		var half []*calibrate.Round
-		predicted = nil
-		for _, r := range rounds {
-			if r.Round.Round%2 == 0 {
-				half = append(half, r)
-			} else {
-				predicted = append(predicted, r)
+	var names []string
+	predict := func(profile *sim.Profile, rounds []*calibrate.Round) error {
+		rows, excluded, err := calibrate.Validate(ctx, profile, rounds, o)
+		names = append(names, profile.Name)
+		report.Rows, report.Excluded = append(report.Rows, rows...), append(report.Excluded, excluded...)
+		return err
+	}
+	if profile != nil {
+		if err := predict(profile, rounds); err != nil {
+			return nil, err
+		}
+	} else {
+		from = "made of the odd rounds, predicting the even ones"
+		for _, same := range byApplication(rounds) {
+			half, predicted := halves(same)
+			if len(half) == 0 || len(predicted) == 0 {
+				return nil, fmt.Errorf("there are no two rounds%s, one to calibrate with and one to predict: run more rounds, or name a profile with --profile",
+					aboutWorkload(same))
+			}
+			made, err := calibrate.Profile(ctx, half, o)
+			if err != nil {
+				return nil, fmt.Errorf("calibrate with the odd rounds%s: %w", aboutWorkload(same), err)
+			}
+			report.Excluded, report.Warnings = append(report.Excluded, made.Excluded...), append(report.Warnings, made.Warnings...)
+			if err := predict(made.Profile, predicted); err != nil {
+				return nil, err
 			}
 		}
-		if len(half) == 0 || len(predicted) == 0 {
-			return nil, errors.New("there are no two rounds, one to calibrate with and one to predict: run more rounds, or name a profile with --profile")
-		}
-		made, err := calibrate.Profile(ctx, half, o)
-		if err != nil {
-			return nil, fmt.Errorf("calibrate with the odd rounds: %w", err)
-		}
-		profile, from = made.Profile, "made of the odd rounds, predicting the even ones"
-		report.Excluded, report.Warnings = append(report.Excluded, made.Excluded...), append(report.Warnings, made.Warnings...)
 	}
-	rows, excluded, err := calibrate.Validate(ctx, profile, predicted, o)
-	if err != nil {
-		return nil, err
-	}
-	calibrate.Sort(rows)
-	report.Profile, report.From, report.Rows = profile.Name, from, rows
-	report.Summary = calibrate.Summarize(rows)
-	report.Excluded = append(report.Excluded, excluded...)
+	calibrate.Sort(report.Rows)
+	report.Profile, report.From = strings.Join(names, "; "), from
+	report.Summary = calibrate.Summarize(report.Rows)
 	return report, nil
+}
+
+// byApplication sorts rounds by what they ran; there is one, empty, of none.
+func byApplication(rounds []*calibrate.Round) [][]*calibrate.Round {
+	type application struct{ workload, runtime, payload string }
+	var all [][]*calibrate.Round
+	at := make(map[application]int)
+	for _, r := range rounds {
+		s := &r.Header.Spec
+		a := application{s.Workload, s.Runtime, s.Payload}
+		i, known := at[a]
+		if !known {
+			i, at[a] = len(all), len(all)
+			all = append(all, nil)
+		}
+		all[i] = append(all[i], r)
+	}
+	if all == nil {
+		return [][]*calibrate.Round{nil}
+	}
+	return all
+}
+
+func aboutWorkload(rounds []*calibrate.Round) string {
+	if len(rounds) == 0 {
+		return ""
+	}
+	return " of " + rounds[0].Header.Spec.Workload
+}
+
+// halves are the rounds 1, 3, ... and 2, 4, ...
+func halves(rounds []*calibrate.Round) (odd, even []*calibrate.Round) {
+	for _, r := range rounds {
+		if r.Round.Round%2 == 0 {
+			odd = append(odd, r)
+		} else {
+			even = append(even, r)
+		}
+	}
+	return odd, even
 }
 
 func (p *program) writeValidation(r *calibrate.Report, format string) error {
@@ -192,9 +245,10 @@ func (p *program) results(args []string) (dirs, problems []string) {
 	return dirs, problems
 }
 
-// readRounds reads the rounds of several runs. Those of models that cannot be
-// simulated are left out, and said to be.
+// readRounds reads the rounds of several measured runs. Those of models that cannot
+// be simulated are left out, and said to be.
 func (p *program) readRounds(dirs []string) (rounds []*calibrate.Round, skipped []string, err error) {
+	var simulated []string
 	for _, dir := range dirs {
 		path := filepath.Join(dir, recordsName)
 		f, err := os.Open(path)
@@ -206,6 +260,12 @@ func (p *program) readRounds(dirs []string) (rounds []*calibrate.Round, skipped 
 		if err != nil {
 			return nil, nil, fmt.Errorf("%s: %w", path, err)
 		}
+		if len(all) > 0 && all[0].Header.Spec.Simulated {
+			simulated = append(simulated, dir+": is a simulation: name a directory that a measured comparison wrote")
+		}
+		if len(all) > 0 && all[0].Header.Environment.Race {
+			p.remarks("warning: ", []string{dir + ": was measured by a program built with -race, whose numbers do not count"})
+		}
 		for _, r := range all {
 			if _, err := executorOf(r.Model); err != nil {
 				skipped = append(skipped, fmt.Sprintf("%s, round %d, in %s: %v", r.Round.Model, r.Round.Round+1, dir, err))
@@ -213,6 +273,9 @@ func (p *program) readRounds(dirs []string) (rounds []*calibrate.Round, skipped 
 			}
 			rounds = append(rounds, r)
 		}
+	}
+	if simulated != nil {
+		return nil, nil, exitWith(exitUsage, errors.New(strings.Join(simulated, "\n")))
 	}
 	p.remarks("left out: ", skipped)
 	return rounds, skipped, nil

@@ -5,6 +5,7 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"syscall"
 	"testing"
 
 	"forkbench/calibrate"
@@ -77,6 +78,28 @@ func TestCalibrateUsage(t *testing.T) {
 	} {
 		b.run(args...).want(t, exitUsage)
 	}
+}
+
+// What was simulated is no measurement.
+func TestCalibrateRefusesSimulations(t *testing.T) {
+	b := newBench(t)
+	b.run("simulate", "--model=prefork", "--jobs=50", "--out=simulated").want(t, exitDone)
+	const want = "simulated: is a simulation: name a directory that a measured comparison wrote"
+	b.run("calibrate", "simulated").want(t, exitUsage, want)
+	b.run("validate", "simulated").want(t, exitUsage, want)
+	b.run("sweep", "--jobs-per-child=1..4", "--with=simulated").want(t, exitUsage, "--with=simulated: is a simulation")
+}
+
+func TestCalibrateInterrupted(t *testing.T) {
+	dir, _ := storedRun(t)
+	b := newBench(t)
+	b.signals <- syscall.SIGINT
+	b.run("calibrate", dir, "-o", "profile.json").want(t, exitInterrupted, "interrupted before there was a profile")
+	if _, err := os.Stat("profile.json"); err == nil {
+		t.Error("it left a profile")
+	}
+	b.signals <- syscall.SIGINT
+	b.run("validate", dir, "--out=.").want(t, exitInterrupted, "interrupted before the predictions were made")
 }
 
 func TestExecutorOfARecord(t *testing.T) {

@@ -127,6 +127,11 @@ func TestSweepLive(t *testing.T) {
 	if len(with.Curves[2].Live) != 2 || with.Curves[2].Live[1].Values["throughput"].Value != found.Curves[2].Live[1].Values["throughput"].Value {
 		t.Errorf("with former results: %+v", with.Curves[2].Live)
 	}
+	other := b.run("sweep", "--jobs-per-child=1..4", "--points=2", "--jobs=20", "--replications=3", "--workers=2", "--with=live/live", "--out=other")
+	other.want(t, exitDone)
+	if !strings.Contains(strings.Join(strings.Fields(other.stdout), " "), "it is of 12 jobs, and the curve of 20 jobs") {
+		t.Errorf("no word of what differs:\n%s", other.stdout)
+	}
 	b.run("sweep", "--one-time=0..1s", "--points=2", "--jobs=10", "--model=hybrid", "--jobs-per-child=9", "--with=live/live").want(t, exitFailed, "has no point of this sweep")
 }
 

@@ -117,6 +117,7 @@ func (s *sweepOptions) addRecords(w *sweep.Sweep, dir string) error {
 			continue // it was interrupted before a round had ended
 		}
 		measured++
+		a.Doubts = append(a.Doubts, s.differences(h)...)
 		if h.Environment.Race {
 			a.Doubts = append(a.Doubts, "built with -race: the numbers do not count")
 		}
@@ -131,6 +132,23 @@ func (s *sweepOptions) addRecords(w *sweep.Sweep, dir string) error {
 		return fmt.Errorf("--with=%s: has no point of this sweep: its models, knobs, or values are others", dir)
 	}
 	return nil
+}
+
+// differences are what former results were measured with and the curves are not
+// simulated with: a point beside a curve then does not say how good the curve is.
+func (s *sweepOptions) differences(h *record.Header) (texts []string) {
+	add := func(differ bool, measured, simulated string) {
+		if differ {
+			texts = append(texts, fmt.Sprintf("it is of %s, and the curve of %s", measured, simulated))
+		}
+	}
+	count := func(n int, what string) string { return fmt.Sprintf("%d %s", n, what) }
+	add(h.Spec.Jobs != s.jobs, count(h.Spec.Jobs, "jobs"), count(s.jobs, "jobs"))
+	add(h.Spec.Workers != s.workers && !s.varied(sweep.Workers), count(h.Spec.Workers, "workers"), count(s.workers, "workers"))
+	add(h.Environment.Cores != s.cores && !s.varied(sweep.Cores), count(h.Environment.Cores, "cores"), count(s.cores, "cores"))
+	add(h.Spec.Arrivals != s.arrivals.String() && !s.varied(sweep.ArrivalRate), "arrivals "+h.Spec.Arrivals, "arrivals "+s.arrivals.String())
+	add(!s.varied(sweep.JobTime) && !s.live && !strings.Contains(s.profile.Name, h.Spec.Workload), h.Spec.Workload, s.profile.Name)
+	return texts
 }
 
 // place is the value of the parameter at which a model was measured, if it is one

@@ -11,6 +11,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"forkbench/predict"
+	"forkbench/record"
 	"forkbench/sim"
 	"forkbench/sweep"
 	"forkbench/workload"
@@ -196,6 +197,17 @@ func (s *sweepOptions) setWith(dir string) error {
 	if _, problems := new(program).oneResult([]string{dir}); problems != nil {
 		_, why, _ := strings.Cut(problems[0], ": ")
 		return errors.New(why)
+	}
+	f, err := recordsOf(dir)
+	if err != nil {
+		return err
+	}
+	defer f.Close()
+	for l, err := range record.Read(f) {
+		if h, is := l.(*record.Header); err == nil && is && h.Spec.Simulated {
+			return errors.New("is a simulation: name a directory that a measured comparison wrote")
+		}
+		break // the header is first, and what is wrong with it is said when all is read
 	}
 	s.with = append(s.with, dir)
 	return nil
