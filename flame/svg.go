@@ -94,7 +94,7 @@ func (g *Graph) WriteSVG(w io.Writer) error {
 	g.legend(b, all)
 	fmt.Fprintf(b, `<text id="details" x="%d" y="%d"> </text>`+"\n", margin, height-12)
 	if cut > 0 {
-		fmt.Fprintf(b, `<text x="%d" y="%d" text-anchor="end">%d calls deeper than %d frames are not drawn</text>`+"\n", width-margin, height-12, cut, maxDepth)
+		fmt.Fprintf(b, `<text x="%d" y="%d" text-anchor="end">frames above the lowest %d are not drawn: %d places</text>`+"\n", width-margin, height-12, maxDepth+1, cut)
 	}
 	fmt.Fprintln(b, `<g id="frames">`)
 	for _, f := range frames {
