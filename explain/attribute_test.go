@@ -130,3 +130,30 @@ func FuzzProfile(f *testing.F) {
 		}
 	})
 }
+
+// TestTooFewForAnInterval: a median without bounds is no proof of anything, but
+// does not say either that there is nothing.
+func TestTooFewForAnInterval(t *testing.T) {
+	between := func(low, high float64) Interval { return Interval{Median: (low + high) / 2, Low: &low, High: &high} }
+	for _, c := range []struct {
+		interval Interval
+		want     bool
+	}{
+		{between(-1, 2), true}, {between(1, 2), false}, {between(-2, -1), false}, {between(0, 2), true},
+		{Interval{Median: 3}, false},
+	} {
+		if got := c.interval.spans(0); got != c.want {
+			t.Errorf("%s has 0 in it: %v, want %v", bounds(c.interval), got, c.want)
+		}
+	}
+	r := &run{result: new(Result), measured: &measurements{}}
+	r.result.FirstJob.Wall.Median = 10
+	r.result.Together = []Try{{Measured: Saving{Wall: Interval{Median: 9}, CPU: Interval{Median: 9}}}}
+	if !r.confirmed() {
+		t.Error("9 of 10 ms saved, without an interval, were taken for nothing")
+	}
+	r.result.Together[0].Measured = Saving{Wall: between(-1, 19), CPU: between(-1, 19)}
+	if r.confirmed() {
+		t.Error("a saving that may be none was taken for one")
+	}
+}

@@ -66,13 +66,15 @@ func (r *run) item(f *found, cold int) Item {
 		it.Defined = fmt.Sprintf("%s:%d", f.Call.File, f.Call.Line)
 	}
 	if first := r.result.FirstJob.Wall.Median; first > 0 {
-		it.Job = min(1, it.CallMS/first)
+		it.Job = it.CallMS / first
 	}
 	for _, n := range path {
 		it.Path = append(it.Path, n.Function.String())
 	}
 	it.Path = it.Path[max(0, len(it.Path)-maxPath):]
-	it.Parts = parts(path[len(path)-1])
+	if !f.Own {
+		it.Parts = parts(path[len(path)-1])
+	}
 	var faults []float64
 	for _, o := range f.seen {
 		faults = append(faults, float64(o.Faults))
@@ -225,7 +227,7 @@ func (r *run) profiling() Profiling {
 // trees are those of the models.
 func (r *run) trees() {
 	add := func(name, about string, tree *calls.Node) {
-		if tree != nil && len(tree.Children) > 0 {
+		if tree != nil && tree.Total().Wall > 0 {
 			r.result.Trees = append(r.result.Trees, Model{name, about, tree})
 		}
 	}
@@ -257,8 +259,8 @@ func (r *run) notes() {
 			res.Notes = append(res.Notes, fmt.Sprintf("%s consists of %s.", it.Call, parts))
 		}
 	}
-	if reason := r.noRefork(); reason != "" {
-		res.Notes = append(res.Notes, fmt.Sprintf("A parent that has run jobs (--refork) was not tried: %s.", reason))
+	if res.NoRefork = r.noRefork(); res.NoRefork != "" {
+		res.Notes = append(res.Notes, fmt.Sprintf("A parent that has run jobs (--refork) was not measured: %s.", res.NoRefork))
 	}
 	for _, p := range r.looked {
 		if len(p.Handed) > 0 {
@@ -267,6 +269,23 @@ func (r *run) notes() {
 			break
 		}
 	}
+	displaced, cut := 0, 0
+	for _, p := range r.raw {
+		if p.Displaced {
+			displaced++
+		}
+		if p.Cut > 0 {
+			cut++
+		}
+	}
+	if displaced > 0 {
+		res.Warnings = append(res.Warnings, fmt.Sprintf("%d of %s set a profiler of their own (sys.setprofile, cProfile): "+
+			"what they did after that was not seen, and is in no finding and no flame graph: take it out to have it explained", displaced, plural(len(r.raw), "profiled job")))
+	}
+	if cut > 0 {
+		res.Warnings = append(res.Warnings, fmt.Sprintf("%d of %s made calls in too many places, or too deep in one another: "+
+			"the time of those is their callers'", cut, plural(len(r.raw), "profiled job")))
+	}
 	contaminated := 0
 	for _, round := range r.rounds {
 		if round.Noise.Contaminated != "" {
@@ -274,8 +293,8 @@ func (r *run) notes() {
 		}
 	}
 	if contaminated > 0 {
-		res.Warnings = append(res.Warnings, fmt.Sprintf("%d of %d measurements were disturbed by other programs: times by the clock are too long, CPU times less so",
-			contaminated, len(r.rounds)))
+		res.Warnings = append(res.Warnings, fmt.Sprintf("%d of %s disturbed by other programs: times by the clock are too long, CPU times less so",
+			contaminated, plural(len(r.rounds), "measurement")+were(contaminated)))
 	}
 }
 
@@ -312,9 +331,12 @@ func (r *run) verdictOfFindings() string {
 		return plain
 	}
 	text := fmt.Sprintf("%s runs again in every fork, and takes %s of each job (%s of %s)",
-		top.name(), percent(top.Job), milliseconds(top.CallMS), milliseconds(first.Wall.Median))
+		shortened(top.name(), 200), percent(top.Job), milliseconds(top.CallMS), milliseconds(first.Wall.Median))
 	switch {
-	case top.Saved != nil && (top.Saved.Measured.Wall.Median > 0 || top.Saved.Measured.CPU.Median > 0):
+	case top.Saved != nil && top.Saved.Measured.Wall.Median <= 0 && top.Saved.Measured.CPU.Median > 0:
+		text += fmt.Sprintf("; made in the parent before the fork, it saves %s of CPU of each job, measured (%s were predicted), but no time by the clock",
+			milliseconds(top.Saved.Measured.CPU.Median), milliseconds(top.Saved.PredictedCPU))
+	case top.Saved != nil && top.Saved.Measured.Wall.Median > 0:
 		text += fmt.Sprintf("; made in the parent before the fork, it saves %s of each job, measured (%s were predicted), and a worker gets through %s times the jobs",
 			milliseconds(top.Saved.Measured.Wall.Median), milliseconds(top.Saved.PredictedMS), number(top.Saved.Throughput))
 	case len(top.Hazards) > 0:
@@ -325,7 +347,8 @@ func (r *run) verdictOfFindings() string {
 
 // confirmed reports whether what was measured speaks for what was found: of all
 // that was tried, something saves a part of the job that is worth it. Where
-// nothing was tried, nothing speaks against it.
+// nothing was tried, nothing speaks against it; where too few jobs were measured
+// for an interval, their median has to do.
 func (r *run) confirmed() bool {
 	tries := slices.Clone(r.result.Together)
 	for _, it := range r.result.Findings {
@@ -338,8 +361,8 @@ func (r *run) confirmed() bool {
 	}
 	least := small * r.turn()
 	return slices.ContainsFunc(tries, func(t Try) bool {
-		return t.Measured.Wall.above(0) && t.Measured.Wall.Median >= least ||
-			t.Measured.CPU.above(0) && t.Measured.CPU.Median >= least
+		return !t.Measured.Wall.spans(0) && t.Measured.Wall.Median >= least ||
+			!t.Measured.CPU.spans(0) && t.Measured.CPU.Median >= least
 	})
 }
 

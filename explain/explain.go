@@ -10,6 +10,7 @@ package explain
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"iter"
 	"time"
@@ -35,6 +36,10 @@ const (
 	// reforkAfter jobs, a child has done what jobs do once.
 	reforkAfter = 5
 
+	// MinJobs are the fewest jobs of a measurement: one is left when reforkAfter have
+	// been run to warm the parent, and prefork's first one does not count.
+	MinJobs = reforkAfter + 1
+
 	// verified is how many calls are tried alone at most.
 	verified = 4
 )
@@ -46,7 +51,7 @@ type Plan struct {
 	// Source makes the first n of the jobs, all due at once.
 	Source func(n int) iter.Seq[workload.Job]
 
-	Jobs   int  // unprofiled jobs for each measurement in each round
+	Jobs   int  // unprofiled jobs for each measurement in each round, at least MinJobs
 	Rounds int  // of measurements; 3 or more give intervals
 	Verify bool // measure what is said; without, nothing is called that jobs do not call
 
@@ -70,16 +75,19 @@ func (p *Plan) Run(ctx context.Context) (*Result, error) {
 		lab:  lab{machine: p.Machine, jobs: func(n int) jobSequence { return jobSequence(p.Source(n)) }, dir: p.Dir},
 		result: &Result{
 			Version: Version, Workload: p.Machine.Workload.Name(), Jobs: p.Jobs, Rounds: p.Rounds,
+			Findings: []Item{}, Together: []Try{}, WarmUps: []WarmUp{}, Notes: []string{}, Warnings: []string{},
 		},
 	}
 	for _, step := range []func(context.Context) error{
-		r.profileCold, r.watch, r.time, r.tryWays, r.countPages, r.profileWarm, r.checkWarmUps, r.measure,
+		r.profileCold, r.watch, r.time, r.tryWays, r.profileWarm, r.countPages, r.checkWarmUps, r.measure,
 	} {
 		if err := step(ctx); err != nil {
 			return nil, err
 		}
+		if err := ctx.Err(); err != nil {
+			return nil, err // the runner ends early, and says so in its records
+		}
 	}
-
 	r.conclude()
 	return r.result, nil
 }
@@ -96,6 +104,7 @@ type run struct {
 	userWarm []string
 	copying  copying
 	warm     *calls.Node // of a first job in a fork of a warm parent; may be nil
+	failed   string      // why jobs in forks of a parent that has run jobs do not end well; or ""
 
 	measured *measurements
 	rounds   []record.Round
@@ -184,6 +193,10 @@ func (r *run) profileWarm(ctx context.Context) error {
 	}
 	r.doing("profiling the jobs of a warm parent")
 	list, err := r.look(ctx, model, jobs, s)
+	if failed, ok := errors.AsType[*JobError](err); ok && s.ways == nil {
+		r.failed = failed.short()
+		return r.profileWarm(ctx)
+	}
 	if err != nil {
 		return err
 	}

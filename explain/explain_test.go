@@ -1,6 +1,8 @@
 package explain_test
 
 import (
+	"context"
+	"errors"
 	"iter"
 	"os"
 	"os/exec"
@@ -36,6 +38,14 @@ func needs(t *testing.T, module string) {
 // explained explains the jobs of a test application.
 func explained(t *testing.T, module string, warm ...string) *explain.Result {
 	t.Helper()
+	r, err := plan(t, module, warm...).Run(t.Context())
+	check(t, err)
+	return r
+}
+
+// plan is to explain the jobs of a test application.
+func plan(t *testing.T, module string, warm ...string) *explain.Plan {
+	t.Helper()
 	w, err := workload.Parse("py:" + module + ":job")
 	check(t, err)
 	apps, err := filepath.Abs("testdata/apps")
@@ -43,14 +53,11 @@ func explained(t *testing.T, module string, warm ...string) *explain.Result {
 	burst, err := workload.ParseArrivals("burst")
 	check(t, err)
 	m := livetest.New(t)
-	p := explain.Plan{
+	return &explain.Plan{
 		Machine: m.Live(w, live.Python{Path: []string{apps}, Warm: warm}, 1),
 		Source:  func(n int) iter.Seq[workload.Job] { return workload.Jobs(w, burst, 1, n) },
 		Jobs:    8, Rounds: 2, Verify: true, Dir: t.TempDir(),
 	}
-	r, err := p.Run(t.Context())
-	check(t, err)
-	return r
 }
 
 // wantFirst checks the finding that stands first, and that the verdict names it.
@@ -161,6 +168,67 @@ func TestMappers(t *testing.T) {
 	}
 	if w := r.WarmUps[1]; w.Useless || !slices.Contains(w.Does, it.Call) {
 		t.Errorf("%s: %s", w.Reference, w.Verdict)
+	}
+}
+
+// TestRecursion: a function that calls itself is timed in its full depth, and what
+// is not told of the tree is said.
+func TestRecursion(t *testing.T) {
+	r := explained(t, "recursion")
+	it := wantFirst(t, r, "recursion.depth")
+	if !it.Timed {
+		t.Errorf("it was not timed: %q", r.Notes)
+	}
+	wantText(t, r.Warnings, "too deep in one another")
+}
+
+// TestOwnProfiler: where the job has a profiler of its own, ours sees nothing, and
+// must not say that there is nothing.
+func TestOwnProfiler(t *testing.T) {
+	wantText(t, explained(t, "own_profiler").Warnings, "25 of 25 profiled jobs set a profiler of their own")
+}
+
+// TestCallerMatters: a function that looks at its caller cannot have a timer around
+// it; it is explained all the same.
+func TestCallerMatters(t *testing.T) {
+	r := explained(t, "caller_matters")
+	if it := wantFirst(t, r, "caller_matters.table"); it.Timed || it.CallMS <= 0 {
+		t.Errorf("timed: %v, takes %v ms", it.Timed, it.CallMS)
+	}
+	wantText(t, r.Notes, "With timers around what was found, a job ended as failed (RuntimeError: called by run)")
+}
+
+// TestNotInParent: what breaks the jobs when it is done in a parent is no warm-up.
+func TestNotInParent(t *testing.T) {
+	r := explained(t, "not_in_parent", "not_in_parent:prepare")
+	it := wantFirst(t, r, "not_in_parent.prepare")
+	if it.WarmUp != nil || it.Saved != nil || len(r.Together) > 0 {
+		t.Errorf("hoisted by %q, saved %v, together %v", it.WarmUp, it.Saved, r.Together)
+	}
+	const why = "a job ended as failed (RuntimeError: made in another process)"
+	wantText(t, it.Tried, "breaks the jobs: "+why)
+	wantText(t, []string{r.NoRefork}, why)
+	if len(r.WarmUps) != 1 || r.WarmUps[0].Verdict != "breaks the jobs: "+why {
+		t.Errorf("warm-ups: %+v", r.WarmUps)
+	}
+}
+
+// TestInterrupted: what was measured until an interrupt is no explanation.
+func TestInterrupted(t *testing.T) {
+	p := plan(t, "nothing")
+	ctx, cancel := context.WithCancel(t.Context())
+	defer cancel()
+	p.Began = func(int, string) { cancel() }
+	if r, err := p.Run(ctx); r != nil || !errors.Is(err, context.Canceled) {
+		t.Errorf("result %+v, error %v", r, err)
+	}
+}
+
+// wantText checks that one of some texts has a part.
+func wantText(t *testing.T, texts []string, part string) {
+	t.Helper()
+	if !slices.ContainsFunc(texts, func(text string) bool { return strings.Contains(text, part) }) {
+		t.Errorf("no %q in %q", part, texts)
 	}
 }
 

@@ -104,13 +104,16 @@ func shortened(text string, most int) string {
 func (r *run) noRefork() string {
 	for _, p := range r.looked {
 		if p.Threads > 0 {
-			return fmt.Sprintf("its jobs leave %d threads running", p.Threads)
+			return fmt.Sprintf("its jobs leave %s running", plural(p.Threads, "thread"))
 		}
 		for _, what := range p.Handed {
 			if strings.HasPrefix(what, "socket:") {
 				return "its jobs leave a connection open, which all children would share"
 			}
 		}
+	}
+	if r.failed != "" {
+		return "in its forks, " + r.failed
 	}
 	return ""
 }

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"strings"
 	"sync"
 
 	"forkbench/calls"
@@ -85,6 +86,15 @@ type JobError struct {
 func (e *JobError) Error() string {
 	return fmt.Sprintf("a job ended as %v, and what it did cannot be explained; "+
 		"mend it, or choose other jobs with --payload:\n%s", e.Status, e.Detail)
+}
+
+// short is the error in a few words.
+func (e *JobError) short() string {
+	lines := strings.Split(strings.TrimSpace(e.Detail), "\n")
+	if last := shortened(lines[len(lines)-1], 120); last != "" {
+		return fmt.Sprintf("a job ended as %v (%s)", e.Status, last)
+	}
+	return fmt.Sprintf("a job ended as %v", e.Status)
 }
 
 // problem is an error if any job did not end as done.

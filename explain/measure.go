@@ -53,9 +53,9 @@ type Interval struct {
 	High   *float64 `json:"high,omitempty"`
 }
 
-// above reports whether the whole interval is above x. Without bounds, nothing is
-// known.
-func (i Interval) above(x float64) bool { return i.Low != nil && *i.Low > x }
+// spans reports whether x is in the interval: whether the median may be x, for all
+// that was measured. Without bounds, that is not known, and it is not said.
+func (i Interval) spans(x float64) bool { return i.Low != nil && *i.Low <= x && x <= *i.High }
 
 // interval is the median of xs, a value for each job, with a 95 % interval from
 // order statistics: it assumes nothing about how the times of jobs are

@@ -35,6 +35,7 @@ Hook = Callable[[FrameType, str, Any], None]
 
 IMPORT = "import"
 MAX_NODES = 300_000
+MAX_DEPTH = 500  # recursion is told no further
 MAX_TEXT = 200
 
 wall_ns = time.perf_counter_ns
@@ -91,14 +92,19 @@ class Tree:
         self.root = Node(None, ("", ""), "", 0)
         self.events = 0
         self.nodes = 0
+        self.cut = 0  # calls that are too many or too deep for nodes of their own
+        self.displaced = False  # by a profiler of the job's own: the rest was not seen
 
     def run(self, call: Callable[[], Any]) -> Any:
-        sys.setprofile(self.hook())
+        hook = self.hook()
+        sys.setprofile(hook)
         try:
             return call()
         finally:
+            self.displaced = sys.getprofile() is not hook
             sys.setprofile(None)
-            self.root.children.pop(("sys", "setprofile"), None)
+            for name in ("getprofile", "setprofile"):
+                self.root.children.pop(("sys", name), None)
 
     def hook(self) -> Hook:
         node = self.root
@@ -111,7 +117,8 @@ class Tree:
             stack.append(node)
             child = node.children.get(key)
             if child is None:
-                if self.nodes >= MAX_NODES:
+                if self.nodes >= MAX_NODES or len(stack) > MAX_DEPTH:
+                    self.cut += 1
                     return  # its time is its caller's
                 self.nodes += 1
                 child = node.children[key] = Node(node, key, module, line)
@@ -485,11 +492,14 @@ class Timer:
         self.calls = self.wall = self.cpu = self.faults = 0
         self.running = False
 
-    def around(self, target: Callable[..., Any], applies: Callable[..., bool]) -> Callable[..., Any]:
+    def around(
+        self, target: Callable[..., Any], applies: Callable[..., bool], inside: Callable[[bool], None] = lambda _: None
+    ) -> Callable[..., Any]:
         def run(*args: Any, **kwargs: Any) -> Any:
             if self.running or not applies(*args):
                 return target(*args, **kwargs)
             self.running = True
+            inside(True)
             faults = page_faults()
             wall, cpu = wall_ns(), cpu_ns()
             try:
@@ -499,6 +509,7 @@ class Timer:
                 self.cpu += cpu_ns() - cpu
                 self.faults += page_faults() - faults
                 self.calls += 1
+                inside(False)
                 self.running = False
 
         return run
@@ -516,7 +527,8 @@ def start_timer(name: str) -> Timer | None:
     that cannot be done.
 
     The function gets other code, which calls its own: its callers hold the function itself, so its
-    name could be set to another in vain.
+    name could be set to another in vain. While it runs it has its own code again, so recursion
+    is neither timed nor deeper than it would be.
     """
     timer = Timer(name)
     if name.startswith(IMPORT + " "):
@@ -534,9 +546,14 @@ def start_timer(name: str) -> Timer | None:
         return None
     own = FunctionType(found.__code__, found.__globals__, found.__name__, found.__defaults__)
     own.__kwdefaults__ = found.__kwdefaults__
-    found.__code__ = trampoline.__code__
-    found.__defaults__ = None
-    found.__kwdefaults__ = {"forkbench_run": timer.around(own, lambda *_: True)}
+
+    def inside(running: bool) -> None:
+        found.__code__ = own.__code__ if running else trampoline.__code__
+
+    # Its own defaults stay: they are no parameters of the other code.
+    run = timer.around(own, lambda *_: True, inside)
+    found.__kwdefaults__ = {**(own.__kwdefaults__ or {}), "forkbench_run": run}
+    inside(False)
     return timer
 
 
@@ -598,7 +615,7 @@ def looked_at(call: Callable[[], Any], name: str, about: dict[str, Any]) -> Any:
     finally:
         about["wall"], about["cpu"] = wall_ns() - wall, cpu_ns() - cpu
         about["faults"] = page_faults() - faults
-        about["events"] = tree.events
+        about["events"], about["cut"], about["displaced"] = tree.events, tree.cut, tree.displaced
         about["left_open"] = opened(before, descriptors())
         about["threads"] = len(threads() - had)
         about["watched"] = seen

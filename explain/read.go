@@ -26,11 +26,16 @@ type profile struct {
 	CPUNS    int64 `json:"cpu"`
 	FaultNS  int64 `json:"fault_cost"` // CPU time to copy a page of the parent's
 	Events   int64 `json:"events"`     // calls and returns seen
+	Cut      int64 `json:"cut"`        // calls too many or too deep to have nodes
 	Faults   int64 `json:"faults"`     // minor page faults
 	Overhead struct {
 		WallNS int64 `json:"wall"`
 		CPUNS  int64 `json:"cpu"`
 	} `json:"overhead"` // what the profiler adds to each call
+
+	// Displaced is set where the job set a profiler of its own: what came after it
+	// was not seen.
+	Displaced bool `json:"displaced"`
 
 	LeftOpen []string      `json:"left_open"`   // open afterwards, and not before
 	Threads  int           `json:"threads"`     // more than before
@@ -102,19 +107,27 @@ func (p *profile) tree() (*calls.Node, error) {
 // readProfiles reads and removes all profiles in a directory, in the order of
 // their names.
 func readProfiles(dir string) ([]*profile, error) {
-	names, err := filepath.Glob(filepath.Join(dir, "*.json"))
+	files, err := os.ReadDir(dir)
 	if err != nil {
 		return nil, err
 	}
-	list := make([]*profile, len(names))
-	for i, name := range names {
-		text, err := os.ReadFile(name)
+	var list []*profile
+	for _, file := range files {
+		if !strings.HasSuffix(file.Name(), ".json") {
+			continue // of a process that was killed while it wrote
+		}
+		text, err := os.ReadFile(filepath.Join(dir, file.Name()))
 		if err != nil {
 			return nil, err
 		}
-		if list[i], err = parseProfile(text); err != nil {
-			return nil, fmt.Errorf("%s: %w", filepath.Base(name), err)
+		p, err := parseProfile(text)
+		if err != nil {
+			return nil, fmt.Errorf("%s: %w", file.Name(), err)
 		}
+		list = append(list, p)
+	}
+	if list == nil {
+		return nil, errors.New("the jobs ended well, but no profile of any is there: do they end their process themselves?")
 	}
 	return list, os.RemoveAll(dir)
 }

@@ -57,7 +57,7 @@ func (r *Result) hoistTable() report.Table {
 		Head:  []string{"call", "before the fork"}, Left: []int{1},
 	}
 	for _, it := range r.Findings {
-		t.Rows = append(t.Rows, []string{it.label(), it.hoist()})
+		t.Rows = append(t.Rows, []string{it.label(), it.hoist(r.NoRefork == "")})
 	}
 	return t
 }
@@ -70,7 +70,9 @@ func (it *Item) label() string {
 	return shortened(it.name(), 60)
 }
 
-func (it *Item) hoist() string {
+// hoist says whether a finding can be done in a parent, and how. Refork is whether
+// a parent can run jobs here.
+func (it *Item) hoist(refork bool) string {
 	switch {
 	case len(it.Hazards) > 0:
 		return "no: " + it.Hazards[0]
@@ -81,7 +83,10 @@ func (it *Item) hoist() string {
 	case len(it.Cautions) > 0:
 		return "not tried: " + it.Cautions[0]
 	}
-	return "not by a call of its own; with --refork it is"
+	if refork {
+		return "not by a call of its own; with --refork it is"
+	}
+	return "not by a call of its own"
 }
 
 func (r *Result) savingsTable() report.Table {
@@ -116,17 +121,21 @@ func (r *Result) warmUpsTable() report.Table {
 		if len(w.Hazards) > 0 {
 			text += "; it " + strings.Join(w.Hazards, ", and ")
 		}
-		t.Rows = append(t.Rows, []string{w.Reference, number(w.TookMS), text})
+		took := ""
+		if w.TookMS > 0 { // else it broke the jobs, and nothing else is known of it
+			took = number(w.TookMS)
+		}
+		t.Rows = append(t.Rows, []string{w.Reference, took, text})
 	}
 	return t
 }
 
 func (r *Result) legend() string {
 	p := r.Profiling
-	return fmt.Sprintf("Times are of one job. […] 95 %% interval over %d rounds of %d jobs. Predicted: the call's time in a cold fork, without a profiler, less that of copying the pages that it shares with all forks once it is done in the parent. "+
-		"Profiled were %d jobs, none of which is in a measurement; the profiler makes a first job %s× as long (%s calls and returns; %d ns for each call are taken out again, "+
+	return fmt.Sprintf("Times are of one job. […] 95 %% interval over %s of %s. Predicted: the call's time in a cold fork, without a profiler, less that of copying the pages that it shares with all forks once it is done in the parent. "+
+		"Profiled were %s, none of which is in a measurement; the profiler makes a first job %s× as long (%s calls and returns; %d ns for each call are taken out again, "+
 		"and what is left is %s of the unprofiled CPU time). It sees the job's own thread only.",
-		r.Rounds, r.Jobs, p.Jobs, number(p.Slowdown), strconv.FormatFloat(p.Events, 'f', 0, 64), p.OverheadNS, percent(p.Accounted))
+		plural(r.Rounds, "round"), plural(r.Jobs, "job"), plural(p.Jobs, "job"), number(p.Slowdown), strconv.FormatFloat(p.Events, 'f', 0, 64), p.OverheadNS, percent(p.Accounted))
 }
 
 // WriteCSV writes a line for each finding, under a line of names.
@@ -172,6 +181,20 @@ func number(x float64) string {
 		return strconv.FormatFloat(x, 'f', 1, 64)
 	}
 	return strconv.FormatFloat(x, 'f', 2, 64)
+}
+
+func plural(n int, noun string) string {
+	if n == 1 {
+		return "1 " + noun
+	}
+	return fmt.Sprintf("%d %ss", n, noun)
+}
+
+func were(n int) string {
+	if n == 1 {
+		return " was"
+	}
+	return " were"
 }
 
 func milliseconds(x float64) string { return number(x) + " ms" }

@@ -27,6 +27,8 @@ type Result struct {
 	Together []Try    `json:"together"` // what is saved by several at once
 	WarmUps  []WarmUp `json:"warm_ups"` // those that were given
 
+	NoRefork string `json:"no_refork,omitempty"` // why a parent that has run jobs was not measured
+
 	Profiling Profiling `json:"profiling"`
 	Notes     []string  `json:"notes"`
 	Warnings  []string  `json:"warnings"`

@@ -2,6 +2,8 @@ package explain
 
 import (
 	"context"
+	"errors"
+	"fmt"
 	"slices"
 
 	"forkbench/models/forkperjob"
@@ -33,6 +35,11 @@ func (r *run) time(ctx context.Context) error {
 	}
 	r.doing("timing them without the profiler")
 	list, err := r.look(ctx, forkperjob.Model{}, timedJobs, setup{look: &settings{Jobs: 1, Time: names}})
+	if failed, ok := errors.AsType[*JobError](err); ok {
+		r.result.Notes = append(r.result.Notes, fmt.Sprintf("With timers around what was found, %s: "+
+			"what it takes and what is predicted come from the profile, which slows down some code more than other.", failed.short()))
+		return nil
+	}
 	if err != nil {
 		return err
 	}

@@ -2,6 +2,7 @@ package explain
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"slices"
 	"strings"
@@ -17,7 +18,7 @@ import (
 // good for.
 type WarmUp struct {
 	Reference string   `json:"reference"`
-	TookMS    float64  `json:"took_ms"`           // under the profiler
+	TookMS    float64  `json:"took_ms"`           // under the profiler; 0 where it breaks the jobs
 	Does      []string `json:"does,omitempty"`    // the findings that jobs need not do any more
 	Verdict   string   `json:"verdict"`           // in words
 	Useless   bool     `json:"useless"`           // it changes nothing for these jobs
@@ -34,9 +35,15 @@ func (r *run) givenWarmUps() []string {
 // its children's jobs are spared anything.
 func (r *run) checkWarmUps(ctx context.Context) error {
 	r.userWarm = r.givenWarmUps()
+	breaks := false
 	for _, reference := range r.userWarm {
 		r.doing("trying %s in a parent", reference)
 		list, err := r.look(ctx, hybrid.Model{}, triedJobs, setup{warm: []string{reference}, look: &settings{Jobs: 1}})
+		if failed, ok := errors.AsType[*JobError](err); ok {
+			r.result.WarmUps = append(r.result.WarmUps, WarmUp{Reference: reference, Verdict: "breaks the jobs: " + failed.short()})
+			breaks = true
+			continue
+		}
 		if err != nil {
 			return err
 		}
@@ -69,6 +76,9 @@ func (r *run) checkWarmUps(ctx context.Context) error {
 			w.Useless = true
 		}
 		r.result.WarmUps = append(r.result.WarmUps, w)
+	}
+	if breaks {
+		r.userWarm = nil // there is nothing to measure
 	}
 	return nil
 }

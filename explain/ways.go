@@ -95,6 +95,9 @@ func (r *run) try(ctx context.Context, f *found, ways []warmCall) (works bool, w
 	if boot, ok := errors.AsType[*live.BootError](err); ok {
 		return false, "raises " + shortened(boot.Message, 120), nil
 	}
+	if failed, ok := errors.AsType[*JobError](err); ok {
+		return false, "breaks the jobs: " + failed.short(), nil
+	}
 	if err != nil {
 		return false, "", err
 	}
@@ -149,7 +152,7 @@ func (r *run) shares(f *found) shares {
 		if of <= 0 {
 			return 0
 		}
-		return min(1, max(0, float64(x)/float64(of)))
+		return max(0, float64(x)/float64(of)) // more than 1 where later jobs do other things instead
 	}
 	return shares{part(int64(f.Cost.Wall), int64(all.Wall)), part(int64(f.Cost.CPU), int64(all.CPU))}
 }
