@@ -109,6 +109,9 @@ func explainFlags(o *options) []flag {
 // checkExplain is for what cannot be explained.
 func (o *options) checkExplain() []string {
 	problems := slices.Concat(o.checkPython(), o.checkRest(), o.checkOut())
+	if o.given["jobs"] && 0 < o.jobs && o.jobs < explain.MinJobs {
+		problems = append(problems, fmt.Sprintf("--jobs=%d: must be at least %d: what is measured includes jobs of a parent that has run some itself", o.jobs, explain.MinJobs))
+	}
 	if o.workload != nil {
 		if _, ok := o.workload.(workload.Python); !ok {
 			problems = append(problems, fmt.Sprintf("--workload=%s: runs in Go, and only Python jobs can be explained: choose another, or use `go tool pprof`", o.workload.Name()))

@@ -59,9 +59,22 @@ func TestExplainARun(t *testing.T) {
 func TestExplainFailingJobs(t *testing.T) {
 	b := newBench(t)
 	b.copyTestdata() // without a payload, an argument is missing
-	r := b.run("explain", "--workload=py:app.tasks:record_event", "--out=out", "--jobs=3", "--rounds=1")
+	// Without --out, a directory is named.
+	r := b.run("explain", "--workload=py:app.tasks:record_event", "--jobs=6", "--rounds=1")
 	r.want(t, exitFailed)
+	if made, err := filepath.Glob(filepath.Join(resultsRoot, "*-explain-py-app.tasks-record_event-6jobs-1workers")); err != nil || len(made) != 1 {
+		t.Errorf("directories: %q, %v", made, err)
+	}
 	if !strings.Contains(r.stderr, "a job ended as failed, and what it did cannot be explained") {
+		t.Errorf("stderr:\n%s", r.stderr)
+	}
+}
+
+func TestExplainTooFewJobs(t *testing.T) {
+	b := newBench(t)
+	r := b.run("explain", "--workload=noop", "--jobs=1", "--out=out")
+	r.want(t, exitUsage)
+	if !strings.Contains(r.stderr, "--jobs=1: must be at least 6: ") {
 		t.Errorf("stderr:\n%s", r.stderr)
 	}
 }
