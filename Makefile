@@ -17,7 +17,8 @@ GOLANGCI_VERSION := v2.15.0
 GOLANGCI := .bin/golangci-lint-$(GOLANGCI_VERSION)/golangci-lint
 
 # The Python of the tests is the one of .venv.
-GO_TEST := PATH="$(CURDIR)/.venv/bin:$$PATH" $(GO) test
+# The limit is for one package, on a machine that is busy with other work, too.
+GO_TEST := PATH="$(CURDIR)/.venv/bin:$$PATH" $(GO) test -timeout=30m
 SCRIPTS := .ci/run $(wildcard scripts/*.sh examples/*/*.sh)
 
 .PHONY: help
@@ -34,7 +35,7 @@ test: deps ## Run the tests
 
 .PHONY: race
 race: deps ## Run the tests with the race detector, in random order
-	$(GO_TEST) -race -short -shuffle=on -timeout=30m $(PKGS)
+	$(GO_TEST) -race -short -shuffle=on $(PKGS)
 
 .PHONY: fuzz
 fuzz: deps ## Run each fuzz test for FUZZTIME=10s

@@ -19,6 +19,7 @@ func (b *bench) marked(hang bool, args ...string) *command {
 	payloads(b.t, lines...)
 	c := b.start(append([]string{
 		"--workload=py:faults:mark", "--payload=payloads", "--model=prefork", "--workers=1", "--rounds=1", "--jobs=20000", "--out=out",
+		"--arrivals=rate:200/s", // so that they are not over before the signal comes, however busy the machine is
 	}, args...)...)
 	file := "begun"
 	if hang {
