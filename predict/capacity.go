@@ -83,10 +83,14 @@ func jobs(a workload.Arrivals, seed uint64, n int) iter.Seq[workload.Job] {
 }
 
 // offered is the mean rate at which a question's jobs come, per second; 0 where
-// they are all due at once.
+// they are all due at once. Where there is a rate, it is that: the jobs of one
+// replication come faster or slower by chance.
 func (q *Question) offered() float64 {
 	if q.Arrivals == nil {
 		return 0
+	}
+	if s, ok := q.Arrivals.(workload.Steady); ok {
+		return s.Rate()
 	}
 	first, last := time.Duration(-1), time.Duration(0)
 	for job := range jobs(q.Arrivals, q.Seed, q.Jobs) {

@@ -63,7 +63,7 @@ func (q *Question) conclude(s *series, stopped bool) {
 	case stopped:
 		fail("stopped after %d of %d replications", len(p.Runs), q.replications())
 	case len(p.Runs) < leastReplications:
-		fail("%d replications are too few for an interval: make at least %d", len(p.Runs), leastReplications)
+		fail("too few replications for an interval: %d; make at least %d", len(p.Runs), leastReplications)
 	}
 	if !p.Unstable && q.steady() && len(p.Runs) > 0 {
 		q.checkWarmUp(s, fail)

@@ -31,7 +31,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"strings"
 	"time"
 
 	"forkbench/models"
@@ -170,11 +169,8 @@ func replicationSeed(seed uint64, r int) uint64 {
 
 // steady reports whether jobs keep coming in a way that has a steady state.
 func (q *Question) steady() bool {
-	if q.Arrivals == nil {
-		return false
-	}
-	plan, _, _ := strings.Cut(q.Arrivals.String(), ":")
-	return plan == "rate" || plan == "poisson"
+	_, is := q.Arrivals.(workload.Steady)
+	return is
 }
 
 // An Answer is what a machine would do.

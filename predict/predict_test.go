@@ -7,6 +7,7 @@ import (
 	"runtime"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/google/go-cmp/cmp"
 	"github.com/google/go-cmp/cmp/cmpopts"
@@ -180,6 +181,49 @@ func TestBadQuestions(t *testing.T) {
 	for _, want := range []string{"workers=0", "cores=1000000000", "version"} {
 		if err == nil || !strings.Contains(err.Error(), want) {
 			t.Errorf("error %v; want %q in it", err, want)
+		}
+	}
+}
+
+// Jobs that come at less than what a model can do, on average, are not too many
+// because those of one replication came faster.
+func TestOfferedIsTheRateAsked(t *testing.T) {
+	for seed := range uint64(8) {
+		p := ask(t, predict.Question{
+			Models: all()[:1], Profile: bare(sim.Exponential(10)), Workers: 4, Cores: 4,
+			Arrivals: arrivals(t, "poisson:380"), Jobs: 200, Replications: 3, Seed: seed,
+		}).Models[0]
+		if p.Offered != 380 || p.Unstable {
+			t.Errorf("seed %d: offered %v of %v/s, unstable=%v", seed, p.Offered, p.Capacity, p.Unstable)
+		}
+	}
+}
+
+// leaky boots a process and forgets it.
+type leaky struct{}
+
+func (leaky) Name() string { return "leaky" }
+func (leaky) Execute(ctx context.Context, h models.Host) error {
+	_, err := h.Boot(ctx)
+	return err
+}
+
+// A model that leaks a process is named, and nothing of the simulation is left.
+func TestLeakyModel(t *testing.T) {
+	before := runtime.NumGoroutine()
+	q := predict.Question{
+		Models:  append(all(), predict.Model{Name: "leaky", Executor: leaky{}}),
+		Profile: bare(sim.Constant(1)), Workers: 4, Cores: 2, Jobs: 100,
+	}
+	for range 3 {
+		if _, err := predict.Run(t.Context(), q); err == nil || !strings.Contains(err.Error(), "leaky") {
+			t.Fatalf("error %v; want one that names the model", err)
+		}
+	}
+	// A goroutine that has done its work may take a moment to be gone.
+	for deadline := time.Now().Add(20 * time.Second); runtime.NumGoroutine() > before; runtime.Gosched() {
+		if time.Now().After(deadline) {
+			t.Fatalf("%d goroutines were left", runtime.NumGoroutine()-before)
 		}
 	}
 }

@@ -77,7 +77,11 @@ func (a *Aggregator) warnings(s *Summary) []string {
 
 func (n *notes) aboutSize(s *Summary) {
 	if s.Spec.Jobs < fewJobs {
-		n.add(nil, "%s in a round are few: one slow job moves every number; try --jobs=1000", plural(s.Spec.Jobs, "job"))
+		are := "are"
+		if s.Spec.Jobs == 1 {
+			are = "is"
+		}
+		n.add(nil, "%s in a %s %s few: one slow job moves every number; try --jobs=1000", plural(s.Spec.Jobs, "job"), s.turn(), are)
 	}
 	if s.Spec.Simulated {
 		return // whether there were enough is said of each model

@@ -58,6 +58,12 @@ func tableOf(s *Summary) *table {
 	t.add(s, "latency p50, ms", latency(func(q *Quantiles) float64 { return q.P50 }, func(x *Simulation) Interval { return x.P50 }), "")
 	t.add(s, "  p95", latency(func(q *Quantiles) float64 { return q.P95 }, func(x *Simulation) Interval { return x.P95 }), MetricLatency)
 	t.add(s, "  p99", latency(func(q *Quantiles) float64 { return q.P99 }, func(x *Simulation) Interval { return x.P99 }), "")
+	t.add(s, "  left out as warm-up, jobs", counted(func(m *ModelSummary) int {
+		if m.Simulation == nil {
+			return 0
+		}
+		return m.Simulation.WarmUp
+	}), "")
 	t.add(s, "  max", latency(func(q *Quantiles) float64 { return q.Max }, nil), "")
 	t.add(s, "phases: fork, ms", plainly(func(m *ModelSummary) float64 { return m.Phases.Fork }), "")
 	t.add(s, "  first job, extra", known(func(m *ModelSummary) *float64 { return m.Phases.FirstJobPenalty }), "")
@@ -186,6 +192,9 @@ func legend(s *Summary, t *table) []string {
 	}
 	if slices.ContainsFunc(s.Models, func(m ModelSummary) bool { return m.Simulation != nil && !m.Simulation.Converged }) {
 		parts = append(parts, markUnclean+" not converged, see the warnings")
+	}
+	if slices.ContainsFunc(s.Models, func(m ModelSummary) bool { return m.Simulation != nil && m.Simulation.WarmUp > 0 }) {
+		parts = append(parts, "the max is of all jobs, warm-up included")
 	}
 	return parts
 }

@@ -42,13 +42,21 @@ func (s *Sweep) levelVerdict(r *Result) string {
 	if len(c.Points) < 2 {
 		return fmt.Sprintf("the %s makes no difference to %s", s.Range.Parameter.Label, c.Model)
 	}
-	first, ok := c.Points[0].Value(s.Metric.String())
-	last, both := c.Points[len(c.Points)-1].Value(s.Metric.String())
-	if !ok || !both {
+	var ends []string
+	known := false
+	for _, p := range []*Point{&c.Points[0], &c.Points[len(c.Points)-1]} {
+		e, ok := p.Value(s.Metric.String())
+		what := "none"
+		if ok {
+			what = s.withUnit(e.Value)
+		}
+		known = known || ok
+		ends = append(ends, what+" with "+s.each(p.X))
+	}
+	if !known && !slices.ContainsFunc(c.Points, func(p Point) bool { _, ok := p.Value(s.Metric.String()); return ok }) {
 		return fmt.Sprintf("%s has no %s", c.Model, s.Metric.Label())
 	}
-	return fmt.Sprintf("%s of %s: %s with %s, %s with %s", s.Metric.Label(), c.Model,
-		s.withUnit(first.Value), s.each(c.Points[0].X), s.withUnit(last.Value), s.each(c.Points[len(c.Points)-1].X))
+	return fmt.Sprintf("%s of %s: %s", s.Metric.Label(), c.Model, strings.Join(ends, ", "))
 }
 
 func (s *Sweep) withUnit(v float64) string { return number(v) + " " + s.Metric.Unit() }

@@ -29,6 +29,15 @@ const (
 	maxRate = 1e7
 )
 
+// Steady are arrivals that go on at one mean rate.
+type Steady interface {
+	Arrivals
+
+	// Rate is how many jobs come per second, on average over all time: some of
+	// them may come a little faster or slower.
+	Rate() float64
+}
+
 // ParseArrivals reads an arrival plan, as the --arrivals flag takes it:
 //
 //	burst         all jobs are due at once
@@ -123,9 +132,11 @@ type constant struct {
 	rate float64
 }
 
-var _ Arrivals = constant{}
+var _ Steady = constant{}
 
 func (c constant) String() string { return c.spec }
+
+func (c constant) Rate() float64 { return c.rate }
 
 func (c constant) Due(uint64) iter.Seq[time.Duration] {
 	return func(yield func(time.Duration) bool) {
@@ -142,9 +153,11 @@ type poisson struct {
 	rate float64
 }
 
-var _ Arrivals = poisson{}
+var _ Steady = poisson{}
 
 func (p poisson) String() string { return p.spec }
+
+func (p poisson) Rate() float64 { return p.rate }
 
 func (p poisson) Due(seed uint64) iter.Seq[time.Duration] {
 	return func(yield func(time.Duration) bool) {

@@ -116,6 +116,21 @@ func TestSimulateAboveCapacity(t *testing.T) {
 	}
 }
 
+// What the latencies leave out is said beside them.
+func TestSimulateWarmUp(t *testing.T) {
+	r := newBench(t).run("simulate", "--model=prefork", "--jobs=3000", "--replications=3", "--arrivals=poisson:1000/s", "--out=out")
+	r.want(t, exitDone)
+	x := summaryIn(t, "out").Models[0].Simulation
+	if x.WarmUp == 0 {
+		t.Fatal("a cold start has no warm-up")
+	}
+	for _, want := range []string{fmt.Sprintf("  left out as warm-up, jobs %d ", x.WarmUp), "the max is of all jobs, warm-up included"} {
+		if !strings.Contains(strings.Join(strings.Fields(r.stdout), " "), strings.TrimSpace(want)) {
+			t.Errorf("the report lacks %q:\n%s", want, r.stdout)
+		}
+	}
+}
+
 // TestSimulateLarge: of many jobs a sample is recorded, and the report is that of
 // all.
 func TestSimulateLarge(t *testing.T) {

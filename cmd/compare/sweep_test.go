@@ -90,6 +90,19 @@ func TestSweepOverEverything(t *testing.T) {
 	}
 }
 
+// One model alone, which cannot keep up at the end of the range.
+func TestSweepBeyondCapacity(t *testing.T) {
+	r := newBench(t).run("sweep", "--model=prefork", "--rate=10/s..100000/s", "--points=3", "--jobs=200", "--replications=3", "--format=json")
+	r.want(t, exitDone)
+	var found sweep.Result
+	if err := json.Unmarshal([]byte(r.stdout), &found); err != nil {
+		t.Fatal(err)
+	}
+	if !strings.HasPrefix(found.Verdict, "p95 latency of prefork: ") || !strings.HasSuffix(found.Verdict, " with 10/s, none with 100000/s") {
+		t.Errorf("the verdict is %q", found.Verdict)
+	}
+}
+
 // TestSweepLive measures real processes and puts them on the curves; and the same
 // points come from the former results.
 func TestSweepLive(t *testing.T) {
