@@ -79,7 +79,7 @@ func (p *Plan) Run(ctx context.Context) (*Result, error) {
 		},
 	}
 	for _, step := range []func(context.Context) error{
-		r.profileCold, r.watch, r.time, r.tryWays, r.profileWarm, r.countPages, r.checkWarmUps, r.measure,
+		r.profileCold, r.watch, r.time, r.tryWays, r.profileWarm, r.checkWarmUps, r.countPages, r.measure,
 	} {
 		if err := step(ctx); err != nil {
 			return nil, err

@@ -166,6 +166,11 @@ func TestMappers(t *testing.T) {
 	if w := r.WarmUps[0]; !w.Useless || !strings.Contains(w.Verdict, "called too early") {
 		t.Errorf("%s: %s", w.Reference, w.Verdict)
 	}
+	// The same call is predicted to save the same, whoever named it.
+	given := slices.IndexFunc(r.Together, func(s explain.Try) bool { return s.Name == "the warm-ups as given" })
+	if given < 0 || it.Saved == nil || (r.Together[given].CopiedMS > 0) != (it.Saved.CopiedMS > 0) {
+		t.Errorf("predicted of %+v: %+v", it.Saved, r.Together)
+	}
 	if w := r.WarmUps[1]; w.Useless || !slices.Contains(w.Does, it.Call) {
 		t.Errorf("%s: %s", w.Reference, w.Verdict)
 	}

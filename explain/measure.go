@@ -185,9 +185,6 @@ func (r *run) measure(ctx context.Context) error {
 	}
 	if r.Verify {
 		list = append(list, r.warmedParents()...)
-		if len(r.userWarm) > 0 {
-			list = append(list, warmed(userWarm, setup{warm: r.userWarm}))
-		}
 	}
 	r.doing("measuring")
 	sink, err := r.measureAll(ctx, list)
@@ -200,7 +197,8 @@ func (r *run) measure(ctx context.Context) error {
 }
 
 // warmedParents lists the ways to warm a parent that are to be measured: by running
-// jobs in it, by each call that can be made alone, and by all of these.
+// jobs in it, by each call that can be made alone, by all of these, and by what was
+// given.
 func (r *run) warmedParents() (list []contestant) {
 	if r.noRefork() == "" {
 		list = append(list, refork())
@@ -214,6 +212,9 @@ func (r *run) warmedParents() (list []contestant) {
 	}
 	if alone > 1 {
 		list = append(list, warmed(allCalls, setup{ways: r.allWays()}))
+	}
+	if len(r.userWarm) > 0 {
+		list = append(list, warmed(userWarm, setup{warm: r.userWarm}))
 	}
 	return list
 }
