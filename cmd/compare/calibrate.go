@@ -90,9 +90,10 @@ func (p *program) validateCommand() *cobra.Command {
 the simulated throughput, CPU per job, latencies and memory, the measured ones,
 and the error.
 
-Calibration and validation never use the same rounds. Without --profile, each
+Without --profile, calibration and validation never use the same rounds: each
 workload's odd rounds (the first, the third, ...) make its profile, and the even
-ones are predicted. Contaminated rounds are left out of both.`,
+ones are predicted. A profile that you name should be made from another run.
+Contaminated rounds are left out.`,
 		Example: `  compare validate run                                # needs at least two rounds
   compare calibrate run1 -o profile.json && compare validate run2 --profile=profile.json
   compare validate run --format=markdown              # for a document`,

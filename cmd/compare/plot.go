@@ -30,6 +30,7 @@ func (p *program) plotCommand() *cobra.Command {
 			if out == "" {
 				out = dir
 			}
+			p.giveUp() // there is nothing to finish: a signal ends it at once
 			a, err := readRecords(dir)
 			if err != nil {
 				return err

@@ -100,6 +100,7 @@ Of a comparison that was killed, it shows what had been recorded.`,
 			if err := p.usage(cmd, append(problems, more...)); err != nil {
 				return err
 			}
+			p.giveUp() // there is nothing to finish: a signal ends it at once
 			a, err := readRecords(dir)
 			if err != nil {
 				return err
