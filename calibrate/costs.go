@@ -353,7 +353,7 @@ func (c *calibration) redis() {
 // What package live does.
 const (
 	readAhead = 256
-	linger    = 5
+	linger    = 20
 )
 
 // reads is how many round trips it took to read the jobs.

@@ -14,10 +14,11 @@ import (
 
 const (
 	// settleBatch and settleLinger bound a round trip to Redis: an outcome waits
-	// for others at most so long. A trip for each job would cost more than a
-	// light job does.
+	// for others at most so long, and not when it is the last. A trip for each job
+	// would cost more than a light job does, and one each 5 ms is still a tenth to a
+	// fifth of the supervisor's CPU with jobs of 1 ms.
 	settleBatch  = 256
-	settleLinger = 5 * time.Millisecond
+	settleLinger = 20 * time.Millisecond
 )
 
 // A settler acknowledges outcomes in batches and then writes the jobs' records.
