@@ -81,6 +81,7 @@ func Profile(ctx context.Context, rounds []*Round, o Options) (*Result, error) {
 		e := &first.Header.Environment
 		c.profile.Name = fmt.Sprintf("%s in %s on %s, calibrated", first.Header.Spec.Workload, first.Header.Spec.Runtime, e.CPU)
 	}
+	c.kinds()
 	c.memory()
 	c.boot()
 	c.jobs()
@@ -104,7 +105,8 @@ type calibration struct {
 	rounds  []*Round
 	profile *sim.Profile
 
-	late map[string]float64 // CPU of a late job, by class, ms
+	late      map[string]float64 // CPU of a late job, by class, ms
+	bothKinds bool               // of children: with a socket, and without
 }
 
 // outcomes warns of jobs that were not done: they took time that no job of the

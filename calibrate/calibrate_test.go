@@ -47,7 +47,7 @@ func truth() sim.Profile {
 func contestants() map[string]models.Executor {
 	return map[string]models.Executor{
 		"prefork": prefork.Model{}, "forkperjob": forkperjob.Model{}, "hybrid": hybrid.Model{},
-		"hybrid(jobs-per-child=10)": hybrid.Model{JobsPerChild: 10},
+		"hybrid(jobs-per-child=10)": hybrid.Model{JobsPerChild: 10}, "prefork(max-jobs-per-child=1)": prefork.Model{MaxJobsPerChild: 1},
 	}
 }
 
@@ -155,6 +155,50 @@ func TestFindsTheTruth(t *testing.T) {
 	for _, s := range calibrate.Summarize(rows) {
 		if s.Metric != calibrate.PeakPSS && math.Abs(s.Worst) > 6 {
 			t.Errorf("%s is off by %.1f %% in %s", s.Metric, s.Worst, s.Where)
+		}
+	}
+}
+
+// TestFindsTheSocket: what a child with a socket costs more, where some have one for
+// few jobs and others have none; and that it is not told apart where that is not so.
+func TestFindsTheSocket(t *testing.T) {
+	want := truth()
+	want.Socket = sim.Socket{Parent: sim.Constant(0.2), Child: sim.Constant(0.3), Supervisor: sim.Constant(0.1)}
+	names := []string{"prefork", "forkperjob", "hybrid", "hybrid(jobs-per-child=10)", "prefork(max-jobs-per-child=1)"}
+	rounds := run(t, want, 1, names...)
+	made, err := calibrate.Profile(t.Context(), rounds, calibrate.Options{Executor: executor})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, c := range []struct {
+		name      string
+		got, want sim.Dist
+	}{
+		{"parent", made.Profile.Socket.Parent, want.Socket.Parent},
+		{"child", made.Profile.Socket.Child, want.Socket.Child},
+		{"supervisor", made.Profile.Socket.Supervisor, want.Socket.Supervisor},
+	} {
+		if math.Abs(c.got.Mean()/c.want.Mean()-1) > 0.1 {
+			t.Errorf("%s: %.4g; want %.4g within 10 %%", c.name, c.got.Mean(), c.want.Mean())
+		}
+	}
+	for _, left := range []struct {
+		rounds []*calibrate.Round
+		says   string
+	}{
+		{rounds[:4], "socket: no round made 10 children with a socket of their own, for less than 3 jobs each"},
+		{rounds[4:], "socket: no round made 10 children with their only job in hand"},
+	} {
+		made, err := calibrate.Profile(t.Context(), left.rounds, calibrate.Options{})
+		if err != nil {
+			t.Fatal(err)
+		}
+		s := &made.Profile.Socket
+		if s.Parent.Mean() != 0 || s.Child.Mean() != 0 || s.Supervisor.Mean() != 0 {
+			t.Errorf("%d rounds: socket %+v; want none", len(left.rounds), s)
+		}
+		if !strings.Contains(strings.Join(made.Warnings, "\n"), left.says) {
+			t.Errorf("no warning %q in %q", left.says, made.Warnings)
 		}
 	}
 }

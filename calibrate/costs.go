@@ -91,70 +91,6 @@ func (c *calibration) files() {
 	c.source("memory.file_mb", "what is missing in the tree's PSS in %d rounds with several parents, for each parent but one", len(shared))
 }
 
-// A lives is the lives of one round's children.
-type lives struct {
-	cpu      float64 // of all of them
-	besides  float64 // their jobs: that is, the first ones as measured, and the others as if they were late ones
-	jobs     float64
-	faults   float64
-	children []int // jobs of each
-}
-
-// row is what the lives consist of, at a decay of what young processes cost more.
-func (l *lives) row(decay float64) []float64 {
-	young := 0.0
-	for _, n := range l.children {
-		young += series(decay, n-1)
-	}
-	return []float64{float64(len(l.children)) / l.cpu, l.jobs / l.cpu, l.faults / l.cpu, young / l.cpu}
-}
-
-// series is 1 + d + d² + ..., n terms.
-func series(d float64, n int) float64 {
-	if n <= 0 {
-		return 0
-	}
-	return (1 - math.Pow(d, float64(n))) / (1 - d)
-}
-
-// lives sums up a round's children.
-func (c *calibration) lives(r *Round) *lives {
-	kinds := classesOf(&r.Header.Spec)
-	spent := make(map[int]float64) // by process, in its jobs as defined above
-	type place struct{ process, class int }
-	seen := make(map[place]bool)
-	first := make(map[place]int)
-	for _, j := range r.jobs {
-		k := place{j.process, kinds.of(j.id)}
-		if seq, ok := first[k]; !ok || j.seq < seq {
-			first[k] = j.seq
-		}
-	}
-	for _, j := range r.jobs {
-		k := place{j.process, kinds.of(j.id)}
-		if first[k] == j.seq && !seen[k] {
-			seen[k] = true
-			spent[j.process] += milli(j.took)
-			continue
-		}
-		spent[j.process] += c.late[kinds.names[k.class]]
-	}
-	l := new(lives)
-	for i := range r.children {
-		p := &r.children[i]
-		if p.Killed {
-			continue
-		}
-		cpu := milli(p.UserNS + p.SystemNS)
-		l.cpu += cpu
-		l.besides += cpu - spent[p.ID]
-		l.jobs += float64(p.Jobs)
-		l.faults += float64(p.Faults)
-		l.children = append(l.children, p.Jobs)
-	}
-	return l
-}
-
 // child is a child's CPU besides its jobs: to start, to end, for each job, and
 // while it is young.
 func (c *calibration) child() {
@@ -172,12 +108,13 @@ func (c *calibration) child() {
 		s, e := r.ends()
 		starts, exits = append(starts, s...), append(exits, e...)
 	}
+	tellFaults(all)
 	var x []float64
 	decay := defaultDecay
 	if len(all) > 0 {
 		x, decay = bestLives(all)
 	} else {
-		x = make([]float64, 4)
+		x = make([]float64, 5)
 	}
 	outside, protocol, page, young := x[0], x[1], x[2], x[3]
 	switch {
@@ -192,6 +129,7 @@ func (c *calibration) child() {
 	}
 	c.profile.Young = sim.Young{CPU: sim.Constant(rounded(young)), Decay: rounded(decay)}
 	c.source("young", "what is left of the children's CPU after late jobs, first jobs, start, end and protocol: a geometric series over a child's jobs, the decay with the least squares in %d rounds", len(all))
+	c.socketChild(x[4])
 	c.profile.Supervisor.Protocol = sim.Constant(rounded(protocol))
 	share := 0.5
 	if len(starts) > 0 {
@@ -242,29 +180,6 @@ func (c *calibration) perPage(fault float64) float64 {
 	return rounded(fault * max(cold, warm) / own)
 }
 
-// defaultDecay is taken where there is nothing to tell.
-const defaultDecay = 0.75
-
-// bestLives fits what lives consist of, with the decay that fits best.
-func bestLives(all []*lives) (x []float64, decay float64) {
-	target := make([]float64, len(all))
-	for i, l := range all {
-		target[i] = l.besides / l.cpu
-	}
-	least := math.Inf(1)
-	for _, d := range []float64{0.5, 0.6, 0.7, 0.75, 0.8, 0.85, 0.9, 0.93, 0.95, 0.97, 0.98} {
-		rows := make([][]float64, len(all))
-		for i, l := range all {
-			rows[i] = l.row(d)
-		}
-		y := fit(rows, target)
-		if m := misfit(rows, target, y); m < least*0.999 {
-			x, decay, least = y, d, m
-		}
-	}
-	return x, decay
-}
-
 // ends is the wall times before the first job and after the last one, of children
 // that were forked with their only job in hand.
 func (r *Round) ends() (starts, exits []float64) {
@@ -288,13 +203,18 @@ const enoughForks = 10
 
 // parent is a parent's CPU for its children.
 func (c *calibration) parent() {
-	var each, calls []float64
+	var with, without, calls []float64 // the first two: of children with a socket, and of those without
 	for _, r := range c.rounds {
 		n := r.forks()
 		if n < enoughForks {
 			continue
 		}
-		each = append(each, milli(r.Parents.Total())/float64(n))
+		each := milli(r.Parents.Total()) / float64(n)
+		if sockets, _ := r.sockets(); 2*sockets > n {
+			with = append(with, each)
+		} else {
+			without = append(without, each)
+		}
 		var own []float64
 		for i := range r.children {
 			if p := &r.children[i]; !p.Before {
@@ -304,18 +224,23 @@ func (c *calibration) parent() {
 		calls = append(calls, median(own))
 	}
 	f := &c.profile.Fork
-	if len(each) == 0 {
+	all := len(with) + len(without)
+	if all == 0 {
 		f.Base, f.Reap, f.PerMB = sim.Constant(0.3), sim.Constant(0.2), 0
 		c.lacking("fork", "no round forked %d children during work: what a small Python process takes, measured elsewhere", enoughForks)
 		return
 	}
-	total := median(each)
+	total := median(without)
+	if len(without) == 0 {
+		total = median(with)
+	}
+	c.socketParent(with, without)
 	call := min(median(calls), total)
 	f.PerMB = rounded(min(defaultForkPerMB, call/2/max(c.profile.Memory.BootedMB, 1)))
 	f.Base = sim.Constant(rounded(max(call-f.PerMB*c.profile.Memory.BootedMB, 0)))
 	f.Reap = sim.Constant(rounded(total - call))
-	c.source("fork.base_ms", "median time of the fork call, in %d rounds with forks, less what grows with size", len(each))
-	c.source("fork.reap_ms", "the parents' CPU for each child, median of the same rounds, less the fork call")
+	c.source("fork.base_ms", "median time of the fork call, in %d rounds with forks, less what grows with size", all)
+	c.source("fork.reap_ms", "the parents' CPU for each child, median of those of the same rounds whose children have no socket, or else of all, less the fork call")
 	c.source("fork.per_mb_ms", "as measured elsewhere, 0.020 ms per MiB, or half of the call: parents of one size do not tell")
 }
 

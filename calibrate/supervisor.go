@@ -123,7 +123,7 @@ func (s Setting) jobs() (iter.Seq[workload.Job], error) {
 
 // supervisorCPU fits its costs to the measured CPU of each setting.
 func (c *calibration) supervisorCPU(trials []*trial) {
-	// Columns: jobs, forks, round trips, wakes.
+	// Columns: jobs, forks, round trips, wakes, sockets.
 	var rows [][]float64
 	var targets []float64
 	row := func(r *Round, roundTrips, wakes float64, measured float64) {
@@ -131,7 +131,11 @@ func (c *calibration) supervisorCPU(trials []*trial) {
 		// errors count as shares of the whole round's CPU.
 		jobs := float64(r.Settled) - float64(r.fused())/2
 		whole := r.CPU() * float64(r.Settled)
-		rows = append(rows, []float64{jobs / whole, float64(r.forks()) / whole, roundTrips / whole, wakes / whole})
+		sockets, _ := r.sockets()
+		if !c.bothKinds {
+			sockets = 0
+		}
+		rows = append(rows, []float64{jobs / whole, float64(r.forks()) / whole, roundTrips / whole, wakes / whole, float64(sockets) / whole})
 		targets = append(targets, measured/whole)
 	}
 	for _, t := range trials {
@@ -150,11 +154,15 @@ func (c *calibration) supervisorCPU(trials []*trial) {
 	s := &c.profile.Supervisor
 	half := sim.Constant(rounded(x[0] / 2))
 	s.Dispatch, s.Collect = half, half
-	s.Fork = sim.Constant(rounded(x[1] / 2))
+	s.Fork = sim.Constant(rounded(x[1]))
 	s.Batch, s.Wake = sim.Constant(rounded(x[2])), sim.Constant(rounded(x[3]))
-	how := fmt.Sprintf("least squares of this program's CPU (its measuring not included) in %d settings over jobs, forks, round trips to Redis and simulated wakes", len(rows))
+	c.profile.Socket.Supervisor = sim.Constant(rounded(x[4] / 2))
+	how := fmt.Sprintf("least squares of this program's CPU (its measuring not included) in %d settings over jobs, forks, children with a socket, round trips to Redis and simulated wakes", len(rows))
 	for _, name := range []string{"dispatch", "collect", "fork", "batch", "wake"} {
 		c.source("supervisor."+name+"_ms", "%s", how)
+	}
+	if c.bothKinds {
+		c.source("socket.supervisor_ms", "%s", how)
 	}
 	if trials == nil {
 		c.lacking("supervisor.wake_ms", "the rounds were not simulated: part of the others")

@@ -260,6 +260,7 @@ func (h *Host) account(p *process, e exit) {
 		Model: h.r.Model, Round: h.r.Number,
 		ID: p.id, Role: p.role, Slot: p.slot, PID: p.pid,
 		Jobs: int(p.ran.Load()), Exit: e.String(), Before: p.before, Refork: p.refork.Load(), Warmed: p.warm,
+		Socket: p.role == roleChild && p.conn != nil,
 		Faults: minor, Major: major, Killed: p.killed.Load(),
 		ForkNS: p.forkBegan, ReadyNS: p.ready, WarmNS: p.warming, EndNS: p.end, ReapNS: e.at,
 		UserNS: own.User, SystemNS: own.System,

@@ -50,6 +50,40 @@ func TestModelsOnBothRuntimes(t *testing.T) {
 	}
 }
 
+// TestWhichChildrenHaveASocket: all but those made for one job, with that in hand.
+func TestWhichChildrenHaveASocket(t *testing.T) {
+	for name, r := range map[string]live.Runtime{"python": live.Python{}, "go": live.Go{}} {
+		t.Run(name, func(t *testing.T) {
+			var work workload.Workload = script{text: noop, function: "noop"}
+			if name == "go" {
+				work = goEcho{}
+			}
+			rig := newRig(t, work)
+			rig.machine.Runtime = r
+			for _, test := range []struct {
+				e    models.Executor
+				want bool
+			}{
+				{forkperjob.Model{}, false},
+				{hybrid.Model{}, false},
+				{hybrid.Model{JobsPerChild: 4}, true},
+				{prefork.Model{}, true},
+				{prefork.Model{MaxJobsPerChild: 1}, true},
+			} {
+				_, sink, err := rig.run(test.e, repeat(20, "[1]")...)
+				if err != nil {
+					t.Errorf("%#v: %v", test.e, err)
+				}
+				for _, p := range sink.processes {
+					if want := test.want && p.Role == record.RoleChild; p.Socket != want {
+						t.Errorf("%#v: socket of %s %d: %v; want %v", test.e, p.Role, p.ID, p.Socket, want)
+					}
+				}
+			}
+		})
+	}
+}
+
 // TestMemoryIndependentOfJobs: records are passed on, not kept.
 func TestMemoryIndependentOfJobs(t *testing.T) {
 	heap := func(jobs int) uint64 {

@@ -142,6 +142,7 @@ type Process struct {
 	Before bool   `json:"before,omitempty"` // made during start-up
 	Refork bool   `json:"refork,omitempty"` // forked children after running jobs
 	Warmed bool   `json:"warmed,omitempty"` // Warm was called in it
+	Socket bool   `json:"socket,omitempty"` // a child with a socket of its own; one made with its only job in hand needs none
 	Faults int64  `json:"minor_faults"`     // ru_minflt
 	Major  int64  `json:"major_faults"`     // ru_majflt
 	Killed bool   `json:"killed,omitempty"` // by us, after a grace or a time limit

@@ -59,13 +59,14 @@ func (h *Host) supervise(cost *Dist, p purpose, id uint64) reason {
 	got, why := h.compute(d)
 	h.used.supervisor = h.used.supervisor.Add(split(got, h.profile.Supervisor.System))
 	h.supervisor.leave(&h.engine)
+	h.supervised = h.now
 	return why
 }
 
 // wakeSupervisor is what it costs the supervisor to begin something, besides the
 // thing itself: nothing, unless it had nothing to do.
 func (h *Host) wakeSupervisor() int64 {
-	if h.supervisor.free < h.threads {
+	if h.supervisor.free < h.threads || h.supervised == h.now {
 		return 0
 	}
 	h.used.waits++
@@ -106,7 +107,7 @@ func (h *Host) account(p *process) {
 		Model: h.round.Model, Round: h.round.Number,
 		ID: p.id, Role: p.role(), Slot: p.slot, PID: p.id,
 		Jobs: p.ran, Exit: p.exit, Before: p.before, Refork: p.refork, Warmed: p.warmed,
-		Faults: p.faults, Killed: p.killed,
+		Socket: p.maker != nil && !p.once, Faults: p.faults, Killed: p.killed,
 		ForkNS: p.forkBegan, ReadyNS: p.ready, WarmNS: p.warming, EndNS: p.end, ReapNS: h.Now(),
 		UserNS: p.cpu.User, SystemNS: p.cpu.System,
 		StartupUserNS: p.startup.User, StartupSysNS: p.startup.System,

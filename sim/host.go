@@ -26,6 +26,7 @@ type Host struct {
 	mix        mixer
 	supervisor station
 	threads    int     // of the supervisor
+	supervised int64   // when it last ended something: it goes on with the next without a wake-up
 	server     *server // Redis; nil if it costs nothing
 	feed       feed
 	settle     settler

@@ -7,6 +7,7 @@ import (
 
 	"forkbench/models"
 	"forkbench/models/forkperjob"
+	"forkbench/models/hybrid"
 	"forkbench/models/prefork"
 	"forkbench/sim"
 )
@@ -38,16 +39,28 @@ func TestSecondaryCosts(t *testing.T) {
 			p.FirstJob.CPU, p.OneTime.CPU = sim.Constant(3), sim.Constant(30)
 			p.Jobs[0].Spared = 0.5
 		}, 36.5, 36.5, 0},
-		{"the supervisor wakes up for each job given and taken", prefork.Model{}, 1, 1, func(p *sim.Profile) {
+		{"the supervisor wakes up for the first job and for each outcome, and goes on with the next job", prefork.Model{}, 1, 1, func(p *sim.Profile) {
 			p.Supervisor.Dispatch, p.Supervisor.Collect = sim.Constant(1), sim.Constant(1)
 			p.Supervisor.Wake = sim.Constant(0.25)
-		}, 20 + 4*2.5, 20 + 4*2.5, 8},
+		}, 20 + 4*2 + 5*0.25, 20 + 4*2 + 5*0.25, 5},
 		{"an idle core wakes up for each hand-over", prefork.Model{}, 1, 2, func(p *sim.Profile) {
 			p.Supervisor.Latency = sim.Constant(0.5)
 		}, 20 + 4*2*0.5, 20, 0},
 		{"pages of its own, given back: 100, each job", forkperjob.Model{}, 1, 1, func(p *sim.Profile) {
 			p.FirstJob.Pages, p.Exit.PerPage = 100, 0.01
-		}, 20 + 3*1, 20 + 4*1, 0},
+		}, 20 + 4*1, 20 + 4*1, 0},
+		{"children with a socket: a reaping and a fork after each job, the last one after work", prefork.Model{MaxJobsPerChild: 1}, 1, 1, func(p *sim.Profile) {
+			p.Socket = sim.Socket{Parent: sim.Constant(0.5), Child: sim.Constant(1), Supervisor: sim.Constant(0.125)}
+		}, 20 + 3*1.75, 20 + 4*1.75, 8},
+		{"children with a socket, made with the first of two jobs in hand", hybrid.Model{JobsPerChild: 2}, 1, 1, func(p *sim.Profile) {
+			p.Socket = sim.Socket{Parent: sim.Constant(0.5), Child: sim.Constant(1), Supervisor: sim.Constant(0.125)}
+		}, 20 + 2*1.375 + 0.375, 20 + 2*1.75, 4},
+		{"a child made for its only job has no socket", forkperjob.Model{}, 1, 1, func(p *sim.Profile) {
+			p.Socket = sim.Socket{Parent: sim.Constant(0.5), Child: sim.Constant(1), Supervisor: sim.Constant(0.125)}
+		}, 20, 20, 0},
+		{"what came of that job is told with its child's end", forkperjob.Model{}, 1, 1, func(p *sim.Profile) {
+			p.Exit.Base, p.Fork.Reap = sim.Constant(1), sim.Constant(0.5)
+		}, 20 + 4*1.5, 20 + 4*1.5, 0},
 		{"two of two cores, placed by chance: three quarters busy", prefork.Model{}, 2, 2, func(p *sim.Profile) {
 			p.Cores.Chance = 1
 		}, 20 / 2 / 0.75, 20, 0},

@@ -25,6 +25,7 @@ type process struct {
 	slot   int
 	life   int // jobs it may run; 0 for no end
 	before bool
+	once   bool // it is made for one job, with that in hand, and exits with it: one exchange
 	state  processState
 
 	busy station // it does one thing at a time: run a job, fork, reap
@@ -227,7 +228,15 @@ func (p *process) start() error {
 	h.random.begin(forFork, uint64(p.id))
 	h.profile.Fork.Base.draw(&h.random) // used by the parent
 	cost := h.profile.Fork.Start.draw(&h.random) + p.touch(int64(h.profile.Fork.Pages), 0)
-	if _, why := h.use(p, cost, 1); why != ready {
+	if !p.once {
+		cost += h.profile.Socket.Child.draw(&h.random)
+	}
+	_, why := h.use(p, cost, 1)
+	if why == ready && !p.once {
+		// The parent says that the child is there, and passes its socket on.
+		why = h.supervise(&h.profile.Socket.Supervisor, forSocket, uint64(p.id))
+	}
+	if why != ready {
 		p.kill()
 		return errOver
 	}
@@ -258,6 +267,9 @@ func (p *process) fork() error {
 	p.forkBegan = h.Now()
 	h.random.begin(forFork, uint64(p.id))
 	cost := f.Base.draw(&h.random) + h.perMB(f.PerMB, m)
+	if !p.once {
+		cost += p.socket()
+	}
 	if _, why := h.use(m, cost, 1); why != ready {
 		return errOver
 	}
@@ -271,6 +283,17 @@ func (p *process) fork() error {
 	return nil
 }
 
+// socket is half of what it costs a parent more that its child has a socket: the
+// other half is in reaping it.
+func (p *process) socket() int64 {
+	c := &p.host.profile.Socket.Parent
+	if c.zero() {
+		return 0
+	}
+	p.host.random.begin(forSocket, ^uint64(p.id))
+	return c.draw(&p.host.random) / 2
+}
+
 // Run executes one job.
 func (p *process) Run(_ context.Context, job workload.Job) models.Outcome {
 	h := p.host
@@ -282,6 +305,7 @@ func (p *process) Run(_ context.Context, job workload.Job) models.Outcome {
 	why := ready
 	fused := p.state == planned
 	if fused { // it is born with the job in hand
+		p.once = p.life == 1
 		if err := p.start(); err != nil {
 			return p.unrun(o, err)
 		}
@@ -312,7 +336,9 @@ func (p *process) Run(_ context.Context, job workload.Job) models.Outcome {
 		p.cutShort(&o, why)
 		return o
 	}
-	h.handOver(forExit, job.ID)
+	if !p.once {
+		h.handOver(forExit, job.ID)
+	}
 	if o.Status != models.Done {
 		if p.endBadly(job, &o); o.Status == models.Crashed {
 			return o
@@ -321,6 +347,9 @@ func (p *process) Run(_ context.Context, job workload.Job) models.Outcome {
 	p.ran++
 	if p.life > 0 && p.ran >= p.life {
 		p.state = dead // it exits by itself
+	}
+	if p.once {
+		p.reap() // what came of the job is told with its end
 	}
 	if h.supervise(&s.Collect, forJob, ^job.ID) != ready {
 		p.kill() // the job had ended
@@ -483,14 +512,17 @@ func (p *process) reap() {
 	h.random.begin(forExit, uint64(p.id))
 	x := &h.profile.Exit
 	cost, reap := x.Base.draw(&h.random)+h.perMB(x.PerMB, p), h.profile.Fork.Reap.draw(&h.random)
+	if !p.once {
+		reap += p.socket()
+	}
 	cost += nanos(x.PerPage * float64(p.mem.own))
 	_, why := h.use(p, cost, 1)
 	if m := p.maker; why == ready && m != nil && m.state == running {
 		if why = h.handOver(forReap, uint64(p.id)); why == ready {
 			why = m.wait(reap)
 		}
-		if why == ready {
-			h.supervise(&h.profile.Supervisor.Fork, forReap, uint64(p.id))
+		if why == ready && !p.once {
+			h.supervise(&h.profile.Socket.Supervisor, forReap, uint64(p.id))
 		}
 	}
 	p.close()

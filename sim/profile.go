@@ -27,6 +27,7 @@ type Profile struct {
 	FirstJob   FirstJob   `json:"first_job"`
 	Young      Young      `json:"young"`
 	Fork       Fork       `json:"fork"`
+	Socket     Socket     `json:"socket"`
 	Exit       Exit       `json:"exit"`
 	Cores      Cores      `json:"cores"`
 	Memory     Memory     `json:"memory"`
@@ -82,6 +83,17 @@ type Fork struct {
 	Reap  Dist    `json:"reap_ms"`       // the parent's CPU to wait for a child that has ended
 }
 
+// Socket is what a child costs more that has a socket of its own. That is each
+// child but those that are made for one job with the job in hand, and exit with
+// it: these are one exchange between the supervisor and the parent. With a socket
+// there are more: the parent's word that the child is there, and the question
+// after its end with the answer. See record.Process.Socket.
+type Socket struct {
+	Parent     Dist `json:"parent_ms"`     // the parent's CPU more, one half at the fork and one at the reaping
+	Child      Dist `json:"child_ms"`      // the child's CPU more, before it can take a job
+	Supervisor Dist `json:"supervisor_ms"` // the supervisor's CPU more at the fork, and as much again at the reaping
+}
+
 // Exit is the end of a process.
 type Exit struct {
 	Base  Dist    `json:"base_ms"`   // its CPU, whatever its size
@@ -129,7 +141,7 @@ type Class struct {
 type Supervisor struct {
 	Dispatch Dist    `json:"dispatch_ms"`  // its CPU to give a job to a process
 	Collect  Dist    `json:"collect_ms"`   // its CPU to take the outcome
-	Fork     Dist    `json:"fork_ms"`      // its CPU for a fork, and as much again for the child's reaping
+	Fork     Dist    `json:"fork_ms"`      // its CPU to ask for a fork
 	Batch    Dist    `json:"batch_ms"`     // its CPU for a round trip to Redis, however large
 	Wake     Dist    `json:"wake_ms"`      // its CPU to begin again after it had nothing to do: wake-up, cold caches
 	Latency  Dist    `json:"latency_ms"`   // until an idle core begins with what one process hands to another: not CPU

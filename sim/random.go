@@ -18,6 +18,7 @@ const (
 	forYoung                       // by job
 	forWake                        // the supervisor's, by number
 	forReap                        // by process: the hand-overs that reaping takes
+	forSocket                      // by process: what it takes more because it has one
 )
 
 // A source draws numbers. It allocates nothing.

@@ -259,8 +259,8 @@ func TestCosts(t *testing.T) {
 	}{
 		{"prefork", prefork.Model{}, boot + fork, lazy + first + 2*later, 50 + 2 + 3*5},
 		{"prefork recycles", prefork.Model{MaxJobsPerChild: 1}, boot + fork, 3*(lazy+first) + 2*(exit+fork), 3*(50+7) + 3*forkCPU - 0},
-		{"forkperjob", forkperjob.Model{}, boot, 3*(fork+lazy+first) + 2*exit, 3 * (50 + 7 + forkCPU)},
-		{"hybrid", hybrid.Model{}, boot + warm, 3*(fork+first) + 2*exit, 3 * (7 + forkCPU)},
+		{"forkperjob", forkperjob.Model{}, boot, 3 * (fork + lazy + first + exit), 3 * (50 + 7 + forkCPU)},
+		{"hybrid", hybrid.Model{}, boot + warm, 3 * (fork + first + exit), 3 * (7 + forkCPU)},
 		{"hybrid, three jobs", hybrid.Model{JobsPerChild: 3}, boot + warm, fork + first + 2*later, 2 + 3*5 + forkCPU},
 	} {
 		t.Run(test.name, func(t *testing.T) {
