@@ -185,7 +185,7 @@ func TestOutputErrors(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer full.Close()
-	p := &program{stdout: full, stderr: io.Discard, getenv: os.Getenv}
+	p := &program{stdout: full, stderr: io.Discard, getenv: os.Getenv, giveUp: func() {}}
 	for _, args := range [][]string{{"report", dir}, {"workloads"}, {"version"}} {
 		if err := p.run(t.Context(), args); codeOf(err) != exitFailed || !strings.Contains(err.Error(), "no space left") {
 			t.Errorf("%s on a full disk: %v", args[0], err)
