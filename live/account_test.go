@@ -81,6 +81,58 @@ func TestStartupIsNotWork(t *testing.T) {
 	}
 }
 
+// burnElsewhere is Python that has a process of its own burn 0.2 s.
+const burnElsewhere = `import subprocess, sys
+
+def burn():
+    text = "import time\nwhile time.process_time() < 0.2:\n    pass"
+    subprocess.run([sys.executable, "-S", "-c", text], check=True)
+
+`
+
+// TestStartupOfOthers: nor is what it has another process burn meanwhile, as a
+// shell script does that is python3 on the PATH, although wait4 says it in the end.
+func TestStartupOfOthers(t *testing.T) {
+	rig := newRig(t, script{text: burnElsewhere + "burn()\n" + noop, function: "noop"})
+	done, sink, err := rig.run(forkperjob.Model{}, repeat(4, "[]")...)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var startup time.Duration
+	parents := 0
+	for _, p := range sink.processes {
+		if p.Role == record.RoleParent {
+			parents++
+			startup += p.StartupUserNS + p.StartupSysNS
+		}
+	}
+	burnt := time.Duration(parents) * 200 * time.Millisecond
+	if parents == 0 || startup < burnt {
+		t.Errorf("the start-up of %d parents is booked with %v; want at least %v", parents, startup, burnt)
+	}
+	if work := done.Children.Total() + done.Parents.Total(); work > burnt/4 {
+		t.Errorf("work was booked %v of %v; want what four empty jobs take", work, done.Wait4NS)
+	}
+}
+
+// TestJobsOfOthers: what jobs have other processes burn is their children's work,
+// also of children that live on.
+func TestJobsOfOthers(t *testing.T) {
+	const jobs = 6
+	for _, e := range []models.Executor{prefork.Model{}, forkperjob.Model{}} {
+		rig := newRig(t, script{text: burnElsewhere, function: "burn"})
+		done, _, err := rig.run(e, repeat(jobs, "[]")...)
+		if err != nil {
+			t.Fatal(err)
+		}
+		// Two counters for each child, each cut to its tick.
+		least := jobs*200*time.Millisecond - time.Duration(rig.machine.Workers)*20*time.Millisecond
+		if got := done.Children.Total(); got < least || got > done.Wait4NS {
+			t.Errorf("%s: children used %v during work; want at least %v and at most %v", e.Name(), got, least, done.Wait4NS)
+		}
+	}
+}
+
 // TestRecursionWithoutMain: a program that forgets Main is told so.
 func TestRecursionWithoutMain(t *testing.T) {
 	t.Setenv("FORKBENCH_GUARD", "{}")

@@ -81,8 +81,9 @@ type readyReply struct {
 	Version    string `json:"version"`            // the language's
 	Executable string `json:"executable"`         // the interpreter
 	NoPidfd    bool   `json:"no_pidfd,omitempty"` // it cannot wait for a child and serve meanwhile
-	UserUS     int64  `json:"user_us"`
-	SystemUS   int64  `json:"system_us"`
+	UserUS     int64  `json:"user_us"`            // with that of children that it has waited for
+	SystemUS   int64  `json:"system_us"`          // likewise
+	WaitedUS   int64  `json:"waited_us"`          // of both, what children used: not on its own clock
 }
 
 // appendRun asks a process to run a job.
@@ -278,6 +279,8 @@ func shortBody(k kind, b []byte) error {
 }
 
 // cpu is what the process had used when it replied.
+func (r readyReply) waited() time.Duration { return time.Duration(r.WaitedUS) * time.Microsecond }
+
 func (r readyReply) cpu() record.CPU {
 	return record.CPU{
 		User:   time.Duration(r.UserUS) * time.Microsecond,

@@ -338,14 +338,29 @@ func (h *Host) clocks() clocks {
 	defer h.mu.Unlock()
 	c := clocks{children: h.reaped.children.Total(), parents: h.reaped.parents.Total()}
 	for _, p := range h.processes {
-		if used, err := proc.CPU(p.number()); err == nil {
-			p.seen = used
+		pid := p.number()
+		if used, err := proc.CPU(pid); err == nil {
+			p.seen = used + p.others(pid)
 		} else {
 			c.between = append(c.between, between{p, p.seen})
 		}
 		c.add(p, p.seen)
 	}
 	return c
+}
+
+// others is what processes used that this one has waited for and that are none of
+// ours: its account has that, and its clock has not. Of those that jobs run it is
+// known to the tick of 10 ms as long as the process lives, and only if it has not
+// waited for one of ours.
+func (p *process) others(pid int) time.Duration {
+	p.mu.Lock()
+	ours := p.children.Total()
+	p.mu.Unlock()
+	if p.role == roleChild && ours == 0 {
+		return proc.Waited(pid)
+	}
+	return p.waited
 }
 
 func (c *clocks) add(p *process, used time.Duration) {

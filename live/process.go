@@ -74,7 +74,10 @@ type process struct {
 	reaping sync.Mutex
 	last    exit
 
-	seen, spent time.Duration // its CPU when last looked at, and in the end; guarded by host.mu
+	// Guarded by host.mu: its CPU when last looked at, and in the end, and that of
+	// processes that it had waited for when it was loaded or warmed, which are not
+	// ours: of a shell script that became Python, of what an import runs.
+	seen, spent, waited time.Duration
 
 	// Stamps of CLOCK_MONOTONIC.
 	asked, forkBegan, ready, end time.Duration
@@ -104,11 +107,22 @@ func (p *process) Warm(context.Context) error {
 		return fmt.Errorf("warm process %d: %w", p.pid, err)
 	}
 	p.warm = true
-	if !p.host.gate.isOpen() { // a promoted child is warmed in the middle of work
-		p.startup = answer.cpu()
-	}
+	p.prepared(&answer)
 	p.dropSnapshot()
 	return nil
+}
+
+// prepared takes what a process says that it has used once it is loaded or warm.
+func (p *process) prepared(answer *readyReply) {
+	p.mu.Lock()
+	children := p.children
+	p.mu.Unlock()
+	p.host.mu.Lock()
+	p.waited = answer.waited() - children.Total()
+	p.host.mu.Unlock()
+	if !p.host.gate.isOpen() { // a promoted child is warmed in the middle of work
+		p.startup = answer.cpu().Sub(children)
+	}
 }
 
 // load sends the boot order, and a job right behind it if there is one, and
@@ -127,7 +141,7 @@ func (p *process) load(order bootOrder, job *fusedJob) error {
 	})
 	p.ready = monotonic()
 	if err == nil {
-		p.startup = answer.cpu()
+		p.prepared(&answer)
 		p.version, p.executable = answer.Version, answer.Executable
 		if answer.NoPidfd {
 			p.chairs.retire()

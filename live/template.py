@@ -18,7 +18,7 @@ import importlib
 import importlib.machinery
 import mmap
 import os
-import resource  # noqa: F401 (os.wait4 needs it, and would load it when the first child has ended)
+import resource
 import select
 import signal
 import socket
@@ -190,12 +190,16 @@ def threads() -> list[str]:
 
 
 def usage() -> dict[str, int]:
-    """CPU of this process so far, in microseconds."""
-    times = os.times()
-    total = time.process_time_ns() // 1000
-    ticks = times.user + times.system
-    user = int(total * times.user / ticks) if ticks else total
-    return {"user_us": user, "system_us": total - user}
+    """CPU of this process so far and of the children it has waited for, in microseconds.
+
+    It has some even now if it was a shell script before it was Python, as pyenv's python3 is.
+    """
+    own, waited_for = resource.getrusage(resource.RUSAGE_SELF), resource.getrusage(resource.RUSAGE_CHILDREN)
+    return {
+        "user_us": round((own.ru_utime + waited_for.ru_utime) * 1e6),
+        "system_us": round((own.ru_stime + waited_for.ru_stime) * 1e6),
+        "waited_us": round((waited_for.ru_utime + waited_for.ru_stime) * 1e6),
+    }
 
 
 def keep_children() -> None:

@@ -5,6 +5,8 @@ package proc
 import (
 	"bytes"
 	"fmt"
+	"os"
+	"strconv"
 	"sync"
 	"time"
 
@@ -25,6 +27,33 @@ func CPU(pid int) (time.Duration, error) {
 		return 0, fmt.Errorf("read the CPU clock of process %d: %w", pid, err)
 	}
 	return time.Duration(ts.Nano()), nil
+}
+
+// userHz is in how many ticks a second /proc/PID/stat counts, on every Linux.
+const userHz = 100
+
+// Waited is what the children used that a process has waited for, and their
+// children, to the tick of 10 ms; 0 if it cannot be read.
+func Waited(pid int) time.Duration {
+	text, err := os.ReadFile("/proc/" + strconv.Itoa(pid) + "/stat")
+	if err != nil {
+		return 0
+	}
+	// The name of the program is in parentheses, and may have some in it.
+	fields := bytes.Fields(text[bytes.LastIndexByte(text, ')')+1:])
+	const user, system = 13, 14 // cutime and cstime: fields 16 and 17, the first here is the third
+	if len(fields) <= system {
+		return 0
+	}
+	ticks := 0
+	for _, f := range fields[user : system+1] {
+		n, err := strconv.Atoi(string(f))
+		if err != nil {
+			return 0
+		}
+		ticks += n
+	}
+	return time.Duration(ticks) * (time.Second / userHz)
 }
 
 // A Tail is a Writer that keeps the end of what is written to it: a process may

@@ -6,6 +6,7 @@ import (
 	"os/exec"
 	"strings"
 	"testing"
+	"time"
 
 	"golang.org/x/sys/unix"
 
@@ -43,6 +44,26 @@ func TestTail(t *testing.T) {
 		if got := tail.String(); got != test.want {
 			t.Errorf("of %d bytes it kept %q; want %q", len(test.written), got, test.want)
 		}
+	}
+}
+
+// TestWaited: what a process that has ended used is counted on the one that waited
+// for it, to the tick.
+func TestWaited(t *testing.T) {
+	if err := exec.Command("sh", "-c", "i=0; while [ $i -lt 100000 ]; do i=$((i+1)); done").Run(); err != nil {
+		t.Fatal(err)
+	}
+	var used unix.Rusage
+	if err := unix.Getrusage(unix.RUSAGE_CHILDREN, &used); err != nil {
+		t.Fatal(err)
+	}
+	want := time.Duration(used.Utime.Nano() + used.Stime.Nano())
+	const cut = 20 * time.Millisecond // two counters
+	if got := proc.Waited(os.Getpid()); got > want || got < want-cut || got == 0 {
+		t.Errorf("it waited for processes that used %v; want %v, cut to ticks", got, want)
+	}
+	if got := proc.Waited(-1); got != 0 {
+		t.Errorf("a process that is none waited for %v", got)
 	}
 }
 

@@ -145,9 +145,7 @@ func (p *program) keep(m measured, format string) error {
 // returns is good also with an error, as far as it came.
 func (p *program) measure(ctx context.Context, in *interrupts, o *options, show *progress) (m measured, err error) {
 	show.doing("starting")
-	// On all processors, idle threads of Go's scheduler look for work, where the
-	// jobs should run: 1 to 3 % of the CPU with jobs of 1 ms on two cores.
-	defer runtime.GOMAXPROCS(runtime.GOMAXPROCS(max(1, runtime.NumCPU()/2)))
+	defer live.LeaveCores()()
 	guard, err := live.StartGuard()
 	if err != nil {
 		return m, exitWith(exitLacking, err)

@@ -2,7 +2,7 @@
 // runs a grid of live settings, calibrates a profile for each workload from one
 // half of them, and predicts the other half.
 //
-//	go run ./cmd/fidelity measure --out=DIR            # about six minutes
+//	go run ./cmd/fidelity measure --out=DIR            # about 18 minutes
 //	go run ./cmd/fidelity measure --out=DIR --part=1/4 # a part of a pass
 //	go run ./cmd/fidelity table DIR                    # from the records, at once
 //
@@ -49,7 +49,7 @@ func run(ctx context.Context, args []string) error {
 	}
 	flags := flag.NewFlagSet("fidelity", flag.ContinueOnError)
 	out := flags.String("out", "", "the directory for the records")
-	pass := flags.Int("pass", -1, "one pass only, from 0; all three if it is -1")
+	pass := flags.Int("pass", -1, "one pass only, from 0; all of them if it is -1")
 	part := flags.String("part", "1/1", "a part of the grid only: 2/4 is the second quarter")
 	if err := flags.Parse(args[1:]); err != nil {
 		return err
@@ -74,10 +74,11 @@ func run(ctx context.Context, args []string) error {
 	return errUsage
 }
 
-const passes = 3
+const passes = 5
 
 // measure makes part k of n of one pass: a round of each setting.
 func measure(ctx context.Context, out string, pass, k, n int) (err error) {
+	defer live.LeaveCores()()
 	guard, err := live.StartGuard()
 	if err != nil {
 		return err

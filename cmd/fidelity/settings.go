@@ -18,7 +18,7 @@ type setting struct {
 	workers  int
 	model    record.Model
 	executor models.Executor
-	jobs     int // about a second's worth
+	jobs     int // about two seconds' worth
 }
 
 // name is the directory of the setting's records.
@@ -59,7 +59,7 @@ var guesses = []guess{
 
 const (
 	guessedFork = 1.6 // ms
-	seconds     = 0.8
+	seconds     = 2
 )
 
 // grid is all settings: three models with three numbers of workers, and the
@@ -73,7 +73,7 @@ func grid() []setting {
 				cost += (guessedFork + first) / float64(each)
 			}
 			perSecond := math.Min(2000/cost, 1000*float64(workers)/(cost+g.wait))
-			jobs := min(max(int(seconds*perSecond), 10*workers), 30_000)
+			jobs := min(max(int(seconds*perSecond), 10*workers), 60_000)
 			all = append(all, setting{g.name, workers, m, e, jobs})
 		}
 		for _, workers := range []int{2, 4, 8} {
