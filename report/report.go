@@ -27,94 +27,23 @@ type Table struct {
 	Left  []int // columns besides the first that are words, not numbers
 }
 
-// TextOptions say how to write text. The zero value is good for a file.
-type TextOptions struct {
-	Width int  // columns to use; 0 means 120
-	Color bool // bold and coloured, for terminals
-}
-
-const (
-	defaultWidth = 120
-	leastWidth   = 60 // narrower text is not wrapped further
-	gap          = "   "
-)
-
-// Terminal attributes (ECMA-48 SGR).
-const (
-	bold   = "1"
-	dim    = "2"
-	yellow = "33"
-)
-
 // WriteText writes the report as text. The verdict is the first line, however
 // long: whoever wants it takes that line. Columns of a table that do not fit beside each
 // other continue below.
 func (r *Report) WriteText(w io.Writer, o TextOptions) error {
-	if o.Width == 0 {
-		o.Width = defaultWidth
-	}
-	o.Width = max(o.Width, leastWidth)
-	p := &printer{o: o}
-	p.line(bold, r.Verdict)
-	p.paragraph(dim, "", r.Caption)
+	p := NewPage(o)
+	p.Line(Bold, r.Verdict)
+	p.Paragraph(Dim, r.Caption)
 	for i := range r.Tables {
 		p.table(&r.Tables[i])
 	}
-	p.list("", "", r.Notes)
-	p.list(yellow, "warning: ", r.Warnings)
-	_, err := w.Write(p.buf.Bytes())
+	p.List("", "", r.Notes)
+	p.List(Yellow, "warning: ", r.Warnings)
+	_, err := p.WriteTo(w)
 	return err
 }
 
-type printer struct {
-	o   TextOptions
-	buf bytes.Buffer
-}
-
-func (p *printer) line(attribute, text string) {
-	text = strings.TrimRight(text, " ")
-	if p.o.Color && attribute != "" && text != "" {
-		text = "\x1b[" + attribute + "m" + text + "\x1b[0m"
-	}
-	p.buf.WriteString(text + "\n")
-}
-
-// paragraph writes words after an empty line.
-func (p *printer) paragraph(attribute, first, text string) {
-	if text != "" {
-		p.line("", "")
-		p.wrapped(attribute, first, text)
-	}
-}
-
-// wrapped writes words with a hanging indent below the first one.
-func (p *printer) wrapped(attribute, first, text string) {
-	indent := strings.Repeat(" ", utf8.RuneCountInString(first))
-	line := first
-	for i, word := range strings.Fields(text) {
-		switch {
-		case i == 0:
-			line += word
-		case utf8.RuneCountInString(line)+1+utf8.RuneCountInString(word) > p.o.Width:
-			p.line(attribute, line)
-			line = indent + word
-		default:
-			line += " " + word
-		}
-	}
-	p.line(attribute, line)
-}
-
-func (p *printer) list(attribute, first string, texts []string) {
-	if len(texts) > 0 {
-		p.line("", "")
-	}
-	for _, text := range texts {
-		p.wrapped(attribute, first, text)
-	}
-}
-
-func (p *printer) table(t *Table) {
+func (p *Page) table(t *Table) {
 	if len(t.Rows) == 0 {
 		return
 	}
@@ -122,19 +51,19 @@ func (p *printer) table(t *Table) {
 	for begin := 1; begin < len(t.Head); {
 		columns, width := []int{0}, widths[0]
 		for ; begin < len(t.Head); begin++ {
-			width += len(gap) + widths[begin]
-			if len(columns) > 1 && width > p.o.Width {
+			width += len(Gap) + widths[begin]
+			if len(columns) > 1 && width > p.width {
 				break
 			}
 			columns = append(columns, begin)
 		}
-		p.paragraph("", "", t.Title)
+		p.Paragraph("", t.Title)
 		if t.Title == "" {
-			p.line("", "")
+			p.Line("", "")
 		}
-		p.line(bold, t.row(t.Head, columns, widths))
+		p.Line(Bold, t.row(t.Head, columns, widths))
 		for _, row := range t.Rows {
-			p.line("", t.row(row, columns, widths))
+			p.Line("", t.row(row, columns, widths))
 		}
 	}
 }
@@ -161,7 +90,7 @@ func (t *Table) row(cells []string, columns, widths []int) string {
 			parts[i] = room + cells[c]
 		}
 	}
-	return strings.Join(parts, gap)
+	return strings.Join(parts, Gap)
 }
 
 // WriteMarkdown writes the report for a decision document or a pull request.

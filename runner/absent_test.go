@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"forkbench/record"
+	"forkbench/report"
 	"forkbench/runner"
 )
 
@@ -31,7 +32,7 @@ func TestAbsentIsNotZero(t *testing.T) {
 	names := []string{"peak_pss", "uss_per_worker", "redis_commands_per_job", "cgroup_residual_percent"}
 	var text, markdown, table, object bytes.Buffer
 	for out, write := range map[*bytes.Buffer]func(io.Writer, *runner.Summary) error{
-		&text:     func(w io.Writer, s *runner.Summary) error { return runner.WriteText(w, s, runner.TextOptions{}) },
+		&text:     func(w io.Writer, s *runner.Summary) error { return runner.WriteText(w, s, report.TextOptions{}) },
 		&markdown: runner.WriteMarkdown, &table: runner.WriteCSV, &object: runner.WriteJSON,
 	} {
 		if err := write(out, s); err != nil {
@@ -144,7 +145,7 @@ func TestRoundsWithNothingInThem(t *testing.T) {
 					t.Errorf("%s, %d rounds, of %q: no JSON: %s", c.name, rounds, only, object.String())
 				}
 				for _, err := range []error{
-					runner.WriteText(&rest, s, runner.TextOptions{}), runner.WriteMarkdown(&rest, s), runner.WriteCSV(&rest, s),
+					runner.WriteText(&rest, s, report.TextOptions{}), runner.WriteMarkdown(&rest, s), runner.WriteCSV(&rest, s),
 				} {
 					if err != nil {
 						t.Error(err)

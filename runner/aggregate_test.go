@@ -17,6 +17,7 @@ import (
 
 	"forkbench/models"
 	"forkbench/record"
+	"forkbench/report"
 	"forkbench/runner"
 )
 
@@ -279,7 +280,7 @@ func TestSameBytesFromFileAndInAnyOrder(t *testing.T) {
 		var first, second bytes.Buffer
 		for out, a := range map[*bytes.Buffer]*runner.Analysis{&first: want, &second: read} {
 			for _, err := range []error{
-				runner.WriteJSON(out, &a.Summary), runner.WriteText(out, &a.Summary, runner.TextOptions{}),
+				runner.WriteJSON(out, &a.Summary), runner.WriteText(out, &a.Summary, report.TextOptions{}),
 				runner.WriteMarkdown(out, &a.Summary), runner.WriteCSV(out, &a.Summary),
 			} {
 				if err != nil {

@@ -9,6 +9,7 @@ import (
 
 	"forkbench/models"
 	"forkbench/record"
+	"forkbench/report"
 	"forkbench/runner"
 )
 
@@ -450,7 +451,7 @@ func TestEmptyRun(t *testing.T) {
 			t.Errorf("%s: verdict %q, want %q", name, got, want)
 		}
 		var out strings.Builder
-		if err := runner.WriteText(&out, &a.Summary, runner.TextOptions{}); err != nil || out.Len() == 0 {
+		if err := runner.WriteText(&out, &a.Summary, report.TextOptions{}); err != nil || out.Len() == 0 {
 			t.Errorf("%s: %v, %d bytes", name, err, out.Len())
 		}
 	}

@@ -8,6 +8,8 @@ import (
 	"io"
 	"strconv"
 	"strings"
+
+	"forkbench/report"
 )
 
 // WriteJSON writes the summary as summary.json holds it: indented, its fields in
@@ -92,10 +94,6 @@ func WriteMarkdown(w io.Writer, s *Summary) error {
 	return err
 }
 
-// markdownEscapes keeps text from outside (a model's name, an exception) from
-// being read as markup.
-var markdownEscapes = strings.NewReplacer(
-	`\`, `\\`, "`", "\\`", "*", `\*`, "_", `\_`, "|", `\|`, "<", "&lt;", ">", "&gt;", "#", `\#`, "~", `\~`, "[", `\[`, "]", `\]`,
-)
-
-func markdown(text string) string { return markdownEscapes.Replace(text) }
+// markdown keeps text from outside (a model's name, an exception) from being read
+// as markup.
+func markdown(text string) string { return report.Escape(text) }

@@ -15,6 +15,7 @@ import (
 
 	"forkbench/models"
 	"forkbench/record"
+	"forkbench/report"
 	"forkbench/runner"
 )
 
@@ -93,7 +94,7 @@ func TestGolden(t *testing.T) {
 			ext   string
 			write func(io.Writer, *runner.Summary) error
 		}{
-			{"txt", func(w io.Writer, s *runner.Summary) error { return runner.WriteText(w, s, runner.TextOptions{}) }},
+			{"txt", func(w io.Writer, s *runner.Summary) error { return runner.WriteText(w, s, report.TextOptions{}) }},
 			{"md", runner.WriteMarkdown},
 			{"csv", runner.WriteCSV},
 			{"json", runner.WriteJSON},
@@ -124,7 +125,7 @@ func TestTextFitsItsWidth(t *testing.T) {
 	} {
 		summary := &analyze(t, c.s).Summary
 		var out bytes.Buffer
-		if err := runner.WriteText(&out, summary, runner.TextOptions{Width: c.width}); err != nil {
+		if err := runner.WriteText(&out, summary, report.TextOptions{Width: c.width}); err != nil {
 			t.Fatal(err)
 		}
 		limit := c.width
@@ -151,10 +152,10 @@ func TestTextFitsItsWidth(t *testing.T) {
 func TestColor(t *testing.T) {
 	summary := &analyze(t, troubled()).Summary
 	var plain, color bytes.Buffer
-	if err := runner.WriteText(&plain, summary, runner.TextOptions{}); err != nil {
+	if err := runner.WriteText(&plain, summary, report.TextOptions{}); err != nil {
 		t.Fatal(err)
 	}
-	if err := runner.WriteText(&color, summary, runner.TextOptions{Color: true}); err != nil {
+	if err := runner.WriteText(&color, summary, report.TextOptions{Color: true}); err != nil {
 		t.Fatal(err)
 	}
 	if strings.Contains(plain.String(), "\x1b") {
@@ -179,7 +180,7 @@ func (brokenPipe) Write([]byte) (int, error) { return 0, io.ErrClosedPipe }
 func TestWritersReportErrors(t *testing.T) {
 	s := &analyze(t, newSynthetic(100, 1, prefork)).Summary
 	for name, err := range map[string]error{
-		"text":     runner.WriteText(brokenPipe{}, s, runner.TextOptions{}),
+		"text":     runner.WriteText(brokenPipe{}, s, report.TextOptions{}),
 		"markdown": runner.WriteMarkdown(brokenPipe{}, s),
 		"csv":      runner.WriteCSV(brokenPipe{}, s),
 		"json":     runner.WriteJSON(brokenPipe{}, s),

@@ -18,7 +18,6 @@ import (
 	"forkbench/flame"
 	"forkbench/live"
 	"forkbench/record"
-	"forkbench/report"
 	"forkbench/workload"
 )
 
@@ -345,8 +344,7 @@ func (x *explanation) print(p *program) error {
 	case formatMarkdown:
 		err = x.Report().WriteMarkdown(&b)
 	default:
-		o := p.textOptions()
-		err = x.Report().WriteText(&b, report.TextOptions{Width: o.Width, Color: o.Color})
+		err = x.Report().WriteText(&b, p.textOptions())
 	}
 	if err != nil {
 		return err

@@ -12,6 +12,7 @@ import (
 	"github.com/spf13/cobra"
 	"golang.org/x/term"
 
+	"forkbench/report"
 	"forkbench/runner"
 )
 
@@ -83,9 +84,9 @@ func (p *program) terminal(w io.Writer) int {
 }
 
 // textOptions fit standard output. See no-color.org for the variable.
-func (p *program) textOptions() runner.TextOptions {
+func (p *program) textOptions() report.TextOptions {
 	width := p.terminal(p.stdout)
-	return runner.TextOptions{
+	return report.TextOptions{
 		Width: width,
 		Color: width > 0 && p.getenv("NO_COLOR") == "" && p.getenv("TERM") != "dumb",
 	}

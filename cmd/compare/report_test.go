@@ -13,6 +13,7 @@ import (
 
 	"forkbench/plots"
 	"forkbench/record"
+	"forkbench/report"
 	"forkbench/runner"
 )
 
@@ -39,7 +40,7 @@ func TestReport(t *testing.T) {
 	dir, a := storedRun(t)
 	b := newBench(t)
 	for format, write := range map[string]func(io.Writer, *runner.Summary) error{
-		formatText:     func(w io.Writer, s *runner.Summary) error { return runner.WriteText(w, s, runner.TextOptions{}) },
+		formatText:     func(w io.Writer, s *runner.Summary) error { return runner.WriteText(w, s, report.TextOptions{}) },
 		formatJSON:     runner.WriteJSON,
 		formatCSV:      runner.WriteCSV,
 		formatMarkdown: runner.WriteMarkdown,

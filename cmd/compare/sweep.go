@@ -182,8 +182,7 @@ func (p *program) writeAnswer(a answer, format string) error {
 	case formatMarkdown:
 		return outputError(a.Report().WriteMarkdown(p.stdout))
 	}
-	o := p.textOptions()
-	return outputError(a.Report().WriteText(p.stdout, report.TextOptions{Width: o.Width, Color: o.Color}))
+	return outputError(a.Report().WriteText(p.stdout, p.textOptions()))
 }
 
 // keepAnswer writes an answer to files, and says where they are.

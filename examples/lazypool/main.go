@@ -16,6 +16,7 @@ import (
 	"forkbench/models/forkperjob"
 	"forkbench/models/prefork"
 	"forkbench/record"
+	"forkbench/report"
 	"forkbench/runner"
 	"forkbench/stream"
 	"forkbench/workload"
@@ -84,5 +85,5 @@ func run(ctx context.Context) (err error) {
 	if err := plan.Run(ctx, nil, found); err != nil {
 		return err
 	}
-	return runner.WriteText(os.Stdout, &found.Analysis().Summary, runner.TextOptions{})
+	return runner.WriteText(os.Stdout, &found.Analysis().Summary, report.TextOptions{})
 }
