@@ -40,33 +40,15 @@ var ErrNoCalls = errors.New(`no job in the file: it needs one on each line, as i
 // where it is not known. They are kept in memory: a file of more than 1 GiB, or a
 // line of more than 16 MiB, is an error.
 func ReadCalls(r io.Reader, name string) ([]Call, error) {
-	var (
-		calls []Call
-		errs  []error
-		total int
-	)
-	for line, err := range lines(r, name, maxPayload) {
+	calls, err := entries(r, name, "jobs", maxPayloads, func(l line) (Call, error) {
+		c, err := parseCall(l.text)
 		if err != nil {
-			errs = append(errs, err)
-			break
+			return c, fmt.Errorf(" %w", err)
 		}
-		if total += len(line.text); total > maxPayloads {
-			errs = append(errs, fmt.Errorf("%s:%d: the jobs take more than %d bytes", name, line.number, maxPayloads))
-			break
-		}
-		c, err := parseCall(line.text)
-		if err != nil {
-			errs = append(errs, fmt.Errorf("%s:%d: %w", name, line.number, err))
-			if len(errs) == maxProblems {
-				errs = append(errs, fmt.Errorf("%s: the rest was not read", name))
-				break
-			}
-			continue
-		}
-		calls = append(calls, c)
-	}
-	if len(errs) > 0 {
-		return nil, errors.Join(errs...)
+		return c, nil
+	})
+	if err != nil {
+		return nil, err
 	}
 	if calls == nil {
 		return nil, fmt.Errorf("%s: %w", name, ErrNoCalls)

@@ -47,3 +47,35 @@ func lines(r io.Reader, name string, limit int) iter.Seq2[line, error] {
 		}
 	}
 }
+
+// entries reads a file with an entry on each line, and reports up to maxProblems
+// at once. what names the entries in an error; parse returns an error that begins
+// with what stands after the number of the line.
+func entries[T any](r io.Reader, name, what string, limit int, parse func(line) (T, error)) ([]T, error) {
+	var (
+		all   []T
+		errs  []error
+		total int
+	)
+	for line, err := range lines(r, name, maxPayload) {
+		if err != nil {
+			errs = append(errs, err)
+			break
+		}
+		if total += len(line.text); total > limit {
+			errs = append(errs, fmt.Errorf("%s:%d: the %s take more than %d bytes", name, line.number, what, limit))
+			break
+		}
+		entry, err := parse(line)
+		if err != nil {
+			errs = append(errs, fmt.Errorf("%s:%d:%w", name, line.number, err))
+			if len(errs) == maxProblems {
+				errs = append(errs, fmt.Errorf("%s: the rest was not read", name))
+				break
+			}
+			continue
+		}
+		all = append(all, entry)
+	}
+	return all, errors.Join(errs...)
+}

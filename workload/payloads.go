@@ -30,32 +30,14 @@ func ReadPayloads(r io.Reader, name string) ([][]byte, error) {
 }
 
 func readPayloads(r io.Reader, name string, limit int) ([][]byte, error) {
-	var (
-		payloads [][]byte
-		errs     []error
-		total    int
-	)
-	for line, err := range lines(r, name, maxPayload) {
-		if err != nil {
-			errs = append(errs, err)
-			break
+	payloads, err := entries(r, name, "payloads", limit, func(l line) ([]byte, error) {
+		if column, err := checkJSON(l.text); err != nil {
+			return nil, fmt.Errorf("%d: %w", l.indent+column, err)
 		}
-		if total += len(line.text); total > limit {
-			errs = append(errs, fmt.Errorf("%s:%d: the payloads take more than %d bytes", name, line.number, limit))
-			break
-		}
-		if column, err := checkJSON(line.text); err != nil {
-			errs = append(errs, fmt.Errorf("%s:%d:%d: %w", name, line.number, line.indent+column, err))
-			if len(errs) == maxProblems {
-				errs = append(errs, fmt.Errorf("%s: the rest was not read", name))
-				break
-			}
-			continue
-		}
-		payloads = append(payloads, bytes.Clone(line.text))
-	}
-	if len(errs) > 0 {
-		return nil, errors.Join(errs...)
+		return bytes.Clone(l.text), nil
+	})
+	if err != nil {
+		return nil, err
 	}
 	if payloads == nil {
 		return nil, fmt.Errorf("%s: %w", name, ErrNoPayloads)
