@@ -82,6 +82,7 @@ func Profile(ctx context.Context, rounds []*Round, o Options) (*Result, error) {
 		c.profile.Name = fmt.Sprintf("%s in %s on %s, calibrated", first.Header.Spec.Workload, first.Header.Spec.Runtime, e.CPU)
 	}
 	c.kinds()
+	c.coldCaches()
 	c.memory()
 	c.boot()
 	c.jobs()
@@ -216,6 +217,29 @@ func classesOf(s *record.Spec) classes {
 		known.of(id)
 	}
 	return classes{known.names, known.of}
+}
+
+// assigned is which class of the profile each job of a run is of. It is nil where
+// there is nothing to assign, or the profile does not know a class by its name:
+// then they are drawn.
+func assigned(p *sim.Profile, s *record.Spec) func(id uint64) int {
+	if len(p.Jobs) < 2 {
+		return nil
+	}
+	index := make(map[string]int)
+	for i := range p.Jobs {
+		index[p.Jobs[i].Name] = i
+	}
+	own := classesOf(s)
+	of := make([]int, s.Jobs)
+	for id := range of {
+		i, ok := index[own.names[own.of(uint64(id))]]
+		if !ok {
+			return nil
+		}
+		of[id] = i
+	}
+	return func(id uint64) int { return of[id] }
 }
 
 // byUse sorts rounds, those with the most idle cores first.

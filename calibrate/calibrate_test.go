@@ -31,6 +31,7 @@ func truth() sim.Profile {
 		FirstJob: sim.FirstJob{CPU: sim.Constant(2)},
 		Fork:     sim.Fork{Base: sim.Constant(0.3), Start: sim.Constant(0.25), Reap: sim.Constant(0.4)},
 		Exit:     sim.Exit{Base: sim.Constant(0.25)},
+		Cores:    sim.Cores{HotMS: 0.5, SliceMS: 4},
 		Memory:   sim.Memory{BootedMB: 16, FileMB: 5, PageKB: 4},
 		Jobs:     []sim.Class{{Weight: 1, CPU: sim.Quantiles([]float64{0, 1}, []float64{0.5, 1.5}), System: 0.1}},
 		Supervisor: sim.Supervisor{
@@ -62,7 +63,12 @@ func executor(m record.Model) (models.Executor, error) {
 // run simulates contestants and returns the rounds as they are read from a file.
 func run(t *testing.T, p sim.Profile, seed uint64, names ...string) []*calibrate.Round {
 	t.Helper()
-	const jobs, workers, cores = 400, 3, 2
+	return runOn(t, p, seed, 3, names...)
+}
+
+func runOn(t *testing.T, p sim.Profile, seed uint64, workers int, names ...string) []*calibrate.Round {
+	t.Helper()
+	const jobs, cores = 400, 2
 	var file bytes.Buffer
 	w := record.NewWriter(&file)
 	h := record.Header{Version: record.Version, Started: time.Unix(0, 0)}
@@ -155,6 +161,37 @@ func TestFindsTheTruth(t *testing.T) {
 	for _, s := range calibrate.Summarize(rows) {
 		if s.Metric != calibrate.PeakPSS && math.Abs(s.Worst) > 6 {
 			t.Errorf("%s is off by %.1f %% in %s", s.Metric, s.Worst, s.Where)
+		}
+	}
+}
+
+// TestFindsColdCaches: what it costs to begin on a core that other trees have used,
+// where there are rounds with more trees than cores, and rounds with no more.
+func TestFindsColdCaches(t *testing.T) {
+	want := truth()
+	want.Cores.ColdParent, want.Cores.ColdChild = sim.Constant(0.1), sim.Constant(0.3)
+	rounds := runOn(t, want, 1, 8, "prefork", "forkperjob", "hybrid")
+	made, err := calibrate.Profile(t.Context(), rounds, calibrate.Options{Executor: executor})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if got := made.Profile.Cores.ColdChild.Mean(); got != 0 {
+		t.Errorf("with 8 workers only, cold caches cost %v ms; want that not to be told apart", got)
+	}
+	made, err = calibrate.Profile(t.Context(), append(rounds, runOn(t, want, 1, 2, "forkperjob")...), calibrate.Options{Executor: executor})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, c := range []struct {
+		name      string
+		got, want sim.Dist
+		within    float64 // relative
+	}{
+		{"of a parent", made.Profile.Cores.ColdParent, want.Cores.ColdParent, 0.5},
+		{"of a child", made.Profile.Cores.ColdChild, want.Cores.ColdChild, 0.4},
+	} {
+		if got, want := c.got.Mean(), c.want.Mean(); math.Abs(got/want-1) > c.within {
+			t.Errorf("%s: %.4g ms; want %.4g within %v %%", c.name, got, want, 100*c.within)
 		}
 	}
 }

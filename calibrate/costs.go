@@ -210,6 +210,7 @@ func (c *calibration) parent() {
 			continue
 		}
 		each := milli(r.Parents.Total()) / float64(n)
+		each -= 2 * r.crowding() * c.profile.Cores.ColdParent.Mean() // it forks, and it reaps
 		if sockets, _ := r.sockets(); 2*sockets > n {
 			with = append(with, each)
 		} else {

@@ -45,7 +45,7 @@ func (c *calibration) jobs() {
 			}
 			byIndex[i] = byName[name]
 		}
-		r.sort(own, byIndex)
+		c.sort(r, own, byIndex)
 	}
 	p := c.profile
 	penalties := make([]float64, len(all)) // of a first job in a child of a cold parent
@@ -92,6 +92,7 @@ func (c *calibration) jobs() {
 			}
 		}
 		j := sim.Class{
+			Name:   kinds.names[i],
 			Weight: rounded(float64(k.count) / float64(total)),
 			CPU:    s.distribution(), Wait: k.wait(), System: systemShare,
 		}
@@ -133,7 +134,7 @@ func (c *calibration) jobs() {
 const systemShare = 0.1
 
 // sort adds the round's jobs to their classes.
-func (r *Round) sort(kinds classes, to []*class) {
+func (c *calibration) sort(r *Round, kinds classes, to []*class) {
 	warmed := make(map[int]bool) // by process: its parent was warm
 	odd := make(map[int]bool)    // its parent had run jobs
 	parents := make(map[int]*record.Process)
@@ -163,6 +164,7 @@ func (r *Round) sort(kinds classes, to []*class) {
 		v := &found[i]
 		to[i].count++
 		cpu, wait := milli(j.took), milli(j.finished-j.started-j.took)
+		cpu = c.warmed(r, cpu, turns(cpu))
 		switch isFirst := first[place{j.process, i}] == j.seq; {
 		case !isFirst:
 			v.later = append(v.later, cpu)

@@ -39,6 +39,7 @@ func series(d float64, n int) float64 {
 func (c *calibration) lives(r *Round) *lives {
 	kinds := classesOf(&r.Header.Spec)
 	spent := make(map[int]float64) // by process, in its jobs as defined above
+	again := make(map[int]float64) // how often it lost its core in them
 	type place struct{ process, class int }
 	seen := make(map[place]bool)
 	first := make(map[place]int)
@@ -52,7 +53,9 @@ func (c *calibration) lives(r *Round) *lives {
 		k := place{j.process, kinds.of(j.id)}
 		if first[k] == j.seq && !seen[k] {
 			seen[k] = true
-			spent[j.process] += milli(j.took)
+			cold := milli(j.took)
+			spent[j.process] += c.warmed(r, cold, turns(cold))
+			again[j.process] += turns(cold)
 			continue
 		}
 		spent[j.process] += c.late[kinds.names[k.class]]
@@ -63,7 +66,7 @@ func (c *calibration) lives(r *Round) *lives {
 		if p.Killed {
 			continue
 		}
-		cpu := milli(p.UserNS + p.SystemNS)
+		cpu := c.warmed(r, milli(p.UserNS+p.SystemNS), 1+again[p.ID])
 		l.cpu += cpu
 		l.besides += cpu - spent[p.ID]
 		l.jobs += float64(p.Jobs)

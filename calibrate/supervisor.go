@@ -32,7 +32,12 @@ func (c *calibration) supervisor(ctx context.Context) error {
 	}
 	s.System = rounded(system / max(user+system, 1e-9))
 	c.source("supervisor.system_share", "its system time over all its time, summed over %d rounds", len(c.rounds))
-	c.source("supervisor.threads", "one for each core, as the Go runtime has it")
+	s.Threads = c.rounds[0].Header.Environment.SupervisorThreads
+	if s.Threads == 0 {
+		c.source("supervisor.threads", "not in the records: one for each core, as the Go runtime has it")
+	} else {
+		c.source("supervisor.threads", "that many it was given in the runs (GOMAXPROCS), which keep to half of the cores")
+	}
 	trials, err := c.trials()
 	if err != nil {
 		return err
@@ -49,14 +54,13 @@ func (c *calibration) supervisor(ctx context.Context) error {
 			break
 		}
 		if turn > 0 {
-			if err := c.scheduling(ctx, trials); err != nil {
+			if err := c.latency(ctx, trials); err != nil {
 				return err
 			}
 		}
 	}
 	if trials == nil {
 		c.lacking("supervisor.latency_ms", "the rounds were not simulated: taken as none")
-		c.lacking("cores", "the rounds were not simulated: no core is idle while another one has two to run")
 	}
 	return nil
 }
@@ -92,8 +96,9 @@ func (c *calibration) simulate(ctx context.Context, trials []*trial) error {
 		if err != nil {
 			return err
 		}
+		class := assigned(c.profile, &t.rounds[0].Header.Spec)
 		m := &sim.Machine{Workers: t.setting.Workers, Cores: t.setting.Cores, Profile: *c.profile, Seed: t.setting.Seed}
-		t.done, err = m.Run(ctx, t.executor, sim.Round{Model: t.setting.Model, Jobs: jobs, Total: t.setting.Jobs})
+		t.done, err = m.Run(ctx, t.executor, sim.Round{Model: t.setting.Model, Jobs: jobs, Total: t.setting.Jobs, Class: class})
 		if ctx.Err() != nil {
 			return ctx.Err() // what was cut short says nothing
 		}
@@ -184,10 +189,9 @@ func (r *Round) fused() int {
 	return n
 }
 
-// scheduling finds how long an idle core takes to wake up, and how far the
-// scheduler leaves cores idle, with which the simulated rounds take as long as the
-// measured ones.
-func (c *calibration) scheduling(ctx context.Context, trials []*trial) error {
+// latency finds how long an idle core takes to wake up, with which the simulated
+// rounds take as long as the measured ones.
+func (c *calibration) latency(ctx context.Context, trials []*trial) error {
 	measured := make([]float64, len(trials))
 	for i, t := range trials {
 		var all []float64
@@ -196,8 +200,8 @@ func (c *calibration) scheduling(ctx context.Context, trials []*trial) error {
 		}
 		measured[i] = median(all)
 	}
-	misfit := func(ms, chance float64) (float64, error) {
-		c.profile.Supervisor.Latency, c.profile.Cores.Chance = sim.Constant(ms), chance
+	misfit := func(ms float64) (float64, error) {
+		c.profile.Supervisor.Latency = sim.Constant(ms)
 		if err := c.simulate(ctx, trials); err != nil {
 			return 0, err
 		}
@@ -209,35 +213,29 @@ func (c *calibration) scheduling(ctx context.Context, trials []*trial) error {
 		return sum, nil
 	}
 	// First a coarse look, then ever smaller steps around the best.
-	best, latency, chance := math.Inf(1), 0.0, 0.0
-	try := func(ms, p float64) error {
-		m, err := misfit(ms, p)
+	best, latency := math.Inf(1), 0.0
+	try := func(ms float64) error {
+		m, err := misfit(ms)
 		if m < best {
-			best, latency, chance = m, ms, p
+			best, latency = m, ms
 		}
 		return err
 	}
-	for _, ms := range []float64{0, 0.005, 0.02, 0.08, 0.2} {
-		for _, p := range []float64{0, 0.3, 0.6, 1} {
-			if err := try(ms, p); err != nil {
-				return err
-			}
+	for _, ms := range []float64{0, 0.002, 0.005, 0.01, 0.02, 0.04, 0.08, 0.2} {
+		if err := try(ms); err != nil {
+			return err
 		}
 	}
 	for step := 0.5; step > 0.03; step /= 2 {
-		ms, p := latency, chance
-		for _, to := range [][2]float64{
-			{ms * (1 - step), p}, {ms*(1+step) + 0.002*step, p},
-			{ms, max(p-0.4*step, 0)}, {ms, min(p+0.4*step, 1)},
-		} {
-			if err := try(to[0], to[1]); err != nil {
+		ms := latency
+		for _, to := range []float64{ms * (1 - step), ms*(1+step) + 0.002*step} {
+			if err := try(to); err != nil {
 				return err
 			}
 		}
 	}
-	c.profile.Supervisor.Latency, c.profile.Cores.Chance = sim.Constant(rounded(latency)), rounded(chance)
-	how := fmt.Sprintf("what is left: with both, the throughput of %d settings, simulated, is nearest to the measured one (least squares of logarithms)", len(trials))
-	c.source("supervisor.latency_ms", "%s", how)
-	c.source("cores", "%s", how)
+	c.profile.Supervisor.Latency = sim.Constant(rounded(latency))
+	c.source("supervisor.latency_ms",
+		"what is left: with it, the throughput of %d settings, simulated, is nearest to the measured one (least squares of logarithms)", len(trials))
 	return nil
 }

@@ -25,6 +25,8 @@ func Environment() record.Environment {
 		Cores:  runtime.NumCPU(), // of the affinity mask, not of the machine
 		Go:     runtime.Version(),
 		Race:   raceEnabled,
+
+		SupervisorThreads: runtime.GOMAXPROCS(0),
 	}
 	if mode, err := os.ReadFile(hugePagesMode); err == nil {
 		e.HugePages = selected(string(mode))

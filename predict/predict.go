@@ -59,6 +59,10 @@ type Question struct {
 	Jobs     int               // of one replication
 	Seed     uint64
 
+	// Class is sim.Round's, for all replications alike: their jobs are the same mix.
+	// It is called by several goroutines at once.
+	Class func(id uint64) int
+
 	// Replications is how many are made; 0 means DefaultReplications.
 	Replications int
 

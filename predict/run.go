@@ -170,7 +170,7 @@ func (q *Question) replicate(ctx context.Context, model Model, r int, m *meter, 
 	m.reset(sink, q.steady(), q.Jobs)
 	machine := q.machine(r)
 	done, err := machine.Run(ctx, model.Executor, sim.Round{
-		Number: r, Model: model.Name, Jobs: jobs(q.Arrivals, machine.Seed, q.Jobs), Total: q.Jobs, Sink: m, Stop: q.Stop,
+		Number: r, Model: model.Name, Jobs: jobs(q.Arrivals, machine.Seed, q.Jobs), Total: q.Jobs, Class: q.Class, Sink: m, Stop: q.Stop,
 	})
 	if done == nil {
 		return nil, err

@@ -99,6 +99,10 @@ type Environment struct {
 	ForkPrimitive string `json:"fork_primitive"`   // what "fork" was in this run
 	Cgroup        string `json:"cgroup"`           // where the CPU cross-check was made, or why not
 	Race          bool   `json:"race,omitempty"`   // built with -race: no number counts
+
+	// SupervisorThreads is how many processors this program's goroutines may use at
+	// once (GOMAXPROCS); 0 if it is not known.
+	SupervisorThreads int `json:"supervisor_threads,omitempty"`
 }
 
 // A Job is one job settled.

@@ -23,12 +23,64 @@ func split(d int64, system float64) record.CPU {
 }
 
 // use has the current actor compute for a process.
-func (h *Host) use(p *process, d int64, system float64) (int64, reason) {
-	got, why := h.compute(d)
+func (h *Host) use(p *process, d int64, system float64) reason {
+	b := h.beginBurst(p, d)
+	if b.parks {
+		b.why = h.park(computing)
+	}
+	h.endBurst(p, &b, system)
+	return b.why
+}
+
+// beginBurst and endBurst are what is to be done for a process before and after a
+// burst. See there.
+func (h *Host) beginBurst(p *process, d int64) burst {
+	if h.cold && d > 0 {
+		d += h.warmCaches(p, d)
+	}
+	return h.burst(&p.thread, d)
+}
+
+func (h *Host) endBurst(p *process, b *burst, system float64) int64 {
+	p.thread.until = h.now
+	got := h.got(b)
 	if got > 0 {
 		p.book(split(got, system))
 	}
-	return got, why
+	return got
+}
+
+// warmCaches is what p's next d of CPU is more because the caches of its core hold
+// what other trees of processes have left there. See Cores.
+func (h *Host) warmCaches(p *process, d int64) int64 {
+	tree := p.root
+	if h.running != tree {
+		h.running = tree
+		h.turns++
+	}
+	c := &h.profile.Cores
+	trees := float64(h.trees)
+	// How many of them have had a turn since this one had: no more than there are.
+	others := min(float64(h.turns-tree.turn), trees)
+	tree.turn = h.turns
+	if trees <= h.cpu.cores || !h.busy() {
+		return 0
+	}
+	times := 0.0
+	if others > h.cpu.cores && p.thread.until != h.now { // else it goes on with what it did
+		times = 1 - h.cpu.cores/others
+	}
+	if slice := nanos(c.SliceMS); slice > 0 {
+		times += float64(d/slice) * (1 - h.cpu.cores/trees)
+	}
+	cost := &c.ColdChild
+	if p == tree {
+		cost = &c.ColdParent
+	}
+	if cost.kind != constant {
+		h.random.begin(forCold, h.seq)
+	}
+	return int64(times * float64(cost.draw(&h.random)))
 }
 
 // book notes CPU that a process has used.
@@ -49,6 +101,10 @@ func (h *Host) supervise(cost *Dist, p purpose, id uint64) reason {
 	if cost.zero() {
 		return h.alive()
 	}
+	return h.occupy(cost, p, id)
+}
+
+func (h *Host) occupy(cost *Dist, p purpose, id uint64) reason {
 	if cost.kind != constant {
 		h.random.begin(p, ^id) // apart from what the process itself draws
 	}
@@ -56,11 +112,14 @@ func (h *Host) supervise(cost *Dist, p purpose, id uint64) reason {
 	if why := h.supervisor.enter(&h.engine); why != ready {
 		return why
 	}
-	got, why := h.compute(d)
-	h.used.supervisor = h.used.supervisor.Add(split(got, h.profile.Supervisor.System))
+	b := h.burst(&h.supervising, d)
+	if b.parks {
+		b.why = h.park(computing)
+	}
+	h.used.supervisor = h.used.supervisor.Add(split(h.got(&b), h.profile.Supervisor.System))
 	h.supervisor.leave(&h.engine)
 	h.supervised = h.now
-	return why
+	return b.why
 }
 
 // wakeSupervisor is what it costs the supervisor to begin something, besides the
@@ -81,14 +140,30 @@ func (h *Host) wakeSupervisor() int64 {
 // that was idle has to wake up, from a virtual machine's halt at the most. Where
 // all cores are busy, the other process gets its share of one at once.
 func (h *Host) handOver(p purpose, id uint64) reason {
-	latency := &h.profile.Supervisor.Latency
-	if latency.zero() || float64(h.cpu.n) >= h.cpu.cores {
+	if h.prompt {
 		return h.alive()
 	}
+	return h.awaken(p, id)
+}
+
+func (h *Host) awaken(p purpose, id uint64) reason {
+	if h.busy() {
+		return h.alive()
+	}
+	latency := &h.profile.Supervisor.Latency
 	if latency.kind != constant {
 		h.random.begin(p, id+handOverID)
 	}
 	return h.sleep(latency.draw(&h.random))
+}
+
+// latency is how long an idle core takes to begin, for runqueues.
+func (h *Host) latency() int64 {
+	latency := &h.profile.Supervisor.Latency
+	if latency.kind != constant {
+		h.random.begin(forWake, h.seq+handOverID)
+	}
+	return latency.draw(&h.random)
 }
 
 // handOverID keeps the draws for a hand-over apart from others with the same

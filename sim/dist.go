@@ -141,8 +141,12 @@ func (d *Dist) quantile(u float64) float64 {
 
 // draw is a random time in nanoseconds.
 func (d *Dist) draw(s *source) int64 {
-	if d.kind == constant {
+	switch d.kind {
+	case constant:
 		return nanos(d.a)
+	case exponential: // the most frequent one
+		return nanos(-d.a * log(1-s.unit()))
+	case lognormal, hyperexponential, quantiles:
 	}
 	return nanos(d.quantile(s.unit()))
 }
@@ -151,7 +155,12 @@ func (d *Dist) draw(s *source) int64 {
 func (d *Dist) zero() bool { return d.kind == constant && d.a == 0 }
 
 // nanos converts milliseconds; the tail of a distribution is cut at maxMS.
-func nanos(ms float64) int64 { return int64(min(ms, maxMS)*1e6 + 0.5) }
+func nanos(ms float64) int64 {
+	if ms > maxMS {
+		ms = maxMS
+	}
+	return int64(ms*1e6 + 0.5)
+}
 
 // check says what is wrong with the parameters, if anything.
 func (d *Dist) check() error {

@@ -27,7 +27,7 @@ func TestDistributions(t *testing.T) {
 			t.Errorf("%s: the mean is said to be %v; want %v", test.name, got, test.mean)
 		}
 		const n = 400_000
-		s := source{seed: 1}
+		s := newSource(1)
 		sum, squares := 0.0, 0.0
 		for id := range uint64(n) {
 			s.begin(forJob, id)
@@ -47,7 +47,7 @@ func TestDistributions(t *testing.T) {
 // chi-squared with 63 degrees of freedom exceeds 112 once in 10,000.
 func TestUnitIsUniform(t *testing.T) {
 	for seed := range uint64(5) {
-		s := source{seed: seed}
+		s := newSource(seed)
 		var boxes [64]float64
 		var sum, lagged, before float64
 		const n = 640_000

@@ -33,6 +33,7 @@ type actor struct {
 	index int             // in engine.actors
 	owner goroutine       // in which it runs
 	calls uint            // of the host
+	askAt uint            // of them, when to look at the goroutine next
 
 	place   place
 	gen     uint32 // counts what it was woken from; older entries and queue places are stale
@@ -50,6 +51,14 @@ type actor struct {
 	vEnd   float64
 	since  int64
 	got    int64 // if it was taken off early
+
+	// The same, for runqueues. The core stays that where it computed last.
+	core   *core
+	thread *thread
+	exits  bool  // what wakes the next one is the end of a process, and not a message
+	left   int64 // of the demand
+	lead   int64 // of what it wanted, the core's waking up
+	wanted int64 // at first: the demand is what it came to this core with
 }
 
 // A place is what an actor waits for.
@@ -90,7 +99,8 @@ type engine struct {
 	now     int64
 	seq     uint64 // of the entries made so far
 	events  heap
-	cpu     cpus
+	cpu     cpus       // the cores, if they share all there is to run
+	queues  *runqueues // the cores, if each has a queue; else nil
 	ready   queue
 	current *actor
 	actors  []*actor // the coroutines that have not ended
@@ -152,11 +162,16 @@ func (e *engine) run() {
 			}
 			continue
 		}
-		if a := e.ready.pop(); a.fire != nil {
+		a := e.ready.pop()
+		if a.fire != nil {
 			a.fire()
-		} else {
-			e.resume(a)
+			continue
 		}
+		e.mark(a)
+		e.current = a
+		a.next()
+		e.current = nil
+		e.afterUser()
 	}
 }
 
@@ -171,14 +186,6 @@ func (e *engine) stop() {
 			e.actors = e.actors[:n-1] // it had not begun
 		}
 	}
-}
-
-func (e *engine) resume(a *actor) {
-	e.mark(a)
-	e.current = a
-	a.next()
-	e.current = nil
-	e.afterUser()
 }
 
 // mark tells the watchdog that the executor's code goes on, and where.
@@ -242,20 +249,31 @@ func (e *engine) park(at place) reason {
 
 // parkWithin is park, but not beyond the end of the context.
 func (e *engine) parkWithin(ctx context.Context, at place) reason {
-	if a := e.current; !e.dead {
-		a.waitCtx = ctx
-		if ctx != a.ctx && ctx.Done() != a.ctx.Done() {
-			a.foreign = true
-			e.foreign++
-		}
-	}
+	e.within(ctx)
 	return e.park(at)
+}
+
+// within bounds what the current actor is about to wait for.
+func (e *engine) within(ctx context.Context) {
+	a := e.current
+	if e.dead {
+		return
+	}
+	a.waitCtx = ctx
+	if ctx != a.ctx && ctx.Done() != a.ctx.Done() {
+		a.foreign = true
+		e.foreign++
+	}
 }
 
 // wake ends an actor's wait. It is not waiting any more, though it has not run.
 func (e *engine) wake(a *actor, why reason) {
 	if a.place == computing && why != ready {
-		a.got = e.cpu.remove(a, e.now)
+		if e.queues != nil {
+			a.got = e.queues.remove(a, e.now)
+		} else {
+			a.got = e.cpu.remove(a, e.now)
+		}
 	}
 	if a.foreign {
 		a.foreign = false
@@ -283,7 +301,11 @@ func (e *engine) step() bool {
 		}
 		e.events.pop()
 	}
-	at, event := max(e.cpu.due, e.now), false
+	due := e.cpu.due
+	if e.queues != nil {
+		due = e.queues.due()
+	}
+	at, event := max(due, e.now), false
 	if len(e.events.list) > 0 {
 		if t := int64(e.events.list[0].key); t <= at {
 			at, event = max(t, e.now), true
@@ -298,7 +320,18 @@ func (e *engine) step() bool {
 	}
 	e.now = at
 	if !event {
-		e.wake(e.cpu.finish(at), ready)
+		var a *actor
+		if e.queues == nil {
+			a = e.cpu.finish(at)
+		} else {
+			a = e.queues.next(at) // nil if nobody has come to an end
+		}
+		if a != nil {
+			// As wake does, of an actor that waits within no context.
+			a.place, a.reason = nowhere, ready
+			a.gen++
+			e.ready.push(a)
+		}
 		return true
 	}
 	if x := e.events.pop(); x.kind == deadline {
@@ -336,22 +369,59 @@ func (e *engine) limit(d int64) {
 	}
 }
 
-// compute has the current actor use the cores. It returns what it got.
-func (e *engine) compute(d int64) (int64, reason) {
-	if d <= 0 || e.dead {
-		return 0, e.alive()
-	}
-	a := e.current
-	if e.overdue(a) {
-		return 0, timedOut
-	}
+// add has an actor use the cores for a thread.
+func (e *engine) add(a *actor, t *thread, d int64) {
 	e.seq++
-	e.cpu.add(a, e.now, d, e.seq)
-	why := e.park(computing)
-	if why != ready {
-		return a.got, why
+	if e.queues != nil {
+		e.queues.add(a, t, e.now, d)
+	} else {
+		e.cpu.add(a, e.now, d, e.seq)
 	}
-	return d, ready
+}
+
+// busy reports whether no core is idle.
+func (e *engine) busy() bool {
+	if e.queues != nil {
+		return e.queues.busy()
+	}
+	return float64(e.cpu.n) >= e.cpu.cores
+}
+
+// A burst is some CPU for a thread, by the current actor:
+//
+//	b := e.burst(t, d)
+//	if b.parks {
+//		b.why = e.park(computing)
+//	}
+//	got := e.got(&b)
+//
+// It is not one function for speed: after a switch of coroutines the processor
+// does not know where to return to, and each level of calls above park costs some
+// nanoseconds. For the same reason within is apart from park.
+type burst struct {
+	ns    int64
+	parks bool   // there is something to wait for
+	why   reason // it ended
+}
+
+// burst puts the current actor on the cores, if it has to wait for them.
+func (e *engine) burst(t *thread, d int64) burst {
+	switch {
+	case d <= 0 || e.dead:
+		return burst{why: e.alive()}
+	case e.overdue(e.current):
+		return burst{why: timedOut}
+	}
+	e.add(e.current, t, d)
+	return burst{ns: d, parks: true}
+}
+
+// got is what the current actor got.
+func (e *engine) got(b *burst) int64 {
+	if b.parks && b.why != ready {
+		return e.current.got
+	}
+	return b.ns
 }
 
 // sleepWithin has the current actor wait for time to pass, or for the end of the

@@ -122,7 +122,9 @@ func (f *feed) next(ctx context.Context, h *Host) (workload.Job, bool) {
 	if wait := later(int64(h.gate.zero), int64(job.Due)) - h.now; wait > 0 {
 		s := h.current.slot
 		s.due = true
-		why := h.sleepWithin(ctx, wait)
+		h.schedule(h.current, later(h.now, wait), wakeUp)
+		h.within(ctx)
+		why := h.park(sleeping)
 		s.due = false
 		if why != ready {
 			return job, false

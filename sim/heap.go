@@ -49,14 +49,10 @@ func (h *heap) pop() entry {
 	x := h.list[last]
 	h.list[last] = entry{} // let go of its actor
 	h.list = h.list[:last]
-	if last > 0 {
-		h.sink(x)
+	if last == 0 {
+		return top
 	}
-	return top
-}
-
-// sink puts x in the place of the first entry.
-func (h *heap) sink(x entry) {
+	// x sinks from the place of the first one.
 	list, i := h.list, 0
 	for {
 		first := i*arity + 1
@@ -76,6 +72,7 @@ func (h *heap) sink(x entry) {
 		i = least
 	}
 	list[i] = x
+	return top
 }
 
 // clear removes all entries.
@@ -101,13 +98,17 @@ func (q *queue) empty() bool { return q.size == 0 }
 
 func (q *queue) push(a *actor) {
 	if q.size == len(q.ring) {
-		grown := make([]waiting, max(8, 2*len(q.ring)))
-		n := copy(grown, q.ring[q.head:])
-		copy(grown[n:], q.ring[:q.head])
-		q.ring, q.head = grown, 0
+		q.grow()
 	}
 	q.ring[(q.head+q.size)&(len(q.ring)-1)] = waiting{a, a.gen}
 	q.size++
+}
+
+func (q *queue) grow() {
+	grown := make([]waiting, max(8, 2*len(q.ring)))
+	n := copy(grown, q.ring[q.head:])
+	copy(grown[n:], q.ring[:q.head])
+	q.ring, q.head = grown, 0
 }
 
 func (q *queue) front() *actor { return q.ring[q.head].who }

@@ -22,19 +22,25 @@ type Host struct {
 	round   Round
 	cancel  context.CancelCauseFunc
 
-	random     source
-	mix        mixer
-	supervisor station
-	threads    int     // of the supervisor
-	supervised int64   // when it last ended something: it goes on with the next without a wake-up
-	server     *server // Redis; nil if it costs nothing
-	feed       feed
-	settle     settler
-	gate       gate
+	random      source
+	mix         mixer
+	supervisor  station
+	threads     int     // of the supervisor
+	supervising thread  // of it, if it has only one; else that which ended something last
+	supervised  int64   // when it last ended something: it goes on with the next without a wake-up
+	server      *server // Redis; nil if it costs nothing
+	feed        feed
+	settle      settler
+	gate        gate
 
 	lastID      int
 	first, last *process // open: started and not yet reaped
 	processes   int      // of them
+	trees       int      // of them that were booted
+	running     *process // the root of the tree that last used a core
+	turns       uint64   // how often that was another one than before
+	cold        bool     // that costs something
+	prompt      bool     // there is no latency, or it is a matter of the queues
 	pages       pages
 
 	used          clocks
@@ -199,7 +205,12 @@ func (h *Host) write(l record.Line) {
 // newProcess makes the bookkeeping of a process; nothing of it runs yet.
 func (h *Host) newProcess(slot int, maker *process) *process {
 	h.lastID++
-	return &process{host: h, id: h.lastID, slot: slot, maker: maker, busy: station{free: 1}, extra: 1}
+	p := &process{host: h, id: h.lastID, slot: slot, maker: maker, busy: station{free: 1}, extra: 1}
+	p.root = p
+	if maker != nil {
+		p.root = maker.root
+	}
+	return p
 }
 
 // link notes that a process runs.
@@ -214,6 +225,9 @@ func (h *Host) link(p *process) {
 	}
 	h.last = p
 	h.processes++
+	if p.maker == nil {
+		h.trees++
+	}
 }
 
 // unlink notes that a process has been reaped.
@@ -230,6 +244,9 @@ func (h *Host) unlink(p *process) {
 	}
 	p.preceding, p.following = nil, nil
 	h.processes--
+	if p.maker == nil {
+		h.trees--
+	}
 }
 
 // toPages converts MiB.
@@ -278,6 +295,23 @@ type demand struct {
 	cpu, wait int64
 }
 
+// class is one of several: that which the round says, or drawn.
+func (h *Host) class(id uint64) *Class {
+	m := &h.mix
+	u, i := h.random.unit(), 0 // drawn in any case: the same seed gives the same times
+	if known := h.round.Class; known != nil {
+		if i = known(id); i < 0 || i >= len(m.classes) {
+			h.fail(fmt.Errorf("job %d is of class %d, says the round: the profile has %d, from 0", id, i, len(m.classes)))
+			i = 0
+		}
+		return &m.classes[i]
+	}
+	for i < len(m.upTo)-1 && u >= m.upTo[i] {
+		i++
+	}
+	return &m.classes[i]
+}
+
 // demand depends on the seed and the job's ID alone.
 func (h *Host) demand(id uint64) demand {
 	m := &h.mix
@@ -285,11 +319,7 @@ func (h *Host) demand(id uint64) demand {
 	if !m.plain {
 		h.random.begin(forJob, id)
 		if m.upTo != nil {
-			u, i := h.random.unit(), 0
-			for i < len(m.upTo)-1 && u >= m.upTo[i] {
-				i++
-			}
-			c = &m.classes[i]
+			c = h.class(id)
 		}
 	}
 	return demand{c, c.CPU.draw(&h.random), c.Wait.draw(&h.random)}

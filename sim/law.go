@@ -59,13 +59,27 @@ func (e *InvariantError) Error() string { return "the simulation contradicts its
 // Unwrap returns what was violated.
 func (e *InvariantError) Unwrap() error { return e.Err }
 
+// verify checks cores that have nothing to run any more.
+func (c *cpus) verify(fail func(format string, args ...any)) {
+	if c.n != 0 {
+		return
+	}
+	if c.area != c.stay {
+		fail("Little's law: the cores had tasks for %d ns, tasks were there for %d ns", c.area, c.stay)
+	}
+	// Each end is rounded to a nanosecond.
+	if slack := float64(c.ops) + 1e-9*c.given; math.Abs(c.given-c.served) > slack {
+		fail("the cores worked for %.0f ns, tasks received %.0f ns", c.given, c.served)
+	}
+}
+
 // verify checks a round that has ended: Little's law (Little 1961, "A proof for
 // the queuing formula L = λW") for the jobs in slots and for the cores, and that
 // jobs and CPU time are conserved.
 func (h *Host) verify() error {
 	var errs []error
 	fail := func(format string, args ...any) { errs = append(errs, fmt.Errorf(format, args...)) }
-	l, c, s := &h.law, &h.cpu, &h.settle
+	l, s := &h.law, &h.settle
 	if l.odd != nil {
 		errs = append(errs, l.odd)
 	}
@@ -75,12 +89,11 @@ func (h *Host) verify() error {
 	if out := s.settled + s.abandoned + int(l.held); out != h.feed.taken {
 		fail("%d jobs were taken, %d are accounted for", h.feed.taken, out)
 	}
-	if c.n == 0 && c.area != c.stay {
-		fail("Little's law: the cores had tasks for %d ns, tasks were there for %d ns", c.area, c.stay)
-	}
-	// Each end is rounded to a nanosecond.
-	if slack := float64(c.ops) + 1e-9*c.given; c.n == 0 && math.Abs(c.given-c.served) > slack {
-		fail("the cores worked for %.0f ns, tasks received %.0f ns", c.given, c.served)
+	h.cpu.verify(fail)
+	if h.queues != nil {
+		for _, c := range h.queues.cores {
+			c.verify(fail)
+		}
 	}
 	if used := (h.used.children.Add(h.used.parents)).Total(); used != h.wait4 {
 		fail("processes used %v, their records say %v", used, h.wait4)

@@ -27,7 +27,9 @@ func log(x float64) float64 {
 	fraction := math.Float64frombits(bits&(1<<52-1) | 1023<<52)
 	n := &near[bits>>(52-logBits)&(1<<logBits-1)]
 	r := (fraction - n.middle) * n.inverse // at most 1/256
-	// log(1+r) by its series: the next term is below 1e-19.
-	series := r - r*r*(1./2-r*(1./3-r*(1./4-r*(1./5-r*(1./6-r/7)))))
+	// log(1+r) by its series, in pairs of terms that do not wait for each other: the
+	// next term is below 1e-19.
+	r2 := r * r
+	series := r - r2*((1./2-r*(1./3))+r2*((1./4-r*(1./5))+r2*(1./6-r*(1./7))))
 	return exponent*math.Ln2 + (n.log + series)
 }

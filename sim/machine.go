@@ -15,7 +15,8 @@
 //
 //   - CPU: c cores, shared equally by all that is runnable (processor sharing),
 //     or less well, where a profile says that the scheduler leaves some idle.
-//     Waiting takes none.
+//     Waiting takes none. More trees of processes than cores cost each other
+//     what they had in the caches.
 //   - Processes: each does one thing at a time, so a parent forks one child
 //     after another, at a cost that grows with its size. Exit and reaping.
 //   - One-time work: done by the first job in a process, or by Warm; forked
@@ -25,8 +26,7 @@
 //     write; the PSS of the tree.
 //   - The supervisor and Redis, as servers with queues, on the same cores.
 //
-// Not modelled: caches and memory bandwidth, priorities, the length of a time
-// slice, swapping.
+// Not modelled: memory bandwidth, priorities, who is preempted when, swapping.
 //
 // # What it rests on
 //
@@ -79,6 +79,10 @@ type Round struct {
 	// needed. Total is how many there are to be; more are not looked at.
 	Jobs  iter.Seq[workload.Job]
 	Total int
+
+	// Class says of which of the profile's classes a job is, by its ID: for a mix
+	// whose draw is known. Nil means that classes are drawn by their weights.
+	Class func(id uint64) int
 
 	Sink record.Sink // takes the records; nil for none
 
@@ -164,18 +168,22 @@ func (m *Machine) newHost(r Round) *Host {
 	h := &Host{
 		workers: m.Workers, profile: &p,
 		timeout: int64(m.Timeout), ending: m.Ending, round: r,
-		random: source{seed: m.Seed}, mix: newMixer(p.Jobs),
+		random: newSource(m.Seed), mix: newMixer(p.Jobs),
 		gate: gate{need: 1}, sampleEvery: sampleEvery,
 	}
 	h.init(m.Cores)
-	h.cpu.chance = p.Cores.Chance
+	if ms := p.Cores.HotMS; ms > 0 {
+		h.queues = newRunqueues(m.Cores, nanos(ms), nanos(p.Cores.SliceMS), h.latency)
+	}
+	h.cold = !p.Cores.ColdParent.zero() || !p.Cores.ColdChild.zero()
+	h.prompt = h.queues != nil || p.Supervisor.Latency.zero()
 	h.supervisor.free = p.Supervisor.Threads
 	if h.supervisor.free == 0 {
 		h.supervisor.free = m.Cores
 	}
 	h.threads = h.supervisor.free
 	if !p.Redis.free() {
-		h.server = &server{thread: station{free: 1}}
+		h.server = &server{station: station{free: 1}}
 	}
 	h.sample = h.look
 	h.pending = func() bool { return h.settle.state != settlerIdle }

@@ -61,12 +61,6 @@ func TestSecondaryCosts(t *testing.T) {
 		{"what came of that job is told with its child's end", forkperjob.Model{}, 1, 1, func(p *sim.Profile) {
 			p.Exit.Base, p.Fork.Reap = sim.Constant(1), sim.Constant(0.5)
 		}, 20 + 4*1.5, 20 + 4*1.5, 0},
-		{"two of two cores, placed by chance: three quarters busy", prefork.Model{}, 2, 2, func(p *sim.Profile) {
-			p.Cores.Chance = 1
-		}, 20 / 2 / 0.75, 20, 0},
-		{"four of two cores, placed by chance", prefork.Model{}, 4, 2, func(p *sim.Profile) {
-			p.Cores.Chance = 1
-		}, 20 / (2 * (1 - 1.0/16)), 20, 0},
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			p := bare(sim.Constant(5))

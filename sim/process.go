@@ -22,11 +22,15 @@ type process struct {
 	host   *Host
 	id     int // within the round, from 1
 	maker  *process
+	root   *process // of its tree: the booted one
 	slot   int
 	life   int // jobs it may run; 0 for no end
 	before bool
 	once   bool // it is made for one job, with that in hand, and exits with it: one exchange
 	state  processState
+
+	thread thread
+	turn   uint64 // of a root: the host's turns when its tree last did
 
 	busy station // it does one thing at a time: run a job, fork, reap
 	done float64 // of the one-time work, 0 to 1
@@ -94,7 +98,7 @@ func (p *process) boot() error {
 	cpu, wait := b.CPU.draw(&h.random), b.Wait.draw(&h.random)
 	h.pages.boot(&p.mem, h.toPages(h.profile.Memory.BootedMB), h.toPages(h.profile.Memory.FileMB))
 	p.faults += p.mem.own
-	_, why := h.use(p, cpu, b.System)
+	why := h.use(p, cpu, b.System)
 	if why == ready {
 		why = h.sleep(wait)
 	}
@@ -122,7 +126,7 @@ func (p *process) Warm(context.Context) error {
 	}
 	h.random.begin(forOneTime, uint64(p.id))
 	cpu, wait := p.oneTime(h.profile.OneTime.Warmable)
-	_, why := h.use(p, cpu, 0)
+	why := h.use(p, cpu, 0)
 	if why == ready {
 		why = h.sleep(wait)
 	}
@@ -231,7 +235,7 @@ func (p *process) start() error {
 	if !p.once {
 		cost += h.profile.Socket.Child.draw(&h.random)
 	}
-	_, why := h.use(p, cost, 1)
+	why := h.use(p, cost, 1)
 	if why == ready && !p.once {
 		// The parent says that the child is there, and passes its socket on.
 		why = h.supervise(&h.profile.Socket.Supervisor, forSocket, uint64(p.id))
@@ -270,7 +274,7 @@ func (p *process) fork() error {
 	if !p.once {
 		cost += p.socket()
 	}
-	if _, why := h.use(m, cost, 1); why != ready {
+	if why := h.use(m, cost, 1); why != ready {
 		return errOver
 	}
 	if m.state != running {
@@ -395,7 +399,7 @@ func (p *process) work(job *workload.Job, o *models.Outcome) reason {
 	s := &h.profile.Supervisor
 	if !s.Protocol.zero() {
 		h.random.begin(forProtocol, job.ID)
-		if _, why := h.use(p, s.Protocol.draw(&h.random), s.System); why != ready {
+		if why := h.use(p, s.Protocol.draw(&h.random), s.System); why != ready {
 			return why
 		}
 	}
@@ -417,10 +421,13 @@ func (p *process) work(job *workload.Job, o *models.Outcome) reason {
 	}
 	faults += p.touch(int64(c.Pages), retained+p.temporary)
 
-	got, why := h.use(p, d.cpu+faults, p.systemShare(d.cpu, faults, c))
-	o.CPU = time.Duration(got)
-	if why != ready {
-		return why
+	b := h.beginBurst(p, d.cpu+faults) // use, but for a level of calls
+	if b.parks {
+		b.why = h.park(computing)
+	}
+	o.CPU = time.Duration(h.endBurst(p, &b, p.systemShare(d.cpu, faults, c)))
+	if b.why != ready {
+		return b.why
 	}
 	if why := h.sleep(d.wait); why != ready {
 		return why
@@ -516,7 +523,7 @@ func (p *process) reap() {
 		reap += p.socket()
 	}
 	cost += nanos(x.PerPage * float64(p.mem.own))
-	_, why := h.use(p, cost, 1)
+	why := h.use(p, cost, 1)
 	if m := p.maker; why == ready && m != nil && m.state == running {
 		if why = h.handOver(forReap, uint64(p.id)); why == ready {
 			why = m.wait(reap)
@@ -537,7 +544,9 @@ func (p *process) wait(cost int64) reason {
 	if why := p.busy.enter(&h.engine); why != ready {
 		return why
 	}
-	_, why := h.use(p, cost, 1)
+	h.current.exits = true
+	why := h.use(p, cost, 1)
+	h.current.exits = false
 	p.busy.leave(&h.engine)
 	if why != ready {
 		return why

@@ -102,14 +102,27 @@ type Exit struct {
 	PerPage float64 `json:"per_page_ms"` // its CPU for each page of its own, which is given back
 }
 
-// Cores is how well the scheduler keeps the cores busy.
+// Cores is how the scheduler shares them, and what the caches lose by it.
 type Cores struct {
-	// Chance is how far it is left to chance which core runs what, 0 to 1. At 0 no
-	// core is idle while another one has two to run. At 1 whatever can run is on
-	// any core with the same probability, so that n of them keep c(1-(1-1/c)^n) of c
-	// cores busy. Linux leaves it to chance over times that are short against a
-	// migration (sched_migration_cost_ns, 0.5 ms), and not over longer ones.
-	Chance float64 `json:"chance"`
+	// HotMS is for how long the caches of a core are taken to be warm with what ran
+	// there: meanwhile it waits for that core, even if another one becomes idle
+	// (sched_migration_cost_ns, 0.5 ms). 0 is for cores that share all there is to
+	// run: none is idle while another one has two to run.
+	HotMS float64 `json:"hot_ms"`
+
+	// SliceMS is for how long a process runs before the turn of another one that
+	// waits (base_slice_ns, and the timer's tick); 0 for no end.
+	SliceMS float64 `json:"slice_ms"`
+
+	// What a process's CPU is more when it begins on a core whose caches others
+	// have filled meanwhile, if all cores are busy. Others are those of another
+	// tree: what a parent and its children have in memory is the same for the most
+	// part. If so many trees run in turn, a core still has what it had of one of
+	// them with a probability of cores/trees, and with no more trees than cores
+	// nothing is cold. After an idle time caches are cold as well; that is in the
+	// costs themselves, as they were measured.
+	ColdParent Dist `json:"cold_parent_ms"` // a booted process
+	ColdChild  Dist `json:"cold_child_ms"`  // a forked one
 }
 
 // Memory is the application's, and what faults cost.
@@ -123,6 +136,7 @@ type Memory struct {
 
 // A Class is one kind of job. Its CPU does not include page faults.
 type Class struct {
+	Name       string  `json:"name"`          // what the jobs are, as a workload names them; unique within a profile
 	Weight     float64 `json:"weight"`        // how often, relative to the other classes
 	CPU        Dist    `json:"cpu_ms"`        // Job.CPUNS of jobs that are not their process's first
 	Wait       Dist    `json:"wait_ms"`       // finished - started - CPU of the same jobs, on a machine with cores to spare
@@ -144,7 +158,7 @@ type Supervisor struct {
 	Fork     Dist    `json:"fork_ms"`      // its CPU to ask for a fork
 	Batch    Dist    `json:"batch_ms"`     // its CPU for a round trip to Redis, however large
 	Wake     Dist    `json:"wake_ms"`      // its CPU to begin again after it had nothing to do: wake-up, cold caches
-	Latency  Dist    `json:"latency_ms"`   // until an idle core begins with what one process hands to another: not CPU
+	Latency  Dist    `json:"latency_ms"`   // until an idle core begins with what another one hands to it: not CPU
 	Protocol Dist    `json:"protocol_ms"`  // the process's CPU to read the job and write the answer
 	System   float64 `json:"system_share"` // of its CPU, 0 to 1
 	Threads  int     `json:"threads"`      // that work at once; 0 for one for each core
@@ -211,9 +225,14 @@ func (p *Profile) Validate() error {
 		r.problem("jobs", "is empty: needs at least one class of jobs")
 	}
 	weight := 0.0
+	named := make(map[string]int)
 	for i := range p.Jobs {
 		c := &p.Jobs[i]
 		weight += c.Weight
+		if before, ok := named[c.Name]; ok {
+			r.problem(fmt.Sprintf("jobs[%d].name", i), "is %q, as that of jobs[%d]: must be another", c.Name, before)
+		}
+		named[c.Name] = i
 		if c.RetainedMB > c.MemoryMB {
 			r.problem(fmt.Sprintf("jobs[%d].retained_mb", i), "is %v: must be at most memory_mb, which is %v", c.RetainedMB, c.MemoryMB)
 		}
@@ -253,7 +272,7 @@ func (r *reader) err() error {
 func (r *reader) number(path, name string, x float64) {
 	most := math.Inf(1)
 	switch {
-	case name == "system_share" || name == "warmable" || name == "spared" || name == "decay" || name == "chance":
+	case name == "system_share" || name == "warmable" || name == "spared" || name == "decay":
 		most = 1
 	case name == "weight":
 		most = 1e9

@@ -3,9 +3,9 @@ package sim
 import "math"
 
 // cpus is c cores shared by egalitarian processor sharing: each of n runnable
-// actors runs at the rate min(1, c/n), or less where the placing of actors on
-// cores leaves some of them idle (see Cores.Chance). It is what a fair scheduler
-// comes to when its time slice is short against the work.
+// actors runs at the rate min(1, c/n). It is what a fair scheduler comes to when
+// its time slice is short against the work, and moving to another core costs
+// nothing.
 //
 // It costs O(log n) for each event, by virtual time (Parekh and Gallager 1993,
 // "A generalized processor sharing approach to flow control"): V grows at the
@@ -13,14 +13,13 @@ import "math"
 // when V reaches V+w, whoever comes and goes in between. V starts again from 0
 // whenever nobody runs, so that its precision does not decay.
 type cpus struct {
-	cores  float64
-	chance float64 // how far placing is left to it
-	n      int     // runnable
-	rate   float64 // of each: busy cores over n
-	v      float64
-	at     int64 // when v was that
-	heap   heap  // by the V at which they leave
-	due    int64 // when the first of them leaves, at the present rate
+	cores float64
+	n     int     // runnable
+	rate  float64 // of each: busy cores over n
+	v     float64
+	at    int64 // when v was that
+	heap  heap  // by the V at which they leave
+	due   int64 // when the first of them leaves, at the present rate
 
 	// For the checks of conservation and of Little's law: what a core gave is
 	// what somebody got, and time spent here is number here over time.
@@ -95,14 +94,17 @@ func (c *cpus) plan() {
 	if n > c.cores {
 		c.rate = c.cores / n
 	}
-	if c.chance > 0 && c.n > 1 {
-		placed := c.cores * (1 - math.Pow(1-1/c.cores, n)) / n
-		c.rate += c.chance * (placed - c.rate)
-	}
-	// Rounded, not rounded up, so that the error has no bias.
 	left := math.Float64frombits(c.heap.list[0].key) - c.v
 	if c.rate != 1 {
 		left /= c.rate
 	}
-	c.due = later(c.at, int64(min(max(left, 0)+0.5, never/2)))
+	switch {
+	case left <= 0:
+		c.due = c.at
+	case left > never/2:
+		c.due = later(c.at, never/2)
+	default:
+		// Rounded, not rounded up, so that the error has no bias.
+		c.due = later(c.at, int64(left+0.5))
+	}
 }

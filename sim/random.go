@@ -19,20 +19,30 @@ const (
 	forWake                        // the supervisor's, by number
 	forReap                        // by process: the hand-overs that reaping takes
 	forSocket                      // by process: what it takes more because it has one
+	forCold                        // by event: what a process's CPU is more after others
+
+	purposes // one more than there are
 )
 
 // A source draws numbers. It allocates nothing.
 type source struct {
-	seed uint64
+	high [purposes]uint64 // the upper half of PCG's state at the beginning
 	pcg  rand.PCG
+}
+
+func newSource(seed uint64) source {
+	var s source
+	for p := range s.high {
+		// Neighbouring seeds are far apart after mixing.
+		s.high[p] = mix(seed + uint64(p)*0x9e3779b97f4a7c15)
+	}
+	return s
 }
 
 // begin starts the numbers for one thing that needs some.
 func (s *source) begin(p purpose, id uint64) {
-	// Neighbouring seeds are far apart after mixing, and PCG's two halves do
-	// not move together.
-	high := mix(s.seed + uint64(p)*0x9e3779b97f4a7c15)
-	s.pcg.Seed(high, mix(high^id))
+	high := s.high[p]
+	s.pcg.Seed(high, mix(high^id)) // the two halves do not move together
 }
 
 // mix is the finalizer of SplitMix64 (Steele, Lea and Flood 2014).

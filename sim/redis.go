@@ -1,7 +1,10 @@
 package sim
 
 // A server is Redis: one thread, on the same cores as everything else.
-type server struct{ thread station }
+type server struct {
+	station station
+	thread  thread
+}
 
 // A client has Redis do something, one request at a time, and is told when it
 // is done. It is a machine: nobody's coroutine waits for it.
@@ -54,7 +57,7 @@ func (c *client) request(each *Dist, n int) {
 		c.enter(&h.supervisor)
 		return
 	}
-	c.enter(&h.server.thread)
+	c.enter(&h.server.station)
 }
 
 // enter goes on when the client may use the station.
@@ -68,11 +71,9 @@ func (c *client) enter(s *station) {
 }
 
 // compute goes on when the client has had so much CPU.
-func (c *client) compute(d int64) {
-	h := c.host
+func (c *client) compute(t *thread, d int64) {
 	c.actor.place = computing
-	h.seq++
-	h.cpu.add(c.actor, h.now, d, h.seq)
+	c.host.add(c.actor, t, d)
 }
 
 // fire goes on to the next phase.
@@ -84,22 +85,22 @@ func (c *client) fire() {
 	switch c.phase {
 	case composing:
 		c.phase = composed
-		c.compute(c.own)
+		c.compute(&h.supervising, c.own)
 	case composed:
 		h.used.supervisor = h.used.supervisor.Add(split(c.own, h.profile.Supervisor.System))
 		h.supervisor.leave(&h.engine)
 		c.phase = awaiting
-		c.enter(&h.server.thread)
+		c.enter(&h.server.station)
 	case awaiting:
 		c.phase = served
 		if c.cost > 0 {
-			c.compute(c.cost)
+			c.compute(&h.server.thread, c.cost)
 			return
 		}
 		fallthrough
 	case served:
 		h.used.redis = h.used.redis.Add(split(c.cost, h.profile.Redis.System))
-		h.server.thread.leave(&h.engine)
+		h.server.station.leave(&h.engine)
 		c.phase = under
 		if c.trip > 0 {
 			c.actor.place = sleeping

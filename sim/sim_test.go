@@ -45,10 +45,11 @@ func whole() sim.Profile {
 		FirstJob: sim.FirstJob{CPU: sim.Constant(0.3), Wait: sim.Constant(0.1), Pages: 40},
 		Fork:     sim.Fork{Base: sim.Exponential(0.1), PerMB: 0.015, Start: sim.Constant(0.2), Pages: 60, Reap: sim.Constant(0.05)},
 		Exit:     sim.Exit{Base: sim.Constant(0.1), PerMB: 0.01},
+		Cores:    sim.Cores{HotMS: 0.5, SliceMS: 4, ColdParent: sim.Constant(0.1), ColdChild: sim.Exponential(0.2)},
 		Memory:   sim.Memory{BootedMB: 30, PageKB: 4, Copy: 0.002, Fresh: 0.0005},
 		Jobs: []sim.Class{
-			{Weight: 3, CPU: sim.Exponential(2), Wait: sim.Constant(1), System: 0.1, Pages: 10},
-			{Weight: 1, CPU: sim.Hyperexponential([]float64{9, 1}, []float64{1, 10}), MemoryMB: 2, RetainedMB: 0.5},
+			{Name: "light", Weight: 3, CPU: sim.Exponential(2), Wait: sim.Constant(1), System: 0.1, Pages: 10},
+			{Name: "heavy", Weight: 1, CPU: sim.Hyperexponential([]float64{9, 1}, []float64{1, 10}), MemoryMB: 2, RetainedMB: 0.5},
 		},
 		Supervisor: sim.Supervisor{
 			Dispatch: sim.Constant(0.05), Collect: sim.Constant(0.03), Fork: sim.Exponential(0.1),
@@ -207,7 +208,8 @@ func (l *lines) Write(line record.Line) error {
 func TestCommonRandomNumbers(t *testing.T) {
 	p := whole()
 	p.OneTime, p.FirstJob = sim.OneTime{}, sim.FirstJob{}
-	p.Memory.Copy = 0 // how much is copied depends on the process
+	p.Memory.Copy = 0                                              // how much is copied depends on the process
+	p.Cores.ColdParent, p.Cores.ColdChild = sim.Dist{}, sim.Dist{} // and who has run before it, on the model
 	cpu := make(map[uint64]time.Duration)
 	for name, e := range executors() {
 		got := new(lines)

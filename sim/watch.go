@@ -3,6 +3,7 @@ package sim
 import (
 	"bytes"
 	"fmt"
+	"math"
 	"runtime"
 	"strconv"
 	"sync/atomic"
@@ -40,19 +41,34 @@ type stranger struct{ seen atomic.Pointer[StrangerError] }
 // check is called first in every method of the host and its processes that an
 // executor calls. It fails if it is not the slot whose turn it is that calls.
 func (h *Host) check() error {
+	if a := h.current; a != nil && a.calls < a.askAt && !h.lost.Load() {
+		a.calls++
+		return nil
+	}
+	return h.ask()
+}
+
+// ask is check, with a look at the goroutine. That takes many microseconds, so it
+// is done for the first calls of each slot, and ever more rarely after that; more
+// often where the executor is most likely to have started goroutines: before any
+// Parallel.
+func (h *Host) ask() error {
 	a := h.current
 	if a == nil {
 		return h.intruder()
 	}
-	// Asking the runtime takes many microseconds, so it is done for the first
-	// calls of each slot, and ever more rarely after that; more often where the
-	// executor is most likely to have started goroutines: before any Parallel.
-	look := a.calls < 16 || a.calls&(a.calls-1) == 0
-	if a.slot.root {
-		look = look || a.calls < 64 || a.calls&1023 == 0
-	}
-	if look && thisGoroutine() != a.owner {
-		return h.intruder()
+	if a.calls >= a.askAt {
+		if thisGoroutine() != a.owner {
+			return h.intruder()
+		}
+		always, most := uint(16), uint(math.MaxUint)
+		if a.slot.root {
+			always, most = 64, 1024
+		}
+		a.askAt = a.calls + 1
+		if a.calls >= always {
+			a.askAt += min(a.calls, most)
+		}
 	}
 	a.calls++
 	if h.lost.Load() {

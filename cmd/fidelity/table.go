@@ -40,9 +40,9 @@ func executor(m record.Model) (models.Executor, error) {
 func first(r *calibrate.Round) bool {
 	workers := map[int]int{2: 0, 4: 1, 8: 2}[r.Header.Spec.Workers]
 	switch r.Round.Model {
-	case "prefork", "hybrid":
+	case "prefork", "forkperjob":
 		return workers%2 == 0
-	case "forkperjob":
+	case "hybrid":
 		return workers%2 == 1
 	case "prefork(max-jobs-per-child=1)", "hybrid(jobs-per-child=10)":
 		return true

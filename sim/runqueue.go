@@ -1,0 +1,313 @@
+package sim
+
+import "slices"
+
+// A thread is what runs on one core at a time: a process, the supervisor, Redis.
+type thread struct {
+	last  *core // where it ran last; nil if it never did
+	until int64 // and until when
+}
+
+// runqueues are cores with a queue each, as a kernel has them. An actor runs until
+// it has got its demand, or until its slice is over and another one waits.
+//
+// What wakes up begins on the core where it ran last if that is idle, or else on
+// another idle one, or else on that of what has woken it (wake_affine and
+// select_idle_sibling in Linux); a new process begins on the core with the least
+// to run. A core that becomes idle takes over what waits elsewhere, but not what
+// ran there a moment ago, whose caches are still warm: it stays, though a core is
+// idle (task_hot, sched_migration_cost_ns). At the end of a slice the core with the
+// least to run takes over, if it has two less.
+type runqueues struct {
+	most    int     // cores
+	cores   []*core // those that ever had something to run
+	idle    []*core // of those
+	order   []*core // a binary heap by when something happens on them
+	hot     int64   // ns
+	slice   int64   // ns; never if there is no end
+	latency func() int64
+	waiting int // actors in queues
+}
+
+// A core runs one actor after another.
+type core struct {
+	running *actor
+	began   int64 // when it began to run this time
+	queue   []*actor
+	due     int64 // when its demand or its slice is over
+	freed   int64 // when it became idle: at that time what ran there is about to sleep, and still wakes others
+	idle    int   // its place in runqueues.idle; -1 if it runs something
+	rank    int   // its place in runqueues.order
+
+	// For the checks of conservation and of Little's law.
+	at                        int64 // up to when the area is known
+	area, stay, given, served int64
+}
+
+func newRunqueues(cores int, hot, slice int64, latency func() int64) *runqueues {
+	if slice == 0 {
+		slice = never
+	}
+	return &runqueues{most: cores, hot: hot, slice: slice, latency: latency}
+}
+
+// n is how many actors the core has.
+func (c *core) n() int {
+	if c.running == nil {
+		return 0
+	}
+	return 1 + len(c.queue)
+}
+
+// advance brings the sums up to date before the number of actors changes.
+func (c *core) advance(now int64) {
+	c.area += (now - c.at) * int64(c.n())
+	c.at = now
+}
+
+// due is when something happens next.
+func (r *runqueues) due() int64 {
+	if len(r.order) == 0 {
+		return never
+	}
+	return r.order[0].due
+}
+
+// busy reports whether there is no idle core.
+func (r *runqueues) busy() bool { return len(r.cores) == r.most && len(r.idle) == 0 }
+
+// add has an actor run for a thread until it has got its demand.
+func (r *runqueues) add(a *actor, t *thread, now, demand int64) {
+	c := r.place(a, t, now)
+	a.lead = 0
+	if c.running == nil && c != a.core && t.until != now {
+		a.lead = r.latency() // it has to wake up
+	}
+	a.thread, a.demand = t, demand+a.lead
+	a.left, a.wanted, a.core = a.demand, a.demand, c
+	r.put(c, a, now)
+}
+
+// place picks the core.
+func (r *runqueues) place(a *actor, t *thread, now int64) *core {
+	if t.last != nil && (t.until == now || t.last.running == nil && t.last.freed != now) {
+		return t.last // it goes on, or its core is idle
+	}
+	for _, c := range slices.Backward(r.idle) {
+		if c != a.core {
+			return c
+		}
+	}
+	switch {
+	case len(r.cores) < r.most:
+		c := &core{idle: len(r.idle), rank: len(r.order), due: never, at: now}
+		r.cores, r.idle, r.order = append(r.cores, c), append(r.idle, c), append(r.order, c)
+		return c
+	case t.last == nil || a.core == nil:
+		return r.least()
+	case a.exits:
+		return t.last
+	}
+	return a.core
+}
+
+// least is a core with the least to run.
+func (r *runqueues) least() *core {
+	if len(r.idle) > 0 {
+		return r.idle[len(r.idle)-1]
+	}
+	least := r.cores[0]
+	for _, c := range r.cores[1:] {
+		if len(c.queue) < len(least.queue) {
+			least = c
+		}
+	}
+	return least
+}
+
+// put has a core run an actor now, or when its turn comes.
+func (r *runqueues) put(c *core, a *actor, now int64) {
+	c.advance(now)
+	a.since = now
+	if c.running == nil {
+		last := r.idle[len(r.idle)-1]
+		r.idle[c.idle], last.idle = last, c.idle
+		r.idle = r.idle[:len(r.idle)-1]
+		c.idle = -1
+		r.run(c, a, now)
+		return
+	}
+	c.queue = append(c.queue, a)
+	r.waiting++
+	r.plan(c, now)
+}
+
+// run begins to run an actor that is in no queue.
+func (r *runqueues) run(c *core, a *actor, now int64) {
+	c.running, c.began = a, now
+	r.plan(c, now)
+}
+
+// plan sets when something happens next on a core.
+func (r *runqueues) plan(c *core, now int64) {
+	c.due = never
+	if c.running != nil {
+		c.due = later(c.began, c.running.left)
+		if len(c.queue) > 0 {
+			c.due = min(c.due, max(later(c.began, r.slice), now))
+		}
+	}
+	r.replan(c)
+}
+
+// next goes on at a time when something is due, and returns the actor that has got
+// its demand, or nil if a slice was over.
+func (r *runqueues) next(now int64) *actor {
+	c := r.order[0]
+	a := c.running
+	ran := now - c.began
+	if ran >= a.left {
+		r.leave(c, now)
+		return a
+	}
+	c.advance(now)
+	c.given += ran
+	a.left -= ran
+	a.thread.until = now
+	if to := r.least(); to.n() <= c.n()-2 {
+		r.shift(c, now)
+		r.account(c, a, now)
+		a.demand = a.left
+		a.core = to
+		r.put(to, a, now)
+		return nil
+	}
+	c.queue = append(c.queue, a)
+	r.waiting++
+	r.shift(c, now)
+	return nil
+}
+
+// shift begins with the first in the queue, which has one.
+func (r *runqueues) shift(c *core, now int64) {
+	a := c.queue[0]
+	c.queue = slices.Delete(c.queue, 0, 1)
+	r.waiting--
+	r.run(c, a, now)
+}
+
+// leave takes the running actor off.
+func (r *runqueues) leave(c *core, now int64) {
+	a := c.running
+	c.advance(now)
+	c.given += now - c.began
+	a.left -= now - c.began
+	r.account(c, a, now)
+	a.thread.last, a.thread.until = c, now
+	if len(c.queue) > 0 {
+		r.shift(c, now)
+		return
+	}
+	c.running, c.freed = nil, now
+	c.idle = len(r.idle)
+	r.idle = append(r.idle, c)
+	r.plan(c, now)
+	r.pull(c, now)
+}
+
+func (r *runqueues) account(c *core, a *actor, now int64) {
+	c.stay += now - a.since
+	c.served += a.demand - a.left
+}
+
+// remove takes an actor off before its end. It returns what it got.
+func (r *runqueues) remove(a *actor, now int64) int64 {
+	c := a.core
+	if c.running == a {
+		r.leave(c, now)
+	} else {
+		r.unqueue(c, slices.Index(c.queue, a), now)
+	}
+	return max(a.wanted-a.left-a.lead, 0)
+}
+
+// unqueue takes out one of those that wait.
+func (r *runqueues) unqueue(c *core, i int, now int64) *actor {
+	c.advance(now)
+	a := c.queue[i]
+	c.queue = slices.Delete(c.queue, i, i+1)
+	r.waiting--
+	r.account(c, a, now)
+	r.plan(c, now)
+	return a
+}
+
+// pull has an idle core take over the one that has not run for longest, if there
+// is one that may be moved.
+func (r *runqueues) pull(to *core, now int64) {
+	if r.waiting == 0 {
+		return
+	}
+	var from *core
+	which, oldest := 0, now-r.hot
+	for _, c := range r.cores {
+		for i, a := range c.queue {
+			if t := a.thread; t.last == nil || t.until <= oldest {
+				from, which = c, i
+				if t.last != nil {
+					oldest = t.until - 1
+				}
+				break // those behind it have come later
+			}
+		}
+	}
+	if from == nil {
+		return
+	}
+	a := r.unqueue(from, which, now)
+	a.demand, a.core = a.left, to
+	r.put(to, a, now)
+}
+
+// replan puts a core whose next time has changed in its place in the order.
+func (r *runqueues) replan(c *core) {
+	i := c.rank
+	for i > 0 {
+		parent := (i - 1) / 2
+		if r.order[parent].due <= c.due {
+			break
+		}
+		r.rank(r.order[parent], i)
+		i = parent
+	}
+	for {
+		least := 2*i + 1
+		if least >= len(r.order) {
+			break
+		}
+		if least+1 < len(r.order) && r.order[least+1].due < r.order[least].due {
+			least++
+		}
+		if r.order[least].due >= c.due {
+			break
+		}
+		r.rank(r.order[least], i)
+		i = least
+	}
+	r.rank(c, i)
+}
+
+func (r *runqueues) rank(c *core, i int) { r.order[i], c.rank = c, i }
+
+// verify checks cores that have nothing to run any more.
+func (c *core) verify(fail func(format string, args ...any)) {
+	if c.running != nil {
+		return
+	}
+	if c.area != c.stay {
+		fail("Little's law: a core had tasks for %d ns, tasks were there for %d ns", c.area, c.stay)
+	}
+	if c.given != c.served {
+		fail("a core worked for %d ns, tasks received %d ns", c.given, c.served)
+	}
+}
