@@ -14,6 +14,9 @@
 //     one whose children run several jobs.
 //   - What a child costs from what a job costs: rounds with a child for each job
 //     against rounds with many jobs for each.
+//   - What cold caches cost from the rest: rounds of one model with more parents than
+//     cores against rounds with fewer.
+//   - What slow cores cost: rounds with different paces.
 //   - What the supervisor spends on jobs, forks, round trips and on waking up:
 //     least squares over the rounds.
 //   - Times in which nobody computes and nothing is waited for (a process has
@@ -75,7 +78,15 @@ func Profile(ctx context.Context, rounds []*Round, o Options) (*Result, error) {
 				first.Run, a.Workload, a.Runtime, r.Run, b.Workload, b.Runtime)
 		}
 	}
+	c.profile.Runs = []string{}
+	for _, r := range c.rounds {
+		if id := r.ID(); !slices.Contains(c.profile.Runs, id) {
+			c.profile.Runs = append(c.profile.Runs, id)
+		}
+	}
+	slices.Sort(c.profile.Runs)
 	c.outcomes()
+	c.pace()
 	c.profile.Name = o.Name
 	if o.Name == "" {
 		e := &first.Header.Environment
@@ -106,6 +117,7 @@ type calibration struct {
 	rounds  []*Round
 	profile *sim.Profile
 
+	elastic   map[string]float64 // by class: 1 if its jobs take more CPU on slower cores, else 0
 	late      map[string]float64 // CPU of a late job, by class, ms
 	bothKinds bool               // of children: with a socket, and without
 }
@@ -245,6 +257,6 @@ func assigned(p *sim.Profile, s *record.Spec) func(id uint64) int {
 // byUse sorts rounds, those with the most idle cores first.
 func (c *calibration) byUse() []*Round {
 	return slices.SortedStableFunc(slices.Values(c.rounds), func(a, b *Round) int {
-		return cmp.Compare(a.utilization(), b.utilization())
+		return cmp.Compare(a.use, b.use)
 	})
 }

@@ -2,6 +2,7 @@ package calibrate
 
 import (
 	"math"
+	"slices"
 
 	"forkbench/sim"
 )
@@ -10,8 +11,13 @@ import (
 // the timer's tick at CONFIG_HZ=250.
 const slice = 4
 
-// hot is for how long the kernel leaves a process on its core, in milliseconds.
-const hot = 0.5
+// mostHot is for how long the kernel leaves a process on its core at most, in
+// milliseconds.
+const mostHot = 0.5
+
+// mostLatency is what a core takes at most to wake up, in milliseconds: what others
+// take it for is a misfit of something else.
+const mostLatency = 0.02
 
 // busy is the utilization from which on cores are taken to be busy all the time.
 const busy = 0.8
@@ -20,7 +26,7 @@ const busy = 0.8
 // by others: see sim.Cores.
 func (r *Round) crowding() float64 {
 	cores, trees := float64(r.Header.Environment.Cores), float64(len(r.parents))
-	if trees <= cores || r.utilization() < busy {
+	if trees <= cores || r.use < busy {
 		return 0
 	}
 	return 1 - cores/trees
@@ -35,6 +41,7 @@ func (c *calibration) coldCaches() {
 	var parents, children slope
 	for _, same := range c.byContestant() {
 		var x, y, z, w []float64
+		alone := false
 		for _, r := range same {
 			n := float64(r.forks())
 			if n < enoughForks {
@@ -42,14 +49,18 @@ func (c *calibration) coldCaches() {
 			}
 			each := milli(r.Children.Total()) / n
 			jobs := float64(r.Settled) / n
+			alone = alone || r.crowding() == 0
 			x, y = append(x, 2*r.crowding()), append(y, milli(r.Parents.Total())/n) // it forks, and it reaps
 			z, w = append(z, r.crowding()*(1+jobs*turns(each/jobs))), append(w, each)
 		}
-		parents.add(x, y)
-		children.add(z, w)
+		// Those with several crowdings above 0 tell too little.
+		if alone && slices.Max(append(x, 0)) > 0 {
+			parents.add(x, y)
+			children.add(z, w)
+		}
 	}
 	p := &c.profile.Cores
-	p.HotMS = hot
+	p.HotMS = mostHot
 	c.source("cores.hot_ms", "Linux's default of sched_migration_cost_ns")
 	p.SliceMS = slice
 	c.source("cores.slice_ms", "the timer's tick on a kernel with CONFIG_HZ=250, taken to be this one's")

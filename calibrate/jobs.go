@@ -19,7 +19,8 @@ type class struct {
 	cold, warm sample // CPU of those that are, in children of cold and of warm parents
 	laterWait  []float64
 	warmWait   []float64
-	idleUse    float64 // utilization of the round that laterWait is from
+	idleUse    float64 // the use of the cores in the last round that laterWait is from
+	warmUse    float64 // the same of warmWait
 }
 
 // youngJobs is how many jobs after its first a process is young for: those after
@@ -94,7 +95,7 @@ func (c *calibration) jobs() {
 		j := sim.Class{
 			Name:   kinds.names[i],
 			Weight: rounded(float64(k.count) / float64(total)),
-			CPU:    s.distribution(), Wait: k.wait(), System: systemShare,
+			CPU:    s.distribution(), Wait: k.wait(), System: systemShare, Elastic: c.elastic[kinds.names[i]],
 		}
 		if top > 0 {
 			j.Spared = 1 - rounded(min(max(penalties[i]/top, 0), 1))
@@ -123,6 +124,7 @@ func (c *calibration) jobs() {
 			c.source(path+"wait_ms", "no round had cores to spare: the first decile of wall time less CPU, if it is more than a tenth of the CPU")
 		}
 		c.source(path+"system_share", "assumed: the kernel splits the CPU of short processes by ticks, which is right only summed over all of them")
+		c.source(path+"elastic", "1 if the CPU of these jobs follows the pace of the cores, by rounds with different ones, else 0")
 		c.source(path+"touched_pages", "taken as none: jobs of one kind write to the same pages again, and the first one's are in first_job and one_time")
 		c.source(path+"memory_mb", "not told apart from the pages that are written to: taken as none")
 		c.source(path+"retained_mb", "as memory_mb")
@@ -163,7 +165,7 @@ func (c *calibration) sort(r *Round, kinds classes, to []*class) {
 		i := kinds.of(j.id)
 		v := &found[i]
 		to[i].count++
-		cpu, wait := milli(j.took), milli(j.finished-j.started-j.took)
+		cpu, wait := milli(j.cpu), milli(j.finished-j.started-j.took)
 		cpu = c.warmed(r, cpu, turns(cpu))
 		switch isFirst := first[place{j.process, i}] == j.seq; {
 		case !isFirst:
@@ -183,7 +185,7 @@ func (c *calibration) sort(r *Round, kinds classes, to []*class) {
 			}
 		}
 	}
-	use := r.utilization()
+	use := r.use
 	for i := range found {
 		k, v := to[i], &found[i]
 		k.addLater(v.later, v.late)
@@ -196,7 +198,7 @@ func (c *calibration) sort(r *Round, kinds classes, to []*class) {
 			}
 		}
 		if len(k.warmWait) == 0 || use < idle {
-			k.warmWait = append(k.warmWait, v.warmWait...)
+			k.warmWait, k.warmUse = append(k.warmWait, v.warmWait...), use
 		}
 	}
 }
@@ -232,7 +234,7 @@ func (k *class) wait() sim.Dist {
 		s := sample{all: values}
 		return s.distribution()
 	}
-	low := quantile(slices.Sorted(slices.Values(values)), 0.1)
+	low := lower(values)
 	if low < max(0.1*cpu, 0.05) {
 		return sim.Constant(0)
 	}
@@ -382,15 +384,15 @@ func (c *calibration) firstJob(warm float64, warmCount int, pg pages, all []*cla
 	}
 	wait := 0.0
 	for _, k := range all {
-		if k.idleUse < idle && len(k.warmWait) >= enough && len(k.laterWait) >= enough {
-			wait = max(wait, median(k.warmWait)-median(k.laterWait))
+		if k.idleUse < idle && k.warmUse < idle && len(k.warmWait) >= enough && len(k.laterWait) >= enough {
+			wait = max(wait, lower(k.warmWait)-lower(k.laterWait))
 		}
 	}
 	if wait < 0.1 {
 		wait = 0
 	}
 	f.Wait = sim.Constant(rounded(wait))
-	c.source("first_job.wait_ms", "medians of wall time less CPU, first jobs less later ones, in rounds with idle cores; less than 0.1 ms is none")
+	c.source("first_job.wait_ms", "first deciles of wall time less CPU, first jobs less later ones, in rounds with idle cores; less than 0.1 ms is none")
 	if pg.known {
 		c.source("first_job.touched_pages", "private memory of children of a warm parent, ninth decile of the samples, the fork's pages included")
 	} else {

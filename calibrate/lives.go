@@ -53,7 +53,7 @@ func (c *calibration) lives(r *Round) *lives {
 		k := place{j.process, kinds.of(j.id)}
 		if first[k] == j.seq && !seen[k] {
 			seen[k] = true
-			cold := milli(j.took)
+			cold := milli(j.cpu)
 			spent[j.process] += c.warmed(r, cold, turns(cold))
 			again[j.process] += turns(cold)
 			continue

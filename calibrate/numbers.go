@@ -25,6 +25,9 @@ func median(xs []float64) float64 {
 	return quantile(sorted, 0.5)
 }
 
+// lower is the first decile.
+func lower(xs []float64) float64 { return quantile(slices.Sorted(slices.Values(xs)), 0.1) }
+
 func mean(xs []float64) float64 {
 	if len(xs) == 0 {
 		return 0

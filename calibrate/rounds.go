@@ -24,7 +24,8 @@ type Round struct {
 	children []record.Process
 	parents  []record.Process
 	samples  []record.Sample
-	batches  int // settlements acknowledged together
+	batches  int     // settlements acknowledged together
+	use      float64 // the share of the cores that was used
 }
 
 // A job is what is kept of a record.Job that was done.
@@ -32,6 +33,8 @@ type job struct {
 	id                                     uint64
 	process, seq                           int
 	due, dequeued, started, finished, took time.Duration // the last is its CPU
+
+	cpu time.Duration // the same, at the pace of the calibration
 }
 
 // Read reads the rounds of a run that have ended. What a killed run left is read
@@ -70,7 +73,7 @@ func Read(name string, lines iter.Seq2[record.Line, error]) ([]*Round, error) {
 			settled[r][l.SettledNS] = true
 			if l.Status == models.Done {
 				r.jobs = append(r.jobs, job{
-					l.ID, l.Process, l.Seq, l.DueNS, l.DequeuedNS, l.StartedNS, l.FinishedNS, l.CPUNS,
+					l.ID, l.Process, l.Seq, l.DueNS, l.DequeuedNS, l.StartedNS, l.FinishedNS, l.CPUNS, l.CPUNS,
 				})
 			}
 		case *record.Process:
@@ -92,6 +95,7 @@ func Read(name string, lines iter.Seq2[record.Line, error]) ([]*Round, error) {
 				return nil, fmt.Errorf("model %q is not in the header", l.Model)
 			}
 			r.Model = h.Spec.Models[i]
+			r.use = r.CPU() * float64(r.Settled) / milli(r.WorkNS) / float64(max(h.Environment.Cores, 1))
 			ended = append(ended, r)
 			delete(open, k)
 			delete(settled, r)
@@ -123,6 +127,9 @@ func (r *Round) Setting() Setting {
 	return Setting{s.Workers, r.Header.Environment.Cores, s.Jobs, s.Arrivals, s.Seed, r.Round.Model}
 }
 
+// ID is what a profile's Runs name the round's run by.
+func (r *Round) ID() string { return r.Header.Started.UTC().Format(time.RFC3339Nano) }
+
 // Usable says why the round's numbers do not count, or nothing if they do.
 func (r *Round) Usable() string {
 	switch {
@@ -148,11 +155,6 @@ func (r *Round) CPU() float64 {
 
 // Throughput is jobs settled per second of work.
 func (r *Round) Throughput() float64 { return float64(r.Settled) / r.WorkNS.Seconds() }
-
-// utilization is the share of the cores that was used.
-func (r *Round) utilization() float64 {
-	return r.CPU() * float64(r.Settled) / milli(r.WorkNS) / float64(max(r.Header.Environment.Cores, 1))
-}
 
 // Latency is a quantile of the jobs' times from due to finished, in milliseconds,
 // but for the first jobs, in the order in which they are due.

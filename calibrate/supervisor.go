@@ -18,6 +18,7 @@ type trial struct {
 	setting  Setting
 	executor models.Executor
 	rounds   []*Round
+	class    func(id uint64) int // see sim.Round
 
 	done *record.Round // what the simulation made of it
 }
@@ -32,11 +33,12 @@ func (c *calibration) supervisor(ctx context.Context) error {
 	}
 	s.System = rounded(system / max(user+system, 1e-9))
 	c.source("supervisor.system_share", "its system time over all its time, summed over %d rounds", len(c.rounds))
-	s.Threads = c.rounds[0].Header.Environment.SupervisorThreads
-	if s.Threads == 0 {
-		c.source("supervisor.threads", "not in the records: one for each core, as the Go runtime has it")
+	if e := &c.rounds[0].Header.Environment; e.SupervisorThreads > 0 {
+		s.ThreadsPerCore = rounded(min(float64(e.SupervisorThreads)/float64(max(e.Cores, 1)), 1))
+		c.source("supervisor.threads_per_core", "as many as the runs gave it: %d of %d cores (GOMAXPROCS)", e.SupervisorThreads, e.Cores)
 	} else {
-		c.source("supervisor.threads", "that many it was given in the runs (GOMAXPROCS), which keep to half of the cores")
+		s.ThreadsPerCore = 1
+		c.source("supervisor.threads_per_core", "not in the records: one for each core, as the Go runtime has it by default")
 	}
 	trials, err := c.trials()
 	if err != nil {
@@ -54,7 +56,7 @@ func (c *calibration) supervisor(ctx context.Context) error {
 			break
 		}
 		if turn > 0 {
-			if err := c.latency(ctx, trials); err != nil {
+			if err := c.scheduling(ctx, trials); err != nil {
 				return err
 			}
 		}
@@ -80,7 +82,7 @@ func (c *calibration) trials() ([]*trial, error) {
 			if err != nil {
 				return nil, fmt.Errorf("%s: %w", r.Round.Model, err)
 			}
-			t = &trial{setting: s, executor: e}
+			t = &trial{setting: s, executor: e, class: assigned(c.profile, &r.Header.Spec)}
 			bySetting[s] = t
 			all = append(all, t)
 		}
@@ -96,9 +98,8 @@ func (c *calibration) simulate(ctx context.Context, trials []*trial) error {
 		if err != nil {
 			return err
 		}
-		class := assigned(c.profile, &t.rounds[0].Header.Spec)
-		m := &sim.Machine{Workers: t.setting.Workers, Cores: t.setting.Cores, Profile: *c.profile, Seed: t.setting.Seed}
-		t.done, err = m.Run(ctx, t.executor, sim.Round{Model: t.setting.Model, Jobs: jobs, Total: t.setting.Jobs, Class: class})
+		m := &sim.Machine{Workers: t.setting.Workers, Cores: t.setting.Cores, Profile: *paced(c.profile, t.rounds), Seed: t.setting.Seed}
+		t.done, err = m.Run(ctx, t.executor, sim.Round{Model: t.setting.Model, Jobs: jobs, Total: t.setting.Jobs, Class: t.class})
 		if ctx.Err() != nil {
 			return ctx.Err() // what was cut short says nothing
 		}
@@ -189,9 +190,10 @@ func (r *Round) fused() int {
 	return n
 }
 
-// latency finds how long an idle core takes to wake up, with which the simulated
-// rounds take as long as the measured ones.
-func (c *calibration) latency(ctx context.Context, trials []*trial) error {
+// scheduling finds how long an idle core takes to wake up, and for how long one
+// leaves what another one has run, with which the simulated rounds take as long as
+// the measured ones.
+func (c *calibration) scheduling(ctx context.Context, trials []*trial) error {
 	measured := make([]float64, len(trials))
 	for i, t := range trials {
 		var all []float64
@@ -200,42 +202,47 @@ func (c *calibration) latency(ctx context.Context, trials []*trial) error {
 		}
 		measured[i] = median(all)
 	}
-	misfit := func(ms float64) (float64, error) {
-		c.profile.Supervisor.Latency = sim.Constant(ms)
+	best := math.Inf(1)
+	var found [2]float64 // latency and hot, ms
+	try := func(x [2]float64) error {
+		x = [2]float64{min(x[0], mostLatency), min(x[1], mostHot)}
+		c.profile.Supervisor.Latency, c.profile.Cores.HotMS = sim.Constant(x[0]), x[1]
 		if err := c.simulate(ctx, trials); err != nil {
-			return 0, err
+			return err
 		}
 		sum := 0.0
 		for i, t := range trials {
 			d := math.Log(float64(t.done.Settled) / t.done.WorkNS.Seconds() / measured[i])
 			sum += d * d
 		}
-		return sum, nil
+		if sum < best {
+			best, found = sum, x
+		}
+		return nil
 	}
 	// First a coarse look, then ever smaller steps around the best.
-	best, latency := math.Inf(1), 0.0
-	try := func(ms float64) error {
-		m, err := misfit(ms)
-		if m < best {
-			best, latency = m, ms
-		}
-		return err
-	}
-	for _, ms := range []float64{0, 0.002, 0.005, 0.01, 0.02, 0.04, 0.08, 0.2} {
-		if err := try(ms); err != nil {
-			return err
-		}
-	}
-	for step := 0.5; step > 0.03; step /= 2 {
-		ms := latency
-		for _, to := range []float64{ms * (1 - step), ms*(1+step) + 0.002*step} {
-			if err := try(to); err != nil {
+	for _, ms := range []float64{0, 0.002, 0.005, 0.01, mostLatency} {
+		for _, hot := range []float64{0.02, 0.05, 0.1, 0.2, mostHot} {
+			if err := try([2]float64{ms, hot}); err != nil {
 				return err
 			}
 		}
 	}
-	c.profile.Supervisor.Latency = sim.Constant(rounded(latency))
-	c.source("supervisor.latency_ms",
-		"what is left: with it, the throughput of %d settings, simulated, is nearest to the measured one (least squares of logarithms)", len(trials))
+	for step := 0.5; step > 0.06; step /= 2 {
+		from := found
+		for i := range from {
+			for _, factor := range []float64{1 - step, 1 + step} {
+				x := from
+				x[i] *= factor
+				if err := try(x); err != nil {
+					return err
+				}
+			}
+		}
+	}
+	c.profile.Supervisor.Latency, c.profile.Cores.HotMS = sim.Constant(rounded(found[0])), rounded(found[1])
+	c.source("supervisor.latency_ms", "what is left: with this and cores.hot_ms, the throughput of %d settings, simulated, is nearest to"+
+		" the measured one (least squares of logarithms); at most %v", len(trials), mostLatency)
+	c.source("cores.hot_ms", "as supervisor.latency_ms; at most Linux's default of sched_migration_cost_ns")
 	return nil
 }

@@ -106,7 +106,7 @@ func predictRow(ctx context.Context, profile *sim.Profile, s Setting, rounds []*
 	}
 	q := predict.Question{
 		Models:  []predict.Model{{Name: s.Model, Executor: executor}},
-		Profile: profile, Workers: s.Workers, Cores: s.Cores, Jobs: s.Jobs, Seed: s.Seed,
+		Profile: paced(profile, rounds), Workers: s.Workers, Cores: s.Cores, Jobs: s.Jobs, Seed: s.Seed,
 		Class:   assigned(profile, &first.Header.Spec),
 		Timeout: first.Header.Spec.TimeoutNS, Replications: replications,
 	}

@@ -29,7 +29,7 @@ func FindBottleneck(ctx context.Context, q predict.Question) (Bottleneck, error)
 	if _, err := predict.Run(ctx, q); err != nil {
 		return Bottleneck{}, err
 	}
-	return sink.bottleneck(q.Cores, q.Profile.Supervisor.Threads), nil
+	return sink.bottleneck(q.Cores, q.Profile.Supervisor.Threads(q.Cores)), nil
 }
 
 // usage adds up who was busy.
@@ -69,9 +69,6 @@ func (u *usage) Write(l record.Line) error {
 func (u *usage) bottleneck(cores, threads int) Bottleneck {
 	r := &u.round
 	work := float64(max(r.WorkNS, 1))
-	if threads == 0 || threads > cores {
-		threads = cores
-	}
 	all := r.Children.Add(r.Parents).Add(r.Supervisor).Add(r.Redis).Total()
 	// In this order: who is short of cores has no more of the others, either.
 	for _, b := range []Bottleneck{

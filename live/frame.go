@@ -278,9 +278,9 @@ func shortBody(k kind, b []byte) error {
 	return fmt.Errorf("a frame of kind %q has a body of %d bytes, which is not one", byte(k), len(b))
 }
 
-// cpu is what the process had used when it replied.
 func (r readyReply) waited() time.Duration { return time.Duration(r.WaitedUS) * time.Microsecond }
 
+// cpu is what the process had used when it replied.
 func (r readyReply) cpu() record.CPU {
 	return record.CPU{
 		User:   time.Duration(r.UserUS) * time.Microsecond,

@@ -339,8 +339,9 @@ func (h *Host) clocks() clocks {
 	c := clocks{children: h.reaped.children.Total(), parents: h.reaped.parents.Total()}
 	for _, p := range h.processes {
 		pid := p.number()
+		others := p.others(pid) // before the clock: it is not to be gone in between
 		if used, err := proc.CPU(pid); err == nil {
-			p.seen = used + p.others(pid)
+			p.seen = used + others
 		} else {
 			c.between = append(c.between, between{p, p.seen})
 		}
@@ -357,10 +358,13 @@ func (p *process) others(pid int) time.Duration {
 	p.mu.Lock()
 	ours := p.children.Total()
 	p.mu.Unlock()
-	if p.role == roleChild && ours == 0 {
-		return proc.Waited(pid)
+	switch {
+	case p.role != roleChild || ours > 0:
+		return p.waited
+	case p.ran.Load() == 0:
+		return 0
 	}
-	return p.waited
+	return proc.Waited(pid)
 }
 
 func (c *clocks) add(p *process, used time.Duration) {

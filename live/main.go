@@ -143,10 +143,13 @@ func (w *worker) warm() error {
 
 // ready says how boot or warm went.
 func (w *worker) ready(cause error) error {
-	var used unix.Rusage
-	_ = unix.Getrusage(unix.RUSAGE_SELF, &used) // cannot fail with these arguments
+	var own, waited unix.Rusage
+	_ = unix.Getrusage(unix.RUSAGE_SELF, &own) // cannot fail with these arguments
+	_ = unix.Getrusage(unix.RUSAGE_CHILDREN, &waited)
 	answer := readyReply{
-		Version: goVersion(), UserUS: used.Utime.Nano() / 1000, SystemUS: used.Stime.Nano() / 1000,
+		Version: goVersion(),
+		UserUS:  (own.Utime.Nano() + waited.Utime.Nano()) / 1000, SystemUS: (own.Stime.Nano() + waited.Stime.Nano()) / 1000,
+		WaitedUS: (waited.Utime.Nano() + waited.Stime.Nano()) / 1000,
 	}
 	answer.Executable, _ = os.Executable()
 	if cause != nil {

@@ -1,5 +1,5 @@
 // Package proc is what several packages need of an operating-system process:
-// its CPU clock, and the end of what it prints.
+// its CPU clock, what it has waited for, and the end of what it prints.
 package proc
 
 import (

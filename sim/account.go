@@ -42,7 +42,9 @@ func (h *Host) beginBurst(p *process, d int64) burst {
 }
 
 func (h *Host) endBurst(p *process, b *burst, system float64) int64 {
-	p.thread.until = h.now
+	if b.parks && h.queues == nil { // the queues note it themselves
+		p.thread.until = h.now
+	}
 	got := h.got(b)
 	if got > 0 {
 		p.book(split(got, system))
@@ -112,14 +114,28 @@ func (h *Host) occupy(cost *Dist, p purpose, id uint64) reason {
 	if why := h.supervisor.enter(&h.engine); why != ready {
 		return why
 	}
-	b := h.burst(&h.supervising, d)
+	t := h.supervisorThread()
+	b := h.burst(t, d)
 	if b.parks {
 		b.why = h.park(computing)
 	}
+	h.resting = append(h.resting, t)
 	h.used.supervisor = h.used.supervisor.Add(split(h.got(&b), h.profile.Supervisor.System))
 	h.supervisor.leave(&h.engine)
 	h.supervised = h.now
 	return b.why
+}
+
+// supervisorThread is one of the supervisor's that has nothing to do. Whoever takes
+// it has entered the supervisor, and puts it back.
+func (h *Host) supervisorThread() *thread {
+	n := len(h.resting)
+	if n == 0 {
+		return new(thread)
+	}
+	t := h.resting[n-1]
+	h.resting = h.resting[:n-1]
+	return t
 }
 
 // wakeSupervisor is what it costs the supervisor to begin something, besides the

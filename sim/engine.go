@@ -117,6 +117,7 @@ type engine struct {
 	sample   func()
 
 	beat    uint64
+	turn    uint64        // whose it is: a slot, from 1
 	pulse   atomic.Uint64 // beat, with the slot that was resumed, for the watchdog
 	outside atomic.Int32  // in code of the caller that may take its time: the sink, the jobs
 	lost    atomic.Bool   // the watchdog has given up on it
@@ -190,8 +191,14 @@ func (e *engine) stop() {
 
 // mark tells the watchdog that the executor's code goes on, and where.
 func (e *engine) mark(a *actor) {
+	e.turn = uint64(a.slot.id + 1)
+	e.live()
+}
+
+// live tells the watchdog that something goes on.
+func (e *engine) live() {
 	e.beat++
-	e.pulse.Store(e.beat<<slotBits | uint64(a.slot.id+1))
+	e.pulse.Store(e.beat<<slotBits | e.turn)
 }
 
 const slotBits = 20 // MaxWorkers fits
@@ -289,6 +296,10 @@ func (e *engine) step() bool {
 	if e.pollIn--; e.pollIn <= 0 {
 		e.pollIn = pollEvery
 		e.poll()
+		e.live()
+		if e.lost.Load() {
+			e.kill()
+		}
 	}
 	if e.dead {
 		return false

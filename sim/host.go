@@ -22,16 +22,16 @@ type Host struct {
 	round   Round
 	cancel  context.CancelCauseFunc
 
-	random      source
-	mix         mixer
-	supervisor  station
-	threads     int     // of the supervisor
-	supervising thread  // of it, if it has only one; else that which ended something last
-	supervised  int64   // when it last ended something: it goes on with the next without a wake-up
-	server      *server // Redis; nil if it costs nothing
-	feed        feed
-	settle      settler
-	gate        gate
+	random     source
+	mix        mixer
+	supervisor station
+	threads    int       // of the supervisor
+	resting    []*thread // of it, that have nothing to do; the last one has rested least
+	supervised int64     // when it last ended something: it goes on with the next without a wake-up
+	server     *server   // Redis; nil if it costs nothing
+	feed       feed
+	settle     settler
+	gate       gate
 
 	lastID      int
 	first, last *process // open: started and not yet reaped

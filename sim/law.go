@@ -90,7 +90,14 @@ func (h *Host) verify() error {
 		fail("%d jobs were taken, %d are accounted for", h.feed.taken, out)
 	}
 	h.cpu.verify(fail)
-	if h.queues != nil {
+	if q := h.queues; q != nil {
+		if q.short > 0 {
+			fail("%d tasks came to their end without the time that they asked for", q.short)
+		}
+		u := &h.used
+		if all := u.children.Add(u.parents).Add(u.supervisor).Add(u.redis).Total(); !h.dead && int64(all) != q.got {
+			fail("tasks received %d ns, %d ns are booked", q.got, all)
+		}
 		for _, c := range h.queues.cores {
 			c.verify(fail)
 		}

@@ -14,7 +14,7 @@
 // # What is modelled
 //
 //   - CPU: c cores, shared equally by all that is runnable (processor sharing),
-//     or less well, where a profile says that the scheduler leaves some idle.
+//     or, where a profile says so, with a queue each, as a kernel has them.
 //     Waiting takes none. More trees of processes than cores cost each other
 //     what they had in the caches.
 //   - Processes: each does one thing at a time, so a parent forks one child
@@ -177,11 +177,8 @@ func (m *Machine) newHost(r Round) *Host {
 	}
 	h.cold = !p.Cores.ColdParent.zero() || !p.Cores.ColdChild.zero()
 	h.prompt = h.queues != nil || p.Supervisor.Latency.zero()
-	h.supervisor.free = p.Supervisor.Threads
-	if h.supervisor.free == 0 {
-		h.supervisor.free = m.Cores
-	}
-	h.threads = h.supervisor.free
+	h.threads = p.Supervisor.Threads(m.Cores)
+	h.supervisor.free = h.threads
 	if !p.Redis.free() {
 		h.server = &server{station: station{free: 1}}
 	}

@@ -61,6 +61,23 @@ func TestSecondaryCosts(t *testing.T) {
 		{"what came of that job is told with its child's end", forkperjob.Model{}, 1, 1, func(p *sim.Profile) {
 			p.Exit.Base, p.Fork.Reap = sim.Constant(1), sim.Constant(0.5)
 		}, 20 + 4*1.5, 20 + 4*1.5, 0},
+		{"a core each, with queues", prefork.Model{}, 2, 2, func(p *sim.Profile) {
+			p.Cores = sim.Cores{HotMS: 0.5, SliceMS: 4}
+		}, 10, 20, 0},
+		{"an idle core wakes up", prefork.Model{}, 1, 1, func(p *sim.Profile) {
+			p.Cores, p.Supervisor.Latency = sim.Cores{HotMS: 0.5, SliceMS: 4}, sim.Constant(1)
+		}, 21, 20, 0},
+		// The first one begins on an idle core; the others find what another tree has
+		// left there, with a probability of a half.
+		{"two trees on one core", forkperjob.Model{}, 2, 1, func(p *sim.Profile) {
+			p.Cores.ColdChild = sim.Constant(1)
+		}, 20 + 3*0.5, 20 + 3*0.5, 0},
+		{"two trees on one core, and slices", forkperjob.Model{}, 2, 1, func(p *sim.Profile) {
+			p.Cores.ColdChild, p.Cores.SliceMS = sim.Constant(1), 2
+		}, 20 + 3*1.5, 20 + 3*1.5, 0},
+		{"one tree on one core", hybrid.Model{}, 2, 1, func(p *sim.Profile) {
+			p.Cores.ColdChild, p.Cores.SliceMS = sim.Constant(1), 2
+		}, 20, 20, 0},
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			p := bare(sim.Constant(5))

@@ -9,7 +9,7 @@ import (
 )
 
 // ProfileVersion is the version of the profile format.
-const ProfileVersion = 1
+const ProfileVersion = 2
 
 // A Profile is what things cost on one machine for one application. Fields named
 // _ms are milliseconds, of one core where they are CPU and of wall time where
@@ -21,6 +21,15 @@ const ProfileVersion = 1
 type Profile struct {
 	Version int    `json:"version"` // ProfileVersion
 	Name    string `json:"name"`    // of the application and the machine
+
+	// Runs are those that it was calibrated from: when each began, as its records
+	// have it. A profile from elsewhere has none.
+	Runs []string `json:"runs"`
+
+	// Pace is how slow the cores were, as a multiple of the CPU that the same work
+	// takes at their best (record.Noise.Pace); 0 if it is not known. Other tenants
+	// of the machine make it so; see Slowed.
+	Pace float64 `json:"pace"`
 
 	Boot       Boot       `json:"boot"`
 	OneTime    OneTime    `json:"one_time"`
@@ -111,7 +120,7 @@ type Cores struct {
 	HotMS float64 `json:"hot_ms"`
 
 	// SliceMS is for how long a process runs before the turn of another one that
-	// waits (base_slice_ns, and the timer's tick); 0 for no end.
+	// waits (base_slice_ns, and the timer's tick); 0 for no end, without HotMS.
 	SliceMS float64 `json:"slice_ms"`
 
 	// What a process's CPU is more when it begins on a core whose caches others
@@ -141,6 +150,7 @@ type Class struct {
 	CPU        Dist    `json:"cpu_ms"`        // Job.CPUNS of jobs that are not their process's first
 	Wait       Dist    `json:"wait_ms"`       // finished - started - CPU of the same jobs, on a machine with cores to spare
 	System     float64 `json:"system_share"`  // of the CPU, 0 to 1
+	Elastic    float64 `json:"elastic"`       // the share of the CPU that is more on slower cores, 0 to 1: 0 for what goes on until a deadline
 	MemoryMB   float64 `json:"memory_mb"`     // allocated while it runs
 	RetainedMB float64 `json:"retained_mb"`   // of which never given back: a leak
 	Pages      int     `json:"touched_pages"` // inherited pages that it writes to, as far as the process still shares them
@@ -161,7 +171,15 @@ type Supervisor struct {
 	Latency  Dist    `json:"latency_ms"`   // until an idle core begins with what another one hands to it: not CPU
 	Protocol Dist    `json:"protocol_ms"`  // the process's CPU to read the job and write the answer
 	System   float64 `json:"system_share"` // of its CPU, 0 to 1
-	Threads  int     `json:"threads"`      // that work at once; 0 for one for each core
+
+	// ThreadsPerCore is how many of its threads work at once, for each core, 0 to 1.
+	// One does in any case.
+	ThreadsPerCore float64 `json:"threads_per_core"`
+}
+
+// Threads is how many of its threads work at once on a machine.
+func (s *Supervisor) Threads(cores int) int {
+	return max(1, int(s.ThreadsPerCore*float64(cores)))
 }
 
 // Redis is the server that holds the stream: one thread. All its times 0 leaves
@@ -243,6 +261,9 @@ func (p *Profile) Validate() error {
 	if p.Memory.FileMB > p.Memory.BootedMB {
 		r.problem("memory.file_mb", "is %v: must be at most booted_mb, which is %v", p.Memory.FileMB, p.Memory.BootedMB)
 	}
+	if c := &p.Cores; c.HotMS > 0 && c.SliceMS < 0.01 {
+		r.problem("cores.slice_ms", "is %v: must be at least 0.01 where hot_ms is more than 0", c.SliceMS)
+	}
 	if p.Memory.PageKB == 0 {
 		r.problem("memory.page_kb", "is 0: must be more; 4 for ordinary pages")
 	}
@@ -272,7 +293,7 @@ func (r *reader) err() error {
 func (r *reader) number(path, name string, x float64) {
 	most := math.Inf(1)
 	switch {
-	case name == "system_share" || name == "warmable" || name == "spared" || name == "decay":
+	case name == "system_share" || name == "warmable" || name == "spared" || name == "elastic" || name == "decay" || name == "threads_per_core":
 		most = 1
 	case name == "weight":
 		most = 1e9
@@ -282,7 +303,7 @@ func (r *reader) number(path, name string, x float64) {
 		most = maxMB
 	case name == "touched_pages":
 		most = maxPages
-	case name == "threads" || name == "batch":
+	case name == "batch":
 		most = 1 << 20
 	}
 	if err := checkNumber(x, most); err != nil {

@@ -345,7 +345,7 @@ func collect(fields *[]string, path string, v reflect.Value) {
 	switch v.Kind() {
 	case reflect.Struct:
 		for i := range v.NumField() {
-			if name := v.Type().Field(i).Tag.Get("json"); name != "version" && name != "name" && name != "sources" {
+			if name := v.Type().Field(i).Tag.Get("json"); !slices.Contains([]string{"version", "name", "runs", "sources"}, name) {
 				collect(fields, join(path, name), v.Field(i))
 			}
 		}

@@ -9,13 +9,14 @@ type server struct {
 // A client has Redis do something, one request at a time, and is told when it
 // is done. It is a machine: nobody's coroutine waits for it.
 type client struct {
-	actor *actor
-	host  *Host
-	done  func()
-	phase phase
-	own   int64 // of the supervisor's CPU
-	cost  int64 // of the server's CPU
-	trip  int64
+	actor  *actor
+	host   *Host
+	done   func()
+	phase  phase
+	thread *thread // of the supervisor
+	own    int64   // of the supervisor's CPU
+	cost   int64   // of the server's CPU
+	trip   int64
 }
 
 type phase uint8
@@ -85,9 +86,11 @@ func (c *client) fire() {
 	switch c.phase {
 	case composing:
 		c.phase = composed
-		c.compute(&h.supervising, c.own)
+		c.thread = h.supervisorThread()
+		c.compute(c.thread, c.own)
 	case composed:
 		h.used.supervisor = h.used.supervisor.Add(split(c.own, h.profile.Supervisor.System))
+		h.resting = append(h.resting, c.thread)
 		h.supervisor.leave(&h.engine)
 		c.phase = awaiting
 		c.enter(&h.server.station)

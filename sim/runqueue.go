@@ -12,12 +12,17 @@ type thread struct {
 // it has got its demand, or until its slice is over and another one waits.
 //
 // What wakes up begins on the core where it ran last if that is idle, or else on
-// another idle one, or else on that of what has woken it (wake_affine and
+// another idle one, or else on that of what has woken it with a message and runs
+// there alone, or else on the one of these two with less to run (wake_affine and
 // select_idle_sibling in Linux); a new process begins on the core with the least
 // to run. A core that becomes idle takes over what waits elsewhere, but not what
 // ran there a moment ago, whose caches are still warm: it stays, though a core is
-// idle (task_hot, sched_migration_cost_ns). At the end of a slice the core with the
-// least to run takes over, if it has two less.
+// idle (task_hot, sched_migration_cost_ns), until the idle one looks again, a slice
+// later. At the end of a slice the core with the least to run takes over, if it has
+// two less.
+//
+// What has got its demand holds its core until time goes on: it may go on with the
+// next one at once, and what it wakes finds the core busy.
 type runqueues struct {
 	most    int     // cores
 	cores   []*core // those that ever had something to run
@@ -27,16 +32,21 @@ type runqueues struct {
 	slice   int64   // ns; never if there is no end
 	latency func() int64
 	waiting int // actors in queues
+
+	// For the checks of conservation.
+	got   int64 // by actors, the waking up of cores not included
+	short int   // actors that ended without their demand
 }
 
 // A core runs one actor after another.
 type core struct {
 	running *actor
-	began   int64 // when it began to run this time
+	held    *thread // whose actor has just got its demand
+	began   int64   // when what runs began to
+	turn    int64   // when its thread did
 	queue   []*actor
-	due     int64 // when its demand or its slice is over
-	freed   int64 // when it became idle: at that time what ran there is about to sleep, and still wakes others
-	idle    int   // its place in runqueues.idle; -1 if it runs something
+	due     int64 // when something happens here
+	idle    int   // its place in runqueues.idle; -1 if it is not idle
 	rank    int   // its place in runqueues.order
 
 	// For the checks of conservation and of Little's law.
@@ -54,9 +64,17 @@ func newRunqueues(cores int, hot, slice int64, latency func() int64) *runqueues 
 // n is how many actors the core has.
 func (c *core) n() int {
 	if c.running == nil {
-		return 0
+		return len(c.queue)
 	}
 	return 1 + len(c.queue)
+}
+
+// load is how many threads want the core.
+func (c *core) load() int {
+	if c.held != nil {
+		return c.n() + 1
+	}
+	return c.n()
 }
 
 // advance brings the sums up to date before the number of actors changes.
@@ -78,9 +96,9 @@ func (r *runqueues) busy() bool { return len(r.cores) == r.most && len(r.idle) =
 
 // add has an actor run for a thread until it has got its demand.
 func (r *runqueues) add(a *actor, t *thread, now, demand int64) {
-	c := r.place(a, t, now)
+	c := r.place(a, t)
 	a.lead = 0
-	if c.running == nil && c != a.core && t.until != now {
+	if c.idle >= 0 {
 		a.lead = r.latency() // it has to wake up
 	}
 	a.thread, a.demand = t, demand+a.lead
@@ -89,26 +107,24 @@ func (r *runqueues) add(a *actor, t *thread, now, demand int64) {
 }
 
 // place picks the core.
-func (r *runqueues) place(a *actor, t *thread, now int64) *core {
-	if t.last != nil && (t.until == now || t.last.running == nil && t.last.freed != now) {
-		return t.last // it goes on, or its core is idle
-	}
-	for _, c := range slices.Backward(r.idle) {
-		if c != a.core {
-			return c
-		}
-	}
+func (r *runqueues) place(a *actor, t *thread) *core {
 	switch {
+	case t.last != nil && (t.last.held == t || t.last.idle >= 0):
+		return t.last // it goes on, or its core is idle
+	case len(r.idle) > 0:
+		return r.idle[len(r.idle)-1]
 	case len(r.cores) < r.most:
-		c := &core{idle: len(r.idle), rank: len(r.order), due: never, at: now}
+		c := &core{idle: len(r.idle), rank: len(r.order), due: never}
 		r.cores, r.idle, r.order = append(r.cores, c), append(r.idle, c), append(r.order, c)
 		return c
 	case t.last == nil || a.core == nil:
 		return r.least()
-	case a.exits:
-		return t.last
+	case !a.exits && len(a.core.queue) == 0:
+		return a.core // what runs there is about to sleep
+	case a.core.load() < t.last.load():
+		return a.core
 	}
-	return a.core
+	return t.last
 }
 
 // least is a core with the least to run.
@@ -129,45 +145,62 @@ func (r *runqueues) least() *core {
 func (r *runqueues) put(c *core, a *actor, now int64) {
 	c.advance(now)
 	a.since = now
-	if c.running == nil {
+	switch {
+	case c.held == a.thread && c.held != nil:
+		c.running, c.held, c.began = a, nil, now // and it is still its turn
+	case c.idle >= 0:
 		last := r.idle[len(r.idle)-1]
 		r.idle[c.idle], last.idle = last, c.idle
 		r.idle = r.idle[:len(r.idle)-1]
 		c.idle = -1
-		r.run(c, a, now)
-		return
+		c.running, c.began, c.turn = a, now, now
+	default:
+		c.queue = append(c.queue, a)
+		r.waiting++
 	}
-	c.queue = append(c.queue, a)
-	r.waiting++
-	r.plan(c, now)
-}
-
-// run begins to run an actor that is in no queue.
-func (r *runqueues) run(c *core, a *actor, now int64) {
-	c.running, c.began = a, now
 	r.plan(c, now)
 }
 
 // plan sets when something happens next on a core.
 func (r *runqueues) plan(c *core, now int64) {
 	c.due = never
-	if c.running != nil {
+	switch {
+	case c.held != nil:
+		c.due = now
+	case c.running != nil:
 		c.due = later(c.began, c.running.left)
 		if len(c.queue) > 0 {
-			c.due = min(c.due, max(later(c.began, r.slice), now))
+			c.due = min(c.due, max(later(c.turn, r.slice), now))
 		}
+	case c.idle >= 0 && r.waiting > 0:
+		c.due = later(now, r.slice) // it looks again
+	}
+	if c.due >= never-1 {
+		c.due = never // beyond the end of time
 	}
 	r.replan(c)
 }
 
 // next goes on at a time when something is due, and returns the actor that has got
-// its demand, or nil if a slice was over.
+// its demand, or nil if it was something else.
 func (r *runqueues) next(now int64) *actor {
 	c := r.order[0]
 	a := c.running
+	switch {
+	case c.held != nil:
+		r.release(c, now)
+		return nil
+	case a == nil:
+		r.pull(c, now)
+		return nil
+	}
 	ran := now - c.began
 	if ran >= a.left {
 		r.leave(c, now)
+		r.got += a.wanted - a.lead
+		if a.left != 0 {
+			r.short++
+		}
 		return a
 	}
 	c.advance(now)
@@ -193,7 +226,8 @@ func (r *runqueues) shift(c *core, now int64) {
 	a := c.queue[0]
 	c.queue = slices.Delete(c.queue, 0, 1)
 	r.waiting--
-	r.run(c, a, now)
+	c.running, c.began, c.turn = a, now, now
+	r.plan(c, now)
 }
 
 // leave takes the running actor off.
@@ -204,14 +238,19 @@ func (r *runqueues) leave(c *core, now int64) {
 	a.left -= now - c.began
 	r.account(c, a, now)
 	a.thread.last, a.thread.until = c, now
+	c.running, c.held = nil, a.thread
+	r.plan(c, now)
+}
+
+// release lets the next one run on a core that was held.
+func (r *runqueues) release(c *core, now int64) {
+	c.held = nil
 	if len(c.queue) > 0 {
 		r.shift(c, now)
 		return
 	}
-	c.running, c.freed = nil, now
 	c.idle = len(r.idle)
 	r.idle = append(r.idle, c)
-	r.plan(c, now)
 	r.pull(c, now)
 }
 
@@ -228,7 +267,9 @@ func (r *runqueues) remove(a *actor, now int64) int64 {
 	} else {
 		r.unqueue(c, slices.Index(c.queue, a), now)
 	}
-	return max(a.wanted-a.left-a.lead, 0)
+	got := max(a.wanted-a.left-a.lead, 0)
+	r.got += got
+	return got
 }
 
 // unqueue takes out one of those that wait.
@@ -242,26 +283,26 @@ func (r *runqueues) unqueue(c *core, i int, now int64) *actor {
 	return a
 }
 
-// pull has an idle core take over the one that has not run for longest, if there
-// is one that may be moved.
+// pull has an idle core take over one that waits, from the core with the most to
+// run of those that have one that may be moved.
 func (r *runqueues) pull(to *core, now int64) {
-	if r.waiting == 0 {
-		return
-	}
 	var from *core
-	which, oldest := 0, now-r.hot
-	for _, c := range r.cores {
-		for i, a := range c.queue {
-			if t := a.thread; t.last == nil || t.until <= oldest {
-				from, which = c, i
-				if t.last != nil {
-					oldest = t.until - 1
+	which := 0
+	if r.waiting > 0 {
+		for _, c := range r.cores {
+			if from != nil && len(c.queue) <= len(from.queue) {
+				continue
+			}
+			for i, a := range c.queue {
+				if t := a.thread; t.last == nil || t.until <= now-r.hot {
+					from, which = c, i
+					break
 				}
-				break // those behind it have come later
 			}
 		}
 	}
 	if from == nil {
+		r.plan(to, now)
 		return
 	}
 	a := r.unqueue(from, which, now)

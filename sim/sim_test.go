@@ -53,7 +53,7 @@ func whole() sim.Profile {
 		},
 		Supervisor: sim.Supervisor{
 			Dispatch: sim.Constant(0.05), Collect: sim.Constant(0.03), Fork: sim.Exponential(0.1),
-			Latency: sim.Constant(0.02), Protocol: sim.Constant(0.04), System: 0.5,
+			Latency: sim.Constant(0.02), Protocol: sim.Constant(0.04), System: 0.5, ThreadsPerCore: 1,
 		},
 		Redis: sim.Redis{
 			Command: sim.Constant(0.02), Read: sim.Constant(0.002), Settle: sim.Exponential(0.004),
@@ -412,7 +412,7 @@ func TestStationsLimit(t *testing.T) {
 	for name, set := range map[string]func(*sim.Profile){
 		"redis settles": func(p *sim.Profile) { p.Redis = sim.Redis{Settle: sim.Constant(1), Batch: 16} },
 		"redis reads":   func(p *sim.Profile) { p.Redis = sim.Redis{Read: sim.Constant(1), Batch: 16} },
-		"supervisor":    func(p *sim.Profile) { p.Supervisor = sim.Supervisor{Dispatch: sim.Constant(1), Threads: 1} },
+		"supervisor":    func(p *sim.Profile) { p.Supervisor = sim.Supervisor{Dispatch: sim.Constant(1)} },
 	} {
 		t.Run(name, func(t *testing.T) {
 			p := bare(sim.Constant(0.1))

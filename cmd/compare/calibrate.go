@@ -31,11 +31,14 @@ func (p *program) calibrateCommand() *cobra.Command {
 machine for this application, for --profile of the commands that simulate.
 
 Runs of several models and knobs tell more: a model that warms its parent beside
-one that does not, and children that run many jobs beside children that run one.
+one that does not, children that run many jobs beside children that run one,
+children forked before their only job came beside children forked with it, and
+more parents than cores beside fewer.
 What the runs do not tell is taken from a default, with a warning; the profile
 says of each number where it comes from. Contaminated rounds are left out.`,
-		Example: `  compare --model='all,hybrid(jobs-per-child=10)' --out=run
-  compare calibrate run -o profile.json
+		Example: `  compare --model='all,prefork(max-jobs-per-child=1),hybrid(jobs-per-child=10)' --workers=2 --out=run
+  compare --model='all,prefork(max-jobs-per-child=1),hybrid(jobs-per-child=10)' --workers=8 --out=run8
+  compare calibrate run run8 -o profile.json
   compare simulate --profile=profile.json --workers=64 --cores=32`,
 		ValidArgsFunction: completeResults,
 		RunE: func(cmd *cobra.Command, args []string) error {
@@ -92,8 +95,8 @@ and the error.
 
 Without --profile, calibration and validation never use the same rounds: each
 workload's odd rounds (the first, the third, ...) make its profile, and the even
-ones are predicted. A profile that you name should be made from another run.
-Contaminated rounds are left out.`,
+ones are predicted. A profile that you name predicts all rounds but those of runs
+that it was made from. Contaminated rounds are left out.`,
 		Example: `  compare validate run                                # needs at least two rounds
   compare calibrate run1 -o profile.json && compare validate run2 --profile=profile.json
   compare validate run --format=markdown              # for a document`,
@@ -138,6 +141,19 @@ Contaminated rounds are left out.`,
 	return cmd
 }
 
+// unused splits off the rounds that a profile was made from, and names their runs.
+func unused(profile *sim.Profile, rounds []*calibrate.Round) (others []*calibrate.Round, used []string) {
+	for _, r := range rounds {
+		switch {
+		case !slices.Contains(profile.Runs, r.ID()):
+			others = append(others, r)
+		case !slices.Contains(used, r.Run):
+			used = append(used, r.Run)
+		}
+	}
+	return others, used
+}
+
 // validation predicts the rounds with a profile, or half of each workload's with
 // one made of the other half.
 func validation(ctx context.Context, rounds []*calibrate.Round, profile *sim.Profile, from string) (*calibrate.Report, error) {
@@ -151,7 +167,15 @@ func validation(ctx context.Context, rounds []*calibrate.Round, profile *sim.Pro
 		return err
 	}
 	if profile != nil {
-		if err := predict(profile, rounds); err != nil {
+		others, used := unused(profile, rounds)
+		if len(others) == 0 {
+			return nil, fmt.Errorf("--profile=%s was made from %s: predict another run with it, or leave it out to make one of every other round",
+				from, strings.Join(used, ", "))
+		}
+		for _, run := range used {
+			report.Excluded = append(report.Excluded, run+": the profile was made from it")
+		}
+		if err := predict(profile, others); err != nil {
 			return nil, err
 		}
 	} else {

@@ -13,6 +13,7 @@ import (
 	"forkbench/models/hybrid"
 	"forkbench/models/prefork"
 	"forkbench/record"
+	"forkbench/sim"
 )
 
 func TestCalibrateAndValidate(t *testing.T) {
@@ -33,7 +34,20 @@ func TestCalibrateAndValidate(t *testing.T) {
 		t.Error("the profile on standard output is another than the one in the file")
 	}
 
-	// All three rounds with the profile, and one with a profile of the other two.
+	// Not with itself.
+	r = b.run("validate", dir, "--profile="+profile, "--out="+out)
+	r.want(t, exitFailed, "was made from "+dir)
+	var own sim.Profile
+	if err := json.Unmarshal(written, &own); err != nil || len(own.Runs) != 1 {
+		t.Fatalf("the profile names the runs %v; want one (%v)", own.Runs, err)
+	}
+	own.Runs = []string{"2020-01-31T12:00:00Z"}
+	if err := replaceFile(profile, own.Write); err != nil {
+		t.Fatal(err)
+	}
+
+	// All three rounds with another run's profile, and one with a profile of the
+	// other two.
 	for _, test := range []struct {
 		args   []string
 		rounds int

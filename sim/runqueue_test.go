@@ -1,0 +1,217 @@
+package sim
+
+import (
+	"math/rand/v2"
+	"testing"
+)
+
+// queues are for tests: what was hot stays for 500 ns, a slice is 4000 ns, and an
+// idle core takes 10 ns to wake up.
+func queues(cores int) *runqueues {
+	return newRunqueues(cores, 500, 4000, func() int64 { return 10 })
+}
+
+// until works off what is due up to a time, and returns when each actor came to its
+// end.
+func (r *runqueues) until(t int64, ends map[*actor]int64) {
+	for r.due() <= t {
+		at := r.due()
+		if a := r.next(at); a != nil {
+			ends[a] = at
+		}
+	}
+}
+
+// TestPlacing follows what wakes up, by hand.
+func TestPlacing(t *testing.T) {
+	r := queues(2)
+	var process, other, parent thread
+	x, y, z, w := new(actor), new(actor), new(actor), new(actor)
+	// ends works off what comes until an actor ends, at that time.
+	ends := func(a *actor, want int64) {
+		t.Helper()
+		for {
+			at := r.due()
+			if at == never {
+				t.Fatal("it never ends")
+			}
+			switch r.next(at) {
+			case a:
+				if at != want {
+					t.Errorf("it ends at %d; want %d", at, want)
+				}
+				return
+			case nil:
+			default:
+				t.Fatalf("another one ends before it, at %d", at)
+			}
+		}
+	}
+
+	r.add(x, &process, 0, 100) // on a core that has to wake up
+	first := x.core
+	ends(x, 110)
+	r.add(y, &other, 110, 500) // x is still there, and another core idle
+	if y.core == first {
+		t.Error("it began on the core of what has woken it, and another one was idle")
+	}
+	r.add(x, &process, 110, 50) // it goes on at the same moment
+	if x.core != first || x.lead != 0 {
+		t.Error("what goes on did not do so on its core, without waking up")
+	}
+	ends(x, 160)
+	r.next(160) // time goes on: the core is idle
+	r.add(x, &process, 200, 1000)
+	if x.core != first || x.lead != 10 {
+		t.Error("its core was idle, and it began on another one, or without waking up")
+	}
+
+	// Both cores are busy: what a message wakes waits where that came from; what
+	// the end of a process wakes, where it ran last.
+	parent = thread{last: first, until: 100}
+	z.core, w.core, w.exits = y.core, y.core, true
+	r.add(z, &thread{last: first}, 300, 20)
+	r.add(w, &parent, 310, 20)
+	if z.core != y.core || w.core != first {
+		t.Errorf("what a message wakes waits on the right core: %v; what an exit wakes: %v", z.core == y.core, w.core == first)
+	}
+	ends(y, 620)
+	ends(z, 640)
+	// And the core that is idle now takes over what has not run there for long.
+	ends(w, 660)
+	ends(x, 1210)
+}
+
+// TestHot: an idle core takes over what waits elsewhere, unless it ran there a
+// moment ago.
+func TestHot(t *testing.T) {
+	for _, test := range []struct {
+		name  string
+		until int64 // when what waits ran last; the other core becomes idle at 1000
+		moves bool
+	}{
+		{"just ran", 900, false},
+		{"ran long ago", 400, true},
+	} {
+		r := queues(2)
+		ends := make(map[*actor]int64)
+		var a, b thread
+		x, y, z := new(actor), new(actor), new(actor)
+		r.add(x, &a, 0, 3990)
+		r.add(y, &b, 0, 990)
+		c := thread{last: x.core, until: test.until}
+		z.core = x.core
+		r.add(z, &c, 950, 100)
+		r.until(10_000, ends)
+		want := int64(4000 + 100)
+		if test.moves {
+			want = 1000 + 100
+		}
+		if ends[z] != want {
+			t.Errorf("%s: what waits ends at %d; want %d", test.name, ends[z], want)
+		}
+	}
+}
+
+// TestSlices: what is to run for long takes turns, on all cores.
+func TestSlices(t *testing.T) {
+	r := queues(2)
+	ends := make(map[*actor]int64)
+	last := int64(0)
+	for range 4 {
+		r.add(new(actor), new(thread), 0, 40_000)
+	}
+	r.until(never-1, ends)
+	least := int64(never)
+	for _, at := range ends {
+		last, least = max(last, at), min(least, at)
+	}
+	if len(ends) != 4 || last != 80_010 || least < 70_000 {
+		t.Errorf("%d ended, from %d to %d; want 4, all of them within the last turns before 80010", len(ends), least, last)
+	}
+}
+
+// TestQueuesConserve runs threads at random, some of which are taken off, and holds
+// every core to the laws that a round is held to.
+func TestQueuesConserve(t *testing.T) {
+	rnd := rand.New(rand.NewPCG(1, 2))
+	for range 200 {
+		r := queues(1 + rnd.IntN(4))
+		type task struct {
+			a      *actor
+			t      *thread
+			here   bool
+			demand int64
+		}
+		tasks := make([]task, 1+rnd.IntN(12))
+		for i := range tasks {
+			tasks[i] = task{a: new(actor), t: new(thread)}
+		}
+		here := 0
+		ended := func(a *actor) *task {
+			for i := range tasks {
+				if tasks[i].a == a {
+					return &tasks[i]
+				}
+			}
+			return nil
+		}
+		now := int64(0)
+		for range 3000 {
+			now += rnd.Int64N(300)
+			for r.due() <= now {
+				if a := r.next(r.due()); a != nil {
+					x := ended(a)
+					if !x.here || a.left != 0 {
+						t.Fatalf("an actor that was not there ended, or with %d left", a.left)
+					}
+					x.here = false
+					here--
+				}
+			}
+			x := &tasks[rnd.IntN(len(tasks))]
+			switch {
+			case !x.here:
+				x.here, x.demand = true, 1+rnd.Int64N(9000)
+				x.a.exits = rnd.IntN(2) == 0
+				r.add(x.a, x.t, now, x.demand)
+				here++
+			case rnd.IntN(8) == 0:
+				if got := r.remove(x.a, now); got < 0 || got > x.demand {
+					t.Fatalf("one that was taken off got %d of %d", got, x.demand)
+				}
+				x.here = false
+				here--
+			}
+			n := 0
+			for _, c := range r.cores {
+				n += c.n()
+				if c.idle >= 0 && (c.n() > 0 || c.held != nil) {
+					t.Fatal("an idle core has something to run")
+				}
+			}
+			if n != here {
+				t.Fatalf("the cores have %d actors; want %d", n, here)
+			}
+			for i := 1; i < len(r.order); i++ {
+				if r.order[i].due < r.order[(i-1)/2].due {
+					t.Fatal("the cores are out of order")
+				}
+			}
+		}
+		for here > 0 {
+			if r.next(r.due()) != nil {
+				here--
+			}
+		}
+		for r.due() != never {
+			r.next(r.due())
+		}
+		if len(r.idle) != len(r.cores) || r.waiting != 0 {
+			t.Fatalf("%d of %d cores are idle in the end, and %d wait", len(r.idle), len(r.cores), r.waiting)
+		}
+		for _, c := range r.cores {
+			c.verify(t.Errorf)
+		}
+	}
+}
