@@ -41,11 +41,12 @@ func TestOutcomes(t *testing.T) {
 func TestMaxTasksPerChild(t *testing.T) {
 	peerstest.Need(t, celery.Requirement())
 	_, sink := peerstest.Run(t, livetest.New(t), celery.Model{MaxTasksPerChild: 5}, modelstest.Scenario{Workers: 2, Acts: peerstest.Acts(20, modelstest.Done)})
-	full := 0
+	full, jobs := 0, 0
 	for _, p := range sink.Processes {
 		if p.Role != record.RoleChild {
 			continue
 		}
+		jobs += p.Jobs
 		if p.Jobs > 5 {
 			t.Errorf("process %d ran %d jobs", p.ID, p.Jobs)
 		}
@@ -56,7 +57,8 @@ func TestMaxTasksPerChild(t *testing.T) {
 			t.Errorf("process %d used no CPU", p.ID)
 		}
 	}
-	if full != 4 {
-		t.Errorf("%d processes ran 5 jobs, want 4", full)
+	// Each of the two slots has one process at the end that may have run fewer.
+	if full < 3 || jobs != 20 {
+		t.Errorf("%d processes ran 5 jobs, all of them %d; want at least 3, and 20", full, jobs)
 	}
 }
