@@ -151,14 +151,7 @@ func (c *calibration) sort(r *Round, kinds classes, to []*class) {
 			odd[p.ID] = true
 		}
 	}
-	type place struct{ process, class int }
-	first := make(map[place]int) // the least seq
-	for _, j := range r.jobs {
-		k := place{j.process, kinds.of(j.id)}
-		if seq, ok := first[k]; !ok || j.seq < seq {
-			first[k] = j.seq
-		}
-	}
+	first := r.firsts(kinds)
 	type values struct{ later, late, cold, warm, laterWait, warmWait []float64 }
 	found := make([]values, len(to))
 	for _, j := range r.jobs {
@@ -201,6 +194,21 @@ func (c *calibration) sort(r *Round, kinds classes, to []*class) {
 			k.warmWait, k.warmUse = append(k.warmWait, v.warmWait...), use
 		}
 	}
+}
+
+// A place is a class of jobs in one process.
+type place struct{ process, class int }
+
+// firsts is the least seq of the jobs at each place.
+func (r *Round) firsts(kinds classes) map[place]int {
+	first := make(map[place]int)
+	for _, j := range r.jobs {
+		k := place{j.process, kinds.of(j.id)}
+		if seq, ok := first[k]; !ok || j.seq < seq {
+			first[k] = j.seq
+		}
+	}
+	return first
 }
 
 // addLater takes one round's later jobs: the late ones only, once there are any.

@@ -40,15 +40,8 @@ func (c *calibration) lives(r *Round) *lives {
 	kinds := classesOf(&r.Header.Spec)
 	spent := make(map[int]float64) // by process, in its jobs as defined above
 	again := make(map[int]float64) // how often it lost its core in them
-	type place struct{ process, class int }
 	seen := make(map[place]bool)
-	first := make(map[place]int)
-	for _, j := range r.jobs {
-		k := place{j.process, kinds.of(j.id)}
-		if seq, ok := first[k]; !ok || j.seq < seq {
-			first[k] = j.seq
-		}
-	}
+	first := r.firsts(kinds)
 	for _, j := range r.jobs {
 		k := place{j.process, kinds.of(j.id)}
 		if first[k] == j.seq && !seen[k] {

@@ -26,20 +26,16 @@ func (c *calibration) pace() {
 			known = append(known, r.Noise.Pace)
 		}
 	}
+	c.elasticity()
+	if len(known) < len(c.rounds) {
+		c.source("pace", "not in the records of all rounds: they are taken as they are")
+		return
+	}
 	typical := median(known)
 	c.profile.Pace = rounded(typical)
-	if len(known) < len(c.rounds) {
-		c.profile.Pace = 0
-		c.source("pace", "not in the records of all rounds: they are taken as they are")
-		typical = 0
-	} else {
-		c.source("pace", "median of %d rounds; the CPU of each was brought to it, but for jobs that are not elastic", len(known))
-	}
-	c.elasticity()
+	c.source("pace", "median of %d rounds; the CPU of each was brought to it, but for jobs that are not elastic", len(known))
 	for i, r := range c.rounds {
-		if typical > 0 {
-			c.rounds[i] = c.atPace(r, typical)
-		}
+		c.rounds[i] = c.atPace(r, typical)
 	}
 }
 

@@ -29,7 +29,7 @@ type runqueues struct {
 	idle    []*core // of those
 	order   []*core // a binary heap by when something happens on them
 	hot     int64   // ns
-	slice   int64   // ns; never if there is no end
+	slice   int64   // ns
 	latency func() int64
 	waiting int // actors in queues
 
@@ -55,9 +55,6 @@ type core struct {
 }
 
 func newRunqueues(cores int, hot, slice int64, latency func() int64) *runqueues {
-	if slice == 0 {
-		slice = never
-	}
 	return &runqueues{most: cores, hot: hot, slice: slice, latency: latency}
 }
 
