@@ -62,6 +62,7 @@ func (c *calibration) coldCaches() {
 	p := &c.profile.Cores
 	p.HotMS = mostHot
 	c.source("cores.hot_ms", "Linux's default of sched_migration_cost_ns")
+	c.source("cores.packs", "not as Linux is released")
 	p.SliceMS = slice
 	c.source("cores.slice_ms", "the timer's tick on a kernel with CONFIG_HZ=250, taken to be this one's")
 	if parents.none() {

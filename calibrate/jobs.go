@@ -76,7 +76,7 @@ func (c *calibration) jobs() {
 	for i := range all {
 		c.late[kinds.names[i]] = later[i]
 	}
-	pages := c.private(top)
+	pages := c.private(top, warmest)
 	c.oneTime(coldest, warmest, coldCount, warmCount, pages)
 	c.firstJob(warmest, warmCount, pages, all)
 
@@ -258,8 +258,9 @@ type pages struct {
 
 // private measures the children's own pages, by samples of their private memory:
 // of the faults, which are counted exactly, many are of pages that are given back
-// at once.
-func (c *calibration) private(penalty float64) pages {
+// at once. The penalties are those of a first job, in a child of a cold and of a warm
+// parent.
+func (c *calibration) private(coldest, warmest float64) pages {
 	var cold, warm, faults []float64
 	for _, r := range c.rounds {
 		var own []float64
@@ -290,11 +291,16 @@ func (c *calibration) private(penalty float64) pages {
 	}
 	m := &c.profile.Memory
 	m.Copy, m.Fresh = defaultCopy, defaultCopy/2
-	if n := max(found.cold, found.warm); n > 0 && penalty > 0 && m.Copy*n > penalty {
-		m.Copy = rounded(penalty / n)
-		m.Fresh = min(m.Fresh, m.Copy)
-		c.source("memory.copy_ms", "at most the first job's penalty over the %.0f pages that are a child's own; the default is %v", n, defaultCopy)
-	} else {
+	bounded := func(penalty, n float64, whose string) {
+		if n > 0 && penalty > 0 && m.Copy*n > penalty {
+			m.Copy = rounded(penalty / n)
+			m.Fresh = min(m.Fresh, m.Copy)
+			c.source("memory.copy_ms", "at most the first job's penalty over the %.0f pages that are a child's own, of %s parent; the default is %v", n, whose, defaultCopy)
+		}
+	}
+	bounded(coldest, max(found.cold, found.warm), "a cold")
+	bounded(warmest, found.warm, "a warm")
+	if m.Copy == defaultCopy {
 		c.source("memory.copy_ms", "not told apart from other CPU of a first job, which is less by as much: 0.6 ms per MB, a page at a time, as measured elsewhere")
 	}
 	c.source("memory.fresh_ms", "as copy_ms: half of it, a page that is cleared and not copied")

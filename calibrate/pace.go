@@ -10,7 +10,7 @@ import (
 
 // Cores are slower at times, without a trace in the accounts, when other tenants
 // of the machine share their caches and their units. Rounds tell how slow (see
-// record.Noise.Pace), and CPU goes with it: so all rounds are brought to one pace
+// record.Noise.PieceNS), and CPU goes with it: so all rounds are brought to one pace
 // before anything is taken from them, and a prediction is made for the pace of the
 // rounds that it is held against.
 
@@ -22,18 +22,18 @@ const leastSpread = 0.02
 func (c *calibration) pace() {
 	var known []float64
 	for _, r := range c.rounds {
-		if r.Noise.Pace > 0 {
-			known = append(known, r.Noise.Pace)
+		if r.Noise.PieceNS > 0 {
+			known = append(known, milli(r.Noise.PieceNS))
 		}
 	}
 	c.elasticity()
 	if len(known) < len(c.rounds) {
-		c.source("pace", "not in the records of all rounds: they are taken as they are")
+		c.source("pace_ms", "not in the records of all rounds: they are taken as they are")
 		return
 	}
 	typical := median(known)
 	c.profile.Pace = rounded(typical)
-	c.source("pace", "median of %d rounds; the CPU of each was brought to it, but for jobs that are not elastic", len(known))
+	c.source("pace_ms", "median of %d rounds; the CPU of each was brought to it, but for jobs that are not elastic", len(known))
 	for i, r := range c.rounds {
 		c.rounds[i] = c.atPace(r, typical)
 	}
@@ -55,8 +55,8 @@ func (c *calibration) elasticity() {
 		}
 		for k, name := range kinds.names {
 			c.elastic[name] = 1
-			if m := mean(took[k]); len(took[k]) >= enough && m > 0 && r.Noise.Pace > 0 {
-				x[name], y[name] = append(x[name], math.Log(r.Noise.Pace)), append(y[name], math.Log(m))
+			if m := mean(took[k]); len(took[k]) >= enough && m > 0 && r.Noise.PieceNS > 0 {
+				x[name], y[name] = append(x[name], math.Log(milli(r.Noise.PieceNS))), append(y[name], math.Log(m))
 			}
 		}
 	}
@@ -72,7 +72,7 @@ func (c *calibration) elasticity() {
 // atPace is the round as it would have been at another pace, as far as its CPU is
 // concerned.
 func (c *calibration) atPace(r *Round, pace float64) *Round {
-	f := pace / r.Noise.Pace
+	f := pace / milli(r.Noise.PieceNS)
 	scaled := *r
 	scaled.jobs, scaled.children = nil, nil
 	kinds := classesOf(&r.Header.Spec)
@@ -117,7 +117,9 @@ func cpuTimes(c record.CPU, f float64) record.CPU {
 func paced(p *sim.Profile, rounds []*Round) *sim.Profile {
 	var known []float64
 	for _, r := range rounds {
-		known = append(known, r.Noise.Pace)
+		if r.Noise.PieceNS > 0 {
+			known = append(known, milli(r.Noise.PieceNS))
+		}
 	}
 	pace := median(known)
 	if pace <= 0 || p.Pace <= 0 {

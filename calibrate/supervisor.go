@@ -2,6 +2,7 @@ package calibrate
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"iter"
 	"math"
@@ -190,9 +191,8 @@ func (r *Round) fused() int {
 	return n
 }
 
-// scheduling finds how long an idle core takes to wake up, and for how long one
-// leaves what another one has run, with which the simulated rounds take as long as
-// the measured ones.
+// scheduling finds how the kernel shares the cores, as far as records do not tell:
+// that with which the simulated rounds take as long as the measured ones.
 func (c *calibration) scheduling(ctx context.Context, trials []*trial) error {
 	measured := make([]float64, len(trials))
 	for i, t := range trials {
@@ -202,11 +202,19 @@ func (c *calibration) scheduling(ctx context.Context, trials []*trial) error {
 		}
 		measured[i] = median(all)
 	}
+	type way struct {
+		latency, hot float64 // ms
+		packs        bool
+	}
+	use := func(w way) {
+		cores := &c.profile.Cores
+		c.profile.Supervisor.Latency, cores.HotMS, cores.Packs = sim.Constant(w.latency), w.hot, w.packs
+	}
 	best := math.Inf(1)
-	var found [2]float64 // latency and hot, ms
-	try := func(x [2]float64) error {
-		x = [2]float64{min(x[0], mostLatency), min(x[1], mostHot)}
-		c.profile.Supervisor.Latency, c.profile.Cores.HotMS = sim.Constant(x[0]), x[1]
+	var found way
+	try := func(w way) error {
+		w.latency, w.hot = min(w.latency, mostLatency), min(w.hot, mostHot)
+		use(w)
 		if err := c.simulate(ctx, trials); err != nil {
 			return err
 		}
@@ -216,33 +224,35 @@ func (c *calibration) scheduling(ctx context.Context, trials []*trial) error {
 			sum += d * d
 		}
 		if sum < best {
-			best, found = sum, x
+			best, found = sum, w
 		}
 		return nil
 	}
 	// First a coarse look, then ever smaller steps around the best.
-	for _, ms := range []float64{0, 0.002, 0.005, 0.01, mostLatency} {
-		for _, hot := range []float64{0.02, 0.05, 0.1, 0.2, mostHot} {
-			if err := try([2]float64{ms, hot}); err != nil {
-				return err
-			}
-		}
-	}
-	for step := 0.5; step > 0.06; step /= 2 {
-		from := found
-		for i := range from {
-			for _, factor := range []float64{1 - step, 1 + step} {
-				x := from
-				x[i] *= factor
-				if err := try(x); err != nil {
+	for _, packs := range []bool{false, true} {
+		for _, ms := range []float64{0, 0.002, 0.005, 0.01, mostLatency} {
+			for _, hot := range []float64{0.02, 0.05, 0.1, 0.2, mostHot} {
+				if err := try(way{ms, hot, packs}); err != nil {
 					return err
 				}
 			}
 		}
 	}
-	c.profile.Supervisor.Latency, c.profile.Cores.HotMS = sim.Constant(rounded(found[0])), rounded(found[1])
-	c.source("supervisor.latency_ms", "what is left: with this and cores.hot_ms, the throughput of %d settings, simulated, is nearest to"+
-		" the measured one (least squares of logarithms); at most %v", len(trials), mostLatency)
+	for step := 0.5; step > 0.06; step /= 2 {
+		from := found
+		for _, factor := range []float64{1 - step, 1 + step} {
+			slower, longer := from, from
+			slower.latency *= factor
+			longer.hot *= factor
+			if err := errors.Join(try(slower), try(longer)); err != nil {
+				return err
+			}
+		}
+	}
+	use(way{rounded(found.latency), rounded(found.hot), found.packs})
+	c.source("supervisor.latency_ms", "what is left: with this, cores.hot_ms and cores.packs, the throughput of %d settings, simulated, is"+
+		" nearest to the measured one (least squares of logarithms); at most %v", len(trials), mostLatency)
 	c.source("cores.hot_ms", "as supervisor.latency_ms; at most Linux's default of sched_migration_cost_ns")
+	c.source("cores.packs", "as supervisor.latency_ms")
 	return nil
 }

@@ -48,6 +48,26 @@ func TestEnvironmentIsThisMachine(t *testing.T) {
 	}
 }
 
+func TestPacking(t *testing.T) {
+	for in, want := range map[string]string{
+		"quiet psi=1 sched_vcpu_pack=15 panic=1\n": "sched_vcpu_pack=15",
+		"sched_vcpu_pack=15 sched_vcpu_pack=0":     "",
+		"no_sched_vcpu_pack=15 sched_vcpu_packs":   "",
+		"":                                         "",
+	} {
+		dir := t.TempDir()
+		if got := Packing(dir); got != "" {
+			t.Errorf("without a command line: %q", got)
+		}
+		if err := os.WriteFile(filepath.Join(dir, "cmdline"), []byte(in), 0o644); err != nil {
+			t.Fatal(err)
+		}
+		if got := Packing(dir); got != want {
+			t.Errorf("Packing of %q is %q; want %q", in, got, want)
+		}
+	}
+}
+
 func TestSelected(t *testing.T) {
 	for in, want := range map[string]string{
 		"always [madvise] never\n": "madvise",

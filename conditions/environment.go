@@ -4,6 +4,7 @@ package conditions
 
 import (
 	"os"
+	"path/filepath"
 	"runtime"
 	"strings"
 
@@ -12,6 +13,27 @@ import (
 
 	"forkbench/record"
 )
+
+// Packing is how the kernel was told to pack what runs on few of a virtual
+// machine's cores: the parameter on its command line, in the given proc directory;
+// empty where it spreads it, as Linux is released. Forked children begin on their
+// parent's core then, though another one is idle.
+func Packing(proc string) string {
+	line, err := os.ReadFile(filepath.Join(proc, "cmdline"))
+	if err != nil {
+		return ""
+	}
+	found := ""
+	for _, parameter := range strings.Fields(string(line)) {
+		if value, ok := strings.CutPrefix(parameter, "sched_vcpu_pack="); ok {
+			found = parameter // the last one holds
+			if value == "0" {
+				found = ""
+			}
+		}
+	}
+	return found
+}
 
 const hugePagesMode = "/sys/kernel/mm/transparent_hugepage/enabled"
 
@@ -26,6 +48,7 @@ func Environment() record.Environment {
 		Go:     runtime.Version(),
 		Race:   raceEnabled,
 
+		Packing:           Packing("/proc"),
 		SupervisorThreads: runtime.GOMAXPROCS(0),
 	}
 	if mode, err := os.ReadFile(hugePagesMode); err == nil {

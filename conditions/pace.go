@@ -76,20 +76,23 @@ func (p *Pacer) add(took time.Duration, made uint64) {
 	p.count++
 }
 
-// Pace is what the piece of work took since Start, as a multiple of the least
-// that it ever took; 0 if there was no look. Contaminated says why the round's
-// times should not be trusted; it is empty if they can be.
-func (p *Pacer) Pace() (pace float64, contaminated string) {
+// Pace is what the piece of work took since Start, on the mean, in CPU time, and
+// as a multiple of the least that it ever took; 0 if there was no look.
+// Contaminated says why the round's times should not be trusted; it is empty if
+// they can be. The least falls as time goes on: what is compared with other
+// measurements is the time.
+func (p *Pacer) Pace() (pace float64, piece time.Duration, contaminated string) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	if p.count == 0 || p.best == 0 {
-		return 0, ""
+		return 0, 0, ""
 	}
+	piece = p.sum / time.Duration(p.count)
 	pace = float64(p.sum) / float64(p.count) / float64(p.best)
 	if pace > paceLimit {
 		contaminated = fmt.Sprintf("the cores were slower than before: the same work took %.0f %% more CPU time", 100*(pace-1))
 	}
-	return pace, contaminated
+	return pace, piece, contaminated
 }
 
 var paceTable = func() (t [1024]uint64) {

@@ -106,8 +106,8 @@ func (h *Host) summary(ctx context.Context, cause error) *record.Round {
 		own += r.Redis.Total() // a server of the user's may run on another machine
 	}
 	r.Noise = h.noise.Stop(own)
-	pace, slow := pacer().Pace()
-	r.Noise.Pace = pace
+	pace, piece, slow := pacer().Pace()
+	r.Noise.Pace, r.Noise.PieceNS = pace, piece
 	if slow != "" && r.Noise.Contaminated != "" {
 		r.Noise.Contaminated += " and "
 	}

@@ -91,7 +91,8 @@ type Environment struct {
 	CPU           string `json:"cpu"`
 	Cores         int    `json:"cores"` // usable by this process
 	MemoryBytes   int64  `json:"memory_bytes"`
-	HugePages     string `json:"huge_pages"` // the THP mode
+	HugePages     string `json:"huge_pages"`        // the THP mode
+	Packing       string `json:"packing,omitempty"` // how the kernel was told to leave idle cores alone: see sim.Cores.Packs
 	Go            string `json:"go"`
 	Python        string `json:"python,omitempty"` // version and interpreter
 	Peers         string `json:"peers,omitempty"`  // the systems of others that ran, and their versions
@@ -269,6 +270,9 @@ type Noise struct {
 	// that it took in this run: 1.2 is a core that did a sixth less in its time. 0
 	// if nobody looked.
 	Pace float64 `json:"pace,omitempty"`
+	// PieceNS is the same in CPU time, on the mean: with it runs of one machine are
+	// compared. 0 if nobody looked.
+	PieceNS time.Duration `json:"piece_ns,omitempty"`
 	// Contaminated says why the round's times should not be trusted; empty if
 	// they can be.
 	Contaminated string `json:"contaminated,omitempty"`

@@ -254,6 +254,7 @@ func machine(s *Summary) string {
 		parts = append(parts, number(float64(e.MemoryBytes)/1e9)+" GB")
 	}
 	add("kernel ", e.Kernel)
+	add("cores packed: ", e.Packing)
 	add("huge pages ", e.HugePages)
 	add("", e.Python)
 	add("", e.Peers)

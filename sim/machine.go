@@ -172,8 +172,8 @@ func (m *Machine) newHost(r Round) *Host {
 		gate: gate{need: 1}, sampleEvery: sampleEvery,
 	}
 	h.init(m.Cores)
-	if ms := p.Cores.HotMS; ms > 0 {
-		h.queues = newRunqueues(m.Cores, nanos(ms), nanos(p.Cores.SliceMS), h.latency)
+	if p.Cores.HotMS > 0 {
+		h.queues = newRunqueues(m.Cores, &p.Cores, h.latency)
 	}
 	h.cold = !p.Cores.ColdParent.zero() || !p.Cores.ColdChild.zero()
 	h.prompt = h.queues != nil || p.Supervisor.Latency.zero()

@@ -9,7 +9,7 @@ import (
 )
 
 // ProfileVersion is the version of the profile format.
-const ProfileVersion = 2
+const ProfileVersion = 3
 
 // A Profile is what things cost on one machine for one application. Fields named
 // _ms are milliseconds, of one core where they are CPU and of wall time where
@@ -26,10 +26,10 @@ type Profile struct {
 	// have it. A profile from elsewhere has none.
 	Runs []string `json:"runs"`
 
-	// Pace is how slow the cores were, as a multiple of the CPU that the same work
-	// takes at their best (record.Noise.Pace); 0 if it is not known. Other tenants
+	// Pace is how slow the cores were: the CPU that the same piece of work took then
+	// (record.Noise.PieceNS); 0 if it is not known. Other tenants
 	// of the machine make it so; see Slowed.
-	Pace float64 `json:"pace"`
+	Pace float64 `json:"pace_ms"`
 
 	Boot       Boot       `json:"boot"`
 	OneTime    OneTime    `json:"one_time"`
@@ -122,6 +122,12 @@ type Cores struct {
 	// SliceMS is for how long a process runs before the turn of another one that
 	// waits (base_slice_ns, and the timer's tick); 0 for no end, without HotMS.
 	SliceMS float64 `json:"slice_ms"`
+
+	// Packs is whether an idle core is left alone, though something wakes up or is
+	// forked on another one, as long as nobody waits there. So do kernels of virtual
+	// machines that are to let their host's cores rest (sched_vcpu_pack); Linux as
+	// it is released does not.
+	Packs bool `json:"packs"`
 
 	// What a process's CPU is more when it begins on a core whose caches others
 	// have filled meanwhile, if all cores are busy. Others are those of another

@@ -55,7 +55,8 @@ func TestReadProfile(t *testing.T) {
 // TestProfileProblems changes the good profile in one place at a time.
 func TestProfileProblems(t *testing.T) {
 	for _, test := range []struct{ old, new, want string }{
-		{`"version": 2`, `"version": 1`, "version: is 1: this program reads version 2"},
+		{`"version": 3`, `"version": 2`, "version: is 2: this program reads version 3"},
+		{`"packs": false`, `"packs": 0`, "cores.packs: is a number: must be true or false"},
 		{`"wait_ms": 4,`, ``, "boot.wait_ms: is missing"},
 		{`"wait_ms": 4,`, `"wait_ms": "4",`, "boot.wait_ms: must be a number, or an object with one of exponential, lognormal, hyperexponential, quantiles"},
 		{`"wait_ms": 4,`, `"wait_ms": -4,`, "boot.wait_ms: is -4: must not be negative"},
@@ -131,7 +132,7 @@ func TestNotAProfile(t *testing.T) {
 // read again, and run.
 func FuzzReadProfile(f *testing.F) {
 	f.Add(readGood(f))
-	f.Add(`{"version": 2, "boot": {"cpu_ms": {"quantiles": {"at": [0, 1], "ms": [1, 2]}}}}`)
+	f.Add(`{"version": 3, "boot": {"cpu_ms": {"quantiles": {"at": [0, 1], "ms": [1, 2]}}}}`)
 	f.Fuzz(func(t *testing.T, text string) {
 		p, err := sim.ReadProfile(strings.NewReader(text))
 		if err != nil {

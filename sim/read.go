@@ -179,6 +179,12 @@ func (r *reader) fill(path string, t *tree, v reflect.Value) {
 		r.problem(path, "is %s: must be a whole number", t.kind())
 	case reflect.Float64:
 		v.SetFloat(r.float(path, t))
+	case reflect.Bool:
+		yes, ok := t.value.(bool)
+		if !ok {
+			r.problem(path, "is %s: must be true or false", t.kind())
+		}
+		v.SetBool(yes)
 	default:
 		panic("sim: a profile has no fields of kind " + v.Kind().String())
 	}
@@ -298,7 +304,7 @@ func (r *reader) walk(path, name string, v reflect.Value) {
 		r.number(path, name, float64(v.Int()))
 	case reflect.Float64:
 		r.number(path, name, v.Float())
-	default: // texts may say anything
+	default: // texts may say anything, and what is true or false either
 	}
 }
 

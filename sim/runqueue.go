@@ -1,6 +1,9 @@
 package sim
 
-import "slices"
+import (
+	"math"
+	"slices"
+)
 
 // A thread is what runs on one core at a time: a process, the supervisor, Redis.
 type thread struct {
@@ -14,8 +17,12 @@ type thread struct {
 // What wakes up begins on the core where it ran last if that is idle, or else on
 // another idle one, or else on that of what has woken it with a message and runs
 // there alone, or else on the one of these two with less to run (wake_affine and
-// select_idle_sibling in Linux); a new process begins on the core with the least
-// to run. A core that becomes idle takes over what waits elsewhere, but not what
+// select_idle_sibling in Linux). A new process begins on an idle core, or else on
+// that of its parent, unless another one has had clearly less to run of late
+// (sched_balance_find_dst_group). Where they are packed, an idle core is left alone
+// as long as nobody waits on the other one.
+//
+// A core that becomes idle takes over what waits elsewhere, but not what
 // ran there a moment ago, whose caches are still warm: it stays, though a core is
 // idle (task_hot, sched_migration_cost_ns), until the idle one looks again, a slice
 // later. At the end of a slice the core with the least to run takes over, if it has
@@ -30,6 +37,7 @@ type runqueues struct {
 	order   []*core // a binary heap by when something happens on them
 	hot     int64   // ns
 	slice   int64   // ns
+	packs   bool
 	latency func() int64
 	waiting int // actors in queues
 
@@ -44,18 +52,26 @@ type core struct {
 	held    *thread // whose actor has just got its demand
 	began   int64   // when what runs began to
 	turn    int64   // when its thread did
+	waited  int64   // for how long that had waited then
 	queue   []*actor
 	due     int64 // when something happens here
 	idle    int   // its place in runqueues.idle; -1 if it is not idle
 	rank    int   // its place in runqueues.order
+
+	// How many actors it has had of late: see average.
+	mean     float64
+	meanAt   int64 // when it was that
+	meanArea int64 // and what the area was then
 
 	// For the checks of conservation and of Little's law.
 	at                        int64 // up to when the area is known
 	area, stay, given, served int64
 }
 
-func newRunqueues(cores int, hot, slice int64, latency func() int64) *runqueues {
-	return &runqueues{most: cores, hot: hot, slice: slice, latency: latency}
+func newRunqueues(cores int, c *Cores, latency func() int64) *runqueues {
+	return &runqueues{
+		most: cores, hot: nanos(c.HotMS), slice: nanos(c.SliceMS), packs: c.Packs, latency: latency,
+	}
 }
 
 // n is how many actors the core has.
@@ -80,6 +96,20 @@ func (c *core) advance(now int64) {
 	c.at = now
 }
 
+// halfLife is that of what a core had to run in its average (PELT in Linux).
+const halfLife = 32e6 // ns
+
+// average is how many actors the core has had of late.
+func (c *core) average(now int64) float64 {
+	c.advance(now)
+	if d := float64(now - c.meanAt); d > 0 {
+		old := math.Exp2(-d / halfLife)
+		c.mean = old*c.mean + (1-old)*float64(c.area-c.meanArea)/d
+		c.meanAt, c.meanArea = now, c.area
+	}
+	return c.mean
+}
+
 // due is when something happens next.
 func (r *runqueues) due() int64 {
 	if len(r.order) == 0 {
@@ -93,7 +123,7 @@ func (r *runqueues) busy() bool { return len(r.cores) == r.most && len(r.idle) =
 
 // add has an actor run for a thread until it has got its demand.
 func (r *runqueues) add(a *actor, t *thread, now, demand int64) {
-	c := r.place(a, t)
+	c := r.place(a, t, now)
 	a.lead = 0
 	if c.idle >= 0 {
 		a.lead = r.latency() // it has to wake up
@@ -104,25 +134,70 @@ func (r *runqueues) add(a *actor, t *thread, now, demand int64) {
 }
 
 // place picks the core.
-func (r *runqueues) place(a *actor, t *thread) *core {
+func (r *runqueues) place(a *actor, t *thread, now int64) *core {
+	last := t.last
+	fresh := last == nil
+	if fresh {
+		last = a.core // of its parent, which has just made it
+	}
+	idle := len(r.idle) > 0 || len(r.cores) < r.most
 	switch {
-	case t.last != nil && (t.last.held == t || t.last.idle >= 0):
-		return t.last // it goes on, or its core is idle
-	case len(r.idle) > 0:
-		return r.idle[len(r.idle)-1]
-	case len(r.cores) < r.most:
-		c := &core{idle: len(r.idle), rank: len(r.order), due: never}
-		r.cores, r.idle, r.order = append(r.cores, c), append(r.idle, c), append(r.order, c)
-		return c
-	case t.last == nil || a.core == nil:
+	case !fresh && (last.held == t || last.idle >= 0):
+		return last // it goes on, or its core is idle
+	case idle && r.packs && last != nil && last.room(fresh):
+		return last
+	case idle:
+		return r.anIdle()
+	case last == nil || a.core == nil:
 		return r.least()
+	case fresh:
+		return r.forChild(last, now)
 	case !a.exits && len(a.core.queue) == 0:
 		return a.core // what runs there is about to sleep
-	case a.core.load() < t.last.load():
+	case a.core.load() < last.load():
 		return a.core
 	}
-	return t.last
+	return last
 }
+
+// long is how long a parent has waited for its core if that has no room for its
+// children: more than a moment of the supervisor's.
+const long = 100e3 // ns
+
+// room reports whether the core is to take one more, though another one is idle:
+// nobody waits there, nor has the parent of what is new done so.
+func (c *core) room(fresh bool) bool {
+	return len(c.queue) == 0 && !(fresh && c.waited > long)
+}
+
+// anIdle is one of the idle cores.
+func (r *runqueues) anIdle() *core {
+	if n := len(r.idle); n > 0 {
+		return r.idle[n-1]
+	}
+	c := &core{idle: 0, rank: len(r.order), due: never}
+	r.cores, r.idle, r.order = append(r.cores, c), append(r.idle, c), append(r.order, c)
+	return c
+}
+
+// forChild is the core for a new process if none is idle: its parent's, unless the
+// one with the least to run has had less of late, by more than imbalance.
+func (r *runqueues) forChild(parent *core, now int64) *core {
+	var other *core
+	for _, c := range r.cores {
+		if c != parent && (other == nil || len(c.queue) < len(other.queue)) {
+			other = c
+		}
+	}
+	if other != nil && parent.average(now) > imbalance*other.average(now) {
+		return other
+	}
+	return parent
+}
+
+// imbalance is that of two cores with caches of their own, which Linux bears with
+// (imbalance_pct).
+const imbalance = 1.17
 
 // least is a core with the least to run.
 func (r *runqueues) least() *core {
@@ -150,7 +225,7 @@ func (r *runqueues) put(c *core, a *actor, now int64) {
 		r.idle[c.idle], last.idle = last, c.idle
 		r.idle = r.idle[:len(r.idle)-1]
 		c.idle = -1
-		c.running, c.began, c.turn = a, now, now
+		c.running, c.began, c.turn, c.waited = a, now, now, 0
 	default:
 		c.queue = append(c.queue, a)
 		r.waiting++
@@ -223,7 +298,7 @@ func (r *runqueues) shift(c *core, now int64) {
 	a := c.queue[0]
 	c.queue = slices.Delete(c.queue, 0, 1)
 	r.waiting--
-	c.running, c.began, c.turn = a, now, now
+	c.running, c.began, c.turn, c.waited = a, now, now, now-a.since
 	r.plan(c, now)
 }
 

@@ -8,7 +8,7 @@ import (
 // queues are for tests: what was hot stays for 500 ns, a slice is 4000 ns, and an
 // idle core takes 10 ns to wake up.
 func queues(cores int) *runqueues {
-	return newRunqueues(cores, 500, 4000, func() int64 { return 10 })
+	return newRunqueues(cores, &Cores{HotMS: 500e-6, SliceMS: 4000e-6}, func() int64 { return 10 })
 }
 
 // until works off what is due up to a time, and returns when each actor came to its
@@ -112,6 +112,101 @@ func TestHot(t *testing.T) {
 		}
 	}
 }
+
+// TestPacking: where cores are packed, an idle one is left alone as long as nobody
+// waits on the one where something wakes up or is made.
+func TestPacking(t *testing.T) {
+	for _, test := range []struct {
+		name                 string
+		packs                bool
+		before               int64 // what the parent waits for, ns of another one
+		wakes                bool  // something wakes up meanwhile that ran on this core
+		wokenHere, childHere bool
+	}{
+		{"not packed", false, 0, true, false, false},
+		{"nobody waits", true, 0, false, false, true},
+		{"something wakes up, and waits", true, 0, true, true, false},
+		{"the parent has not waited for long", true, 50_000, false, false, true},
+		{"the parent has waited", true, 500_000, false, false, false},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			r := newRunqueues(2, &Cores{HotMS: 0.5, SliceMS: 4, Packs: test.packs}, func() int64 { return 0 })
+			run := func(until *actor) {
+				for r.next(r.due()) != until {
+					if r.due() == never {
+						t.Fatal("it never ends")
+					}
+				}
+			}
+			before, slot, woken := new(actor), new(actor), new(actor)
+			now := int64(0)
+			here := r.anIdle()
+			if test.before > 0 {
+				before.core = here
+				r.add(before, &thread{last: here}, 0, test.before)
+				slot.core, now = here, test.before
+			}
+			r.add(slot, &thread{last: here}, 0, 1000) // the parent forks
+			if slot.core != here {
+				t.Fatal("the parent is not where it was")
+			}
+			if test.wakes {
+				woken.core = here
+				r.add(woken, &thread{last: here}, now+500, 100)
+				if (woken.core == here) != test.wokenHere {
+					t.Errorf("what wakes up is on the parent's core: %v; want %v", woken.core == here, test.wokenHere)
+				}
+				if !test.wokenHere {
+					run(woken)
+				}
+			}
+			run(slot)
+			r.add(slot, new(thread), now+1000, 1000) // and the child begins
+			if (slot.core == here) != test.childHere {
+				t.Errorf("the child is on its parent's core: %v; want %v", slot.core == here, test.childHere)
+			}
+		})
+	}
+}
+
+// TestNewOnBusyCores: a new process stays with its parent, unless another core has
+// had clearly less to run of late.
+func TestNewOnBusyCores(t *testing.T) {
+	for _, test := range []struct {
+		name       string
+		mine, less int // actors on the parent's core besides it, and on the other one
+		here       bool
+	}{
+		{"as much elsewhere", 1, 2, true},
+		{"less elsewhere", 2, 1, false},
+	} {
+		r := newRunqueues(2, &Cores{HotMS: 1e6, SliceMS: 4}, func() int64 { return 0 })
+		one, two := r.anIdle(), (*core)(nil)
+		fill := func(c *core, n int) {
+			for range n {
+				a := &actor{core: c, exits: true}
+				r.add(a, &thread{last: c, until: 0}, 0, 1e9)
+			}
+		}
+		slot := &actor{core: one}
+		r.add(slot, &thread{last: one}, 0, 80e6)
+		two = r.anIdle()
+		fill(two, test.less)
+		fill(one, test.mine)
+		at := int64(0)
+		for r.due() <= 300e6 && r.running(slot) {
+			at = r.due()
+			r.next(at)
+		}
+		r.add(slot, new(thread), at, 1000)
+		if (slot.core == one) != test.here {
+			t.Errorf("%s: it is on its parent's core: %v; want %v", test.name, slot.core == one, test.here)
+		}
+	}
+}
+
+// running reports whether an actor has not got its demand.
+func (r *runqueues) running(a *actor) bool { return a.left > 0 }
 
 // TestSlices: what is to run for long takes turns, on all cores.
 func TestSlices(t *testing.T) {

@@ -214,6 +214,14 @@ func examineKernel(proc, sys string) []finding {
 		means: "how long tasks waited for a core is not recorded; contaminated rounds are found all the same",
 		way:   "a kernel of 4.20 or newer, booted with psi=1"})
 
+	placing := finding{about: "placing", found: "idle cores take what is forked and what wakes up"}
+	if packing := conditions.Packing(proc); packing != "" {
+		placing.condition, placing.found = degraded, "the kernel packs what runs on few cores: "+packing
+		placing.means = "a child begins on its parent's core though another one is idle: forks look slower for short jobs than elsewhere"
+		placing.way = "measure on a machine like those that your workers have; for a simulation, cores.packs in the profile"
+	}
+	list = append(list, placing)
+
 	fd, err := unix.PidfdOpen(os.Getpid(), 0)
 	if err == nil {
 		err = unix.Close(fd)

@@ -3,6 +3,7 @@ package main
 import (
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 )
@@ -11,7 +12,7 @@ func TestDoctor(t *testing.T) {
 	b := newBench(t)
 	r := b.run("doctor")
 	r.want(t, exitDone)
-	for _, about := range []string{"build", "cores", "quiet", "frequency", "memory", "pressure", "pidfd", "orphans", "huge pages", "cgroup", "python", "redis", "forks"} {
+	for _, about := range []string{"build", "cores", "quiet", "frequency", "memory", "pressure", "placing", "pidfd", "orphans", "huge pages", "cgroup", "python", "redis", "forks"} {
 		if !strings.Contains(r.stdout, about) {
 			t.Errorf("nothing about %s:\n%s", about, r.stdout)
 		}
@@ -97,7 +98,20 @@ func TestDoctorReadsTheKernel(t *testing.T) {
 			if f.condition != fine || f.found != "none" {
 				t.Errorf("%+v", f)
 			}
+		case "placing":
+			if f.condition != fine || f.way != "" {
+				t.Errorf("%+v", f)
+			}
 		}
+	}
+	if err := os.WriteFile(filepath.Join(empty, "cmdline"), []byte("quiet sched_vcpu_pack=15\n"), 0o644); err != nil {
+		t.Fatal(err)
+	}
+	packs := slices.IndexFunc(examineKernel(empty, empty), func(f finding) bool {
+		return f.about == "placing" && f.condition == degraded && f.means != "" && f.way != ""
+	})
+	if packs < 0 {
+		t.Error("doctor does not say that the kernel packs what runs on few cores")
 	}
 	dir := filepath.Join(empty, "kernel/mm/transparent_hugepage")
 	if err := os.MkdirAll(dir, 0o755); err != nil {
