@@ -24,7 +24,7 @@ func Packing(proc string) string {
 		return ""
 	}
 	found := ""
-	for _, parameter := range strings.Fields(string(line)) {
+	for parameter := range strings.FieldsSeq(string(line)) {
 		if value, ok := strings.CutPrefix(parameter, "sched_vcpu_pack="); ok {
 			found = parameter // the last one holds
 			if value == "0" {
