@@ -270,6 +270,9 @@ func (p *Profile) Validate() error {
 	if c := &p.Cores; c.HotMS > 0 && c.SliceMS < 0.01 {
 		r.problem("cores.slice_ms", "is %v: must be at least 0.01 where hot_ms is more than 0", c.SliceMS)
 	}
+	if c := &p.Cores; c.Packs && c.HotMS == 0 {
+		r.problem("cores.packs", "is true: must be false where hot_ms is 0, as all cores share all there is to run")
+	}
 	if p.Memory.PageKB == 0 {
 		r.problem("memory.page_kb", "is 0: must be more; 4 for ordinary pages")
 	}

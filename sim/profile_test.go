@@ -56,6 +56,7 @@ func TestReadProfile(t *testing.T) {
 func TestProfileProblems(t *testing.T) {
 	for _, test := range []struct{ old, new, want string }{
 		{`"version": 3`, `"version": 2`, "version: is 2: this program reads version 3"},
+		{`"hot_ms": 0.5, "slice_ms": 4, "packs": false`, `"hot_ms": 0, "slice_ms": 4, "packs": true`, "cores.packs: is true: must be false where hot_ms is 0"},
 		{`"packs": false`, `"packs": 0`, "cores.packs: is a number: must be true or false"},
 		{`"wait_ms": 4,`, ``, "boot.wait_ms: is missing"},
 		{`"wait_ms": 4,`, `"wait_ms": "4",`, "boot.wait_ms: must be a number, or an object with one of exponential, lognormal, hyperexponential, quantiles"},
