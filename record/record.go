@@ -237,6 +237,10 @@ type Round struct {
 
 	Noise    Noise    `json:"noise"`
 	Warnings []string `json:"warnings,omitempty"` // what the machine noticed, in words
+	// Unfit is why the model must not be recommended as it is, however fast it was:
+	// a connection that its forks share, say. Each reason is a clause that can
+	// follow "because".
+	Unfit []string `json:"unfit,omitempty"`
 }
 
 // Latency is how long the jobs of a simulated round took, due to finished.

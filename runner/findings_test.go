@@ -7,6 +7,8 @@ import (
 	"testing"
 	"time"
 
+	"github.com/google/go-cmp/cmp"
+
 	"forkbench/models"
 	"forkbench/record"
 	"forkbench/report"
@@ -414,7 +416,7 @@ func TestRaceBuildPublishesNoNumbers(t *testing.T) {
 	run.header.Environment.Race = true
 	a := analyze(t, run)
 	for i, m := range a.Summary.Models {
-		if want := (runner.ModelSummary{Model: m.Model, Jobs: m.Jobs}); m != want || m.Jobs.Done != 600 {
+		if want := (runner.ModelSummary{Model: m.Model, Jobs: m.Jobs}); !cmp.Equal(m, want) || m.Jobs.Done != 600 {
 			t.Errorf("%+v", m)
 		}
 		if s := a.Series[i]; s.Model != m.Model || s.Rounds != nil || s.Latency != nil || s.Jobs != nil {

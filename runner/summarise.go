@@ -131,6 +131,7 @@ func (m *modelState) summary(allLater *dist, simulated bool) ModelSummary {
 	s.Memory.USSPerWorker = medianIfAny(uss)
 	s.CommandsPerJob = medianIfAny(commands)
 	s.ResidualPercent = medianIfAny(residual)
+	s.Unfit = m.unfit()
 	if simulated {
 		m.simulation(&s, rounds)
 	}
@@ -239,6 +240,19 @@ func (m *modelState) jobs() Jobs {
 	return j
 }
 
+// unfit is why the model must not be recommended, each reason once.
+func (m *modelState) unfit() []string {
+	var all []string
+	for _, r := range m.rounds {
+		for _, reason := range r.measure.Unfit {
+			if reason = plain(reason); !slices.Contains(all, reason) {
+				all = append(all, reason)
+			}
+		}
+	}
+	return all
+}
+
 func (m *modelState) series() Series {
 	_, d := m.counting()
 	s := Series{Model: m.spec.Name}
@@ -247,7 +261,7 @@ func (m *modelState) series() Series {
 	}
 	for _, r := range m.rounds {
 		measure := r.measure
-		measure.Warnings = slices.Clone(measure.Warnings)
+		measure.Warnings, measure.Unfit = slices.Clone(measure.Warnings), slices.Clone(measure.Unfit)
 		s.Rounds = append(s.Rounds, RoundSeries{
 			Round:   r.number,
 			Measure: measure,

@@ -51,6 +51,10 @@ type ModelSummary struct {
 	Contaminated    int      `json:"contaminated_rounds"`
 	Jobs            Jobs     `json:"jobs"` // all rounds together
 
+	// Unfit is why the model must not be recommended as it is, from all rounds; see
+	// record.Round.
+	Unfit []string `json:"unfit,omitempty"`
+
 	// Simulation is what only simulated models have; null for those measured.
 	Simulation *Simulation `json:"simulation,omitempty"`
 }

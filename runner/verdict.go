@@ -255,6 +255,8 @@ func repeated(spec *record.Spec, ms []ModelSummary) string {
 	text := fmt.Sprintf("the first job of each %s process costs %s ms more than a later one: one-time work that every fork repeats, unless it is hoisted into the parent",
 		worst.Model, number(penalty))
 	switch {
+	case warm == nil && slices.ContainsFunc(ms, func(m ModelSummary) bool { return m.WarmParent }):
+		return text // what there is of it is no example
 	case warm == nil:
 		return text + " (--model=hybrid)"
 	case warm.Phases.FirstJobPenalty == nil, warm.allContaminated(): // it may or may not be
@@ -281,12 +283,15 @@ func namesWarming(spec *record.Spec, model string) bool {
 	return len(spec.Warm) > 0
 }
 
-// warmest is the model with a warm parent that spares its first jobs the most, or
-// nil if there is no such model.
+// recommendable reports whether the model may be held up as an example.
+func (m *ModelSummary) recommendable() bool { return len(m.Unfit) == 0 }
+
+// warmest is the model with a warm parent that spares its first jobs the most, of
+// those that may be recommended, or nil if there is no such model.
 func warmest(ms []ModelSummary) *ModelSummary {
 	var best *ModelSummary
 	for i := range ms {
-		if m := &ms[i]; m.WarmParent && (best == nil || m.firstJob() < best.firstJob()) {
+		if m := &ms[i]; m.WarmParent && m.recommendable() && (best == nil || m.firstJob() < best.firstJob()) {
 			best = m
 		}
 	}

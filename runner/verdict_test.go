@@ -173,6 +173,29 @@ func TestVerdictOfABusyMachine(t *testing.T) {
 	}
 }
 
+// A model with a reason against it is never the example to follow, however well
+// it did.
+func TestVerdictDoesNotRecommendTheUnfit(t *testing.T) {
+	nursery := hybrid
+	nursery.name, nursery.run = "nursery", hybrid.run*2
+	unfit := round(func(m *record.Round) {
+		if m.Model == "hybrid" {
+			m.Unfit = []string{"its forks share a connection to 127.0.0.1:5432"}
+		}
+	})
+	s := summarize(t, newSynthetic(200, 3, prefork, forkperjob, hybrid), unfit)
+	if !strings.HasSuffix(s.Verdict, "unless it is hoisted into the parent.") {
+		t.Errorf("verdict %s", s.Verdict)
+	}
+	if got := s.Models[2].Unfit; len(got) != 1 || got[0] != "its forks share a connection to 127.0.0.1:5432" {
+		t.Errorf("unfit %q", got)
+	}
+	s = summarize(t, newSynthetic(200, 3, prefork, forkperjob, hybrid, nursery), unfit)
+	if !strings.Contains(s.Verdict, "as in nursery") {
+		t.Errorf("verdict %s", s.Verdict)
+	}
+}
+
 // matches compares with a pattern in which # is one number or name.
 func matches(text, pattern string) bool {
 	for {
