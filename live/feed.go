@@ -3,6 +3,7 @@ package live
 import (
 	"context"
 	"fmt"
+	"slices"
 	"sync"
 	"time"
 
@@ -10,28 +11,40 @@ import (
 	"forkbench/workload"
 )
 
-// readAhead is how many jobs are fetched in one round trip.
+// readAhead is how many jobs are fetched in one round trip. The next ones are
+// fetched when no more than as many are left.
 const readAhead = 256
 
 // A feed hands out the jobs of a consumer group, each to one taker, none before
 // it is due. Its own goroutine (fetch) reads ahead.
+//
+// Of the takers that find nothing to take one leads: it waits until there is a job
+// and until that is due, and takes it only then. So a taker that gives up waiting
+// has taken nothing, and the next one leads.
 type feed struct {
-	group   *stream.Group
-	stop    <-chan struct{}
-	batches chan []workload.Job
+	group *stream.Group
+	stop  <-chan struct{}
+
+	lead    chan struct{} // held by who leads
+	arrived chan struct{} // jobs have been read since the leader looked
+	room    chan struct{} // jobs have been taken since fetch looked
+	drained chan struct{} // closed when no more will be read
 
 	mu    sync.Mutex
-	batch []workload.Job
+	queue []workload.Job
 	taken int
 }
 
 func newFeed(group *stream.Group, stop <-chan struct{}) *feed {
-	return &feed{group: group, stop: stop, batches: make(chan []workload.Job, 1)}
+	return &feed{
+		group: group, stop: stop,
+		lead: make(chan struct{}, 1), arrived: make(chan struct{}, 1), room: make(chan struct{}, 1), drained: make(chan struct{}),
+	}
 }
 
 // fetch reads until the stream is drained, the context ends, or it fails.
 func (f *feed) fetch(ctx context.Context) error {
-	defer close(f.batches)
+	defer close(f.drained)
 	for {
 		batch, err := f.group.Read(ctx, readAhead)
 		if ctx.Err() != nil {
@@ -43,67 +56,156 @@ func (f *feed) fetch(ctx context.Context) error {
 		if len(batch) == 0 {
 			return nil
 		}
-		select {
-		case f.batches <- batch:
-		case <-f.stop:
-			return nil
-		case <-ctx.Done():
-			return nil
+		for f.add(batch); !f.hasRoom(); {
+			select {
+			case <-f.room:
+			case <-f.stop:
+				return nil
+			case <-ctx.Done():
+				return nil
+			}
 		}
 	}
 }
 
-// next takes a job and waits until it is due. It reports false when there are no
-// more, or none are to be started any more.
-func (f *feed) next(ctx context.Context, zero time.Duration) (workload.Job, bool) {
-	job, ok := f.pop(ctx)
-	if !ok {
-		return job, false
-	}
-	if wait := job.Due - (monotonic() - zero); wait > 0 {
-		timer := time.NewTimer(wait)
-		defer timer.Stop()
-		select {
-		case <-timer.C:
-		case <-f.stop:
-			return job, false
-		case <-ctx.Done():
-			return job, false
-		}
-	}
+func (f *feed) add(batch []workload.Job) {
 	f.mu.Lock()
-	f.taken++
+	f.queue = append(f.queue, batch...)
 	f.mu.Unlock()
-	return job, true
+	notify(f.arrived)
 }
 
-func (f *feed) pop(ctx context.Context) (workload.Job, bool) {
+func (f *feed) hasRoom() bool {
 	f.mu.Lock()
 	defer f.mu.Unlock()
+	return len(f.queue) <= readAhead
+}
+
+// notify wakes who waits for the channel, or who will next.
+func notify(c chan<- struct{}) {
 	select {
+	case c <- struct{}{}:
+	default:
+	}
+}
+
+// next takes the next job once it is due, counted from zero. It reports false when
+// there are no more, the context has ended, or none are to be started any more.
+func (f *feed) next(ctx context.Context, zero time.Duration) (workload.Job, bool) {
+	job, ok := f.take(ctx, func(job *workload.Job) time.Duration { return job.Due - (monotonic() - zero) })
+	if ok {
+		f.mu.Lock()
+		f.taken++
+		f.mu.Unlock()
+	}
+	return job, ok
+}
+
+// pop takes the next job, due or not, for somebody else to hand it out.
+func (f *feed) pop(ctx context.Context) (workload.Job, bool) {
+	return f.take(ctx, func(*workload.Job) time.Duration { return 0 })
+}
+
+// take takes the next job when until says that it is not too early.
+func (f *feed) take(ctx context.Context, until func(*workload.Job) time.Duration) (workload.Job, bool) {
+	if f.ended(ctx) {
+		return workload.Job{}, false
+	}
+	if job, wait := f.tryTake(until); wait == 0 {
+		return job, true
+	}
+	select {
+	case f.lead <- struct{}{}:
 	case <-f.stop:
 		return workload.Job{}, false
 	case <-ctx.Done():
 		return workload.Job{}, false
-	default:
 	}
-	if len(f.batch) == 0 {
-		// Others may wait for the lock meanwhile: they need the same batch.
-		select {
-		case batch, ok := <-f.batches:
-			if !ok {
-				return workload.Job{}, false
-			}
-			f.batch = batch
-		case <-f.stop:
+	defer func() { <-f.lead }()
+	for over := false; !f.ended(ctx); {
+		job, wait := f.tryTake(until)
+		switch {
+		case wait == 0:
+			return job, true
+		case wait > 0:
+			f.await(ctx, wait)
+		case over:
 			return workload.Job{}, false
-		case <-ctx.Done():
-			return workload.Job{}, false
+		default:
+			over = f.awaitMore(ctx)
 		}
 	}
-	job := f.batch[0]
-	f.batch = f.batch[1:]
-	return job, true
+	return workload.Job{}, false
+}
+
+// unread is the wait for a job that has not been read.
+const unread = -1
+
+// tryTake takes the next job if it is time, or says how long that will be.
+func (f *feed) tryTake(until func(*workload.Job) time.Duration) (workload.Job, time.Duration) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	if len(f.queue) == 0 {
+		return workload.Job{}, unread
+	}
+	if wait := until(&f.queue[0]); wait > 0 {
+		return workload.Job{}, wait
+	}
+	job := f.queue[0]
+	f.queue[0] = workload.Job{} // its payload is not to be kept alive
+	f.queue = f.queue[1:]
+	if len(f.queue) == readAhead {
+		notify(f.room)
+	}
+	return job, 0
+}
+
+func (f *feed) ended(ctx context.Context) bool {
+	select {
+	case <-f.stop: // nil blocks for ever, which default is for
+		return true
+	case <-ctx.Done():
+		return true
+	default:
+		return false
+	}
+}
+
+func (f *feed) await(ctx context.Context, wait time.Duration) {
+	timer := time.NewTimer(wait)
+	defer timer.Stop()
+	select {
+	case <-timer.C:
+	case <-f.stop:
+	case <-ctx.Done():
+	}
+}
+
+// awaitMore waits until more has been read. It reports whether nothing will be any
+// more: then what has been read before is there.
+func (f *feed) awaitMore(ctx context.Context) (over bool) {
+	select {
+	case <-f.arrived:
+	case <-f.drained:
+		return true
+	case <-f.stop:
+	case <-ctx.Done():
+	}
+	return false
+}
+
+// backlog is how many jobs are due and not taken, of those that have been read.
+func (f *feed) backlog(zero time.Duration) int {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	now := monotonic() - zero
+	n, _ := slices.BinarySearchFunc(f.queue, now, func(job workload.Job, now time.Duration) int {
+		if job.Due <= now {
+			return -1
+		}
+		return 1
+	})
+	return n
 }
 
 // count is how many jobs have been handed out.

@@ -13,13 +13,14 @@ type gate struct {
 	onOpen func() // called with every slot waiting: takes the accounts
 	onIdle func() // called when the last slot that had jobs has none
 
-	mu     sync.Mutex
-	need   int // top slots of the outermost Parallel
-	asked  int // that have asked for a job
-	gone   int // that have returned without asking
-	inside int // slots inside Jobs
-	open   chan struct{}
-	zero   time.Duration // CLOCK_MONOTONIC when it opened; written before open is closed
+	mu       sync.Mutex
+	need     int  // top slots of the outermost Parallel
+	asked    int  // that have asked for a job
+	gone     int  // that have returned without asking
+	inside   int  // slots inside Jobs, or between two calls of it
+	parallel bool // the outermost Parallel runs
+	open     chan struct{}
+	zero     time.Duration // CLOCK_MONOTONIC when it opened; written before open is closed
 }
 
 func newGate(onOpen, onIdle func()) *gate {
@@ -32,15 +33,28 @@ func newGate(onOpen, onIdle func()) *gate {
 func (g *gate) expect(n int) {
 	g.mu.Lock()
 	defer g.mu.Unlock()
-	g.need, g.asked, g.gone = n, 0, 0
+	g.need, g.asked, g.gone, g.parallel = n, 0, 0, true
+}
+
+// joined says that they have returned.
+func (g *gate) joined() {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	g.parallel = false
+}
+
+func (g *gate) inParallel() bool {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	return g.parallel
 }
 
 // enter declares a slot ready and waits for the others. It reports false if the
-// context ended first.
-func (g *gate) enter(ctx context.Context, top *slot) bool {
+// context has ended.
+func (g *gate) enter(ctx context.Context, s *slot) bool {
 	g.mu.Lock()
-	if !top.asked {
-		top.asked = true
+	if !s.top.asked {
+		s.top.asked = true
 		g.asked++
 		g.maybeOpen()
 	}
@@ -48,29 +62,39 @@ func (g *gate) enter(ctx context.Context, top *slot) bool {
 	select {
 	case <-g.open:
 	case <-ctx.Done():
+	}
+	if ctx.Err() != nil {
 		return false
 	}
 	g.mu.Lock()
-	g.inside++
-	g.mu.Unlock()
+	defer g.mu.Unlock()
+	if !s.inside {
+		s.inside = true
+		g.inside++
+	}
 	return true
 }
 
-// leave says that a slot has left Jobs, for now or for good.
-func (g *gate) leave() {
+// leave says that a slot has seen the end of the jobs. One that only breaks off,
+// or whose context has ended, may come again: it leaves when it returns.
+func (g *gate) leave(s *slot) {
 	g.mu.Lock()
 	defer g.mu.Unlock()
-	g.inside--
-	if g.inside == 0 {
+	if !s.inside {
+		return
+	}
+	s.inside = false
+	if g.inside--; g.inside == 0 {
 		g.onIdle()
 	}
 }
 
 // done says that a slot has returned: nobody need wait for it.
-func (g *gate) done(top *slot) {
+func (g *gate) done(s *slot) {
+	g.leave(s)
 	g.mu.Lock()
 	defer g.mu.Unlock()
-	if !top.asked {
+	if s.top == s && !s.asked {
 		g.gone++
 		g.maybeOpen()
 	}

@@ -26,6 +26,7 @@ type Host struct {
 	r      Round
 	born   time.Duration // CLOCK_MONOTONIC at the start: zero of Now
 	cancel context.CancelCauseFunc
+	ended  func() bool // the executor's context has
 
 	feed   *feed
 	settle *settler
@@ -80,6 +81,19 @@ func (h *Host) Sleep(ctx context.Context, d time.Duration) error {
 	}
 }
 
+// WithTimeout is context.WithTimeout: this host's clock is the real one.
+func (h *Host) WithTimeout(ctx context.Context, d time.Duration) (context.Context, context.CancelFunc) {
+	return context.WithTimeout(ctx, d)
+}
+
+// Backlog is how many of the jobs read ahead are due and not taken.
+func (h *Host) Backlog() int {
+	if !h.gate.isOpen() {
+		return 0
+	}
+	return h.feed.backlog(h.gate.zero)
+}
+
 // Boot starts a process and has it load the application.
 func (h *Host) Boot(ctx context.Context) (models.Process, error) {
 	p := h.newProcess(roleParent, h.slotOf(ctx).id, nil)
@@ -95,7 +109,9 @@ type slot struct {
 	id    int
 	top   *slot        // the branch of the outermost Parallel; itself there
 	holds atomic.Int32 // jobs taken and not settled
-	asked bool         // guarded by the gate; only of a top slot
+	// Guarded by the gate.
+	asked  bool // only of a top slot
+	inside bool // it has asked for jobs, and has not yet been told that there are no more
 }
 
 type slotKey struct{}
@@ -115,6 +131,7 @@ func (h *Host) Parallel(ctx context.Context, n int, work func(ctx context.Contex
 	outer, nested := ctx.Value(slotKey{}).(*slot)
 	if !nested {
 		h.gate.expect(n)
+		defer h.gate.joined()
 	}
 	g, ctx := errgroup.WithContext(ctx)
 	for i := range n {
@@ -124,9 +141,7 @@ func (h *Host) Parallel(ctx context.Context, n int, work func(ctx context.Contex
 			s.id, s.top = outer.id, outer.top
 		}
 		g.Go(func() error {
-			if !nested {
-				defer h.gate.done(s)
-			}
+			defer h.gate.done(s)
 			return work(context.WithValue(ctx, slotKey{}, s), i)
 		})
 	}
@@ -137,13 +152,20 @@ func (h *Host) Parallel(ctx context.Context, n int, work func(ctx context.Contex
 func (h *Host) Jobs(ctx context.Context) iter.Seq[workload.Job] {
 	s := h.slotOf(ctx)
 	return func(yield func(workload.Job) bool) {
-		if !h.gate.enter(ctx, s.top) {
+		if s == h.gate.root && h.gate.inParallel() {
+			h.fail(fmt.Errorf("model %s asked for jobs in no slot, while its slots run: "+
+				"pass Jobs the context that Parallel gave to work, or one derived from it", h.r.Model))
 			return
 		}
-		defer h.gate.leave()
+		if !h.gate.enter(ctx, s) {
+			return
+		}
 		for {
 			job, ok := h.feed.next(ctx, h.gate.zero)
 			if !ok {
+				if ctx.Err() == nil || h.ended() {
+					h.gate.leave(s)
+				}
 				return
 			}
 			s.holds.Add(1)

@@ -115,7 +115,7 @@ func newHost(m *Machine, r Round) *Host {
 func (h *Host) execute(ctx context.Context, e models.Executor) error {
 	exec, cancel := context.WithCancelCause(ctx)
 	defer cancel(nil)
-	h.cancel = cancel
+	h.cancel, h.ended = cancel, func() bool { return exec.Err() != nil }
 	defer context.AfterFunc(ctx, h.killAll)()
 
 	var serving errgroup.Group
@@ -140,6 +140,7 @@ func (h *Host) execute(ctx context.Context, e models.Executor) error {
 	})
 
 	err := e.Execute(exec, h)
+	h.gate.leave(h.gate.root)
 	if ctx.Err() == nil && context.Cause(exec) != nil && !errors.Is(err, context.Cause(exec)) {
 		err = errors.Join(context.Cause(exec), ignoreCancelled(err))
 	}

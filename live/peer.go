@@ -128,7 +128,7 @@ func (p *peer) work(ctx context.Context) error {
 	if !h.gate.enter(ctx, h.gate.root) {
 		return context.Cause(ctx)
 	}
-	defer h.gate.leave()
+	defer h.gate.leave(h.gate.root)
 	p.heard = monotonic()
 
 	working, end := context.WithCancelCause(ctx)

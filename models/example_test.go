@@ -72,6 +72,11 @@ func (paper) Parallel(ctx context.Context, _ int, work func(context.Context, int
 
 func (paper) Sleep(context.Context, time.Duration) error { return nil }
 func (paper) Now() time.Duration                         { return 0 }
+func (paper) Backlog() int                               { return 0 }
+
+func (paper) WithTimeout(ctx context.Context, _ time.Duration) (context.Context, context.CancelFunc) {
+	return context.WithCancel(ctx)
+}
 
 // A sheet is a process of a paper host.
 type sheet struct{}

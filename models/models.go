@@ -66,6 +66,10 @@ type Executor interface {
 // The context that Parallel passes to work names the slot it runs in: pass that
 // one, or one derived from it, to every other call. All methods may be called
 // from all slots at once.
+//
+// What an executor needs that scales with its load (php-fpm's ondemand, Celery's
+// autoscaler) is WithTimeout and Backlog: examples/ondemand and
+// examples/autoscale are written with them.
 type Host interface {
 	// Workers is the number of jobs that may run at once, at least 1.
 	Workers() int
@@ -74,13 +78,26 @@ type Host interface {
 	Boot(ctx context.Context) (Process, error)
 
 	// Jobs yields the jobs that the calling slot is to run. Every job goes to
-	// exactly one slot. The sequence ends when the stream is drained or ctx is
-	// cancelled.
+	// exactly one slot, and to none before it is due. The sequence ends when the
+	// stream is drained or ctx is done; ctx.Err() tells which. A slot whose ctx
+	// ends while it waits has taken nothing, and may ask again.
 	//
-	// Asking for the first job declares the slot ready: no job is handed out
-	// before every slot of the outermost Parallel has asked or returned, which
-	// is how start-up is timed apart from work.
+	// Asking for the first job declares the slot ready, also with a ctx that is
+	// done: no job is handed out before every slot of the outermost Parallel has
+	// asked or returned, which is how start-up is timed apart from work.
+	//
+	// While Parallel runs, a ctx that names no slot would wait for ever for a slot
+	// that nobody is in: it ends the run with an error that says so.
 	Jobs(ctx context.Context) iter.Seq[workload.Job]
+
+	// WithTimeout is [context.WithTimeout] by this host's clock, real or virtual:
+	// what a slot waits for with it ends after d. The executor must call cancel.
+	WithTimeout(ctx context.Context, d time.Duration) (limited context.Context, cancel context.CancelFunc)
+
+	// Backlog is how many jobs are due and in nobody's hands, as far as the host
+	// has read ahead in the stream: where more wait than some hundreds, it is at
+	// least so many. It is 0 before work begins.
+	Backlog() int
 
 	// Settle reports what became of a job taken from Jobs, exactly once for
 	// each. It does not wait for the acknowledgement to reach the stream.

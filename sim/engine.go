@@ -267,7 +267,7 @@ func (e *engine) within(ctx context.Context) {
 		return
 	}
 	a.waitCtx = ctx
-	if ctx != a.ctx && ctx.Done() != a.ctx.Done() {
+	if ctx = countWaiting(ctx, 1); ctx != a.ctx && ctx.Done() != a.ctx.Done() {
 		a.foreign = true
 		e.foreign++
 	}
@@ -285,6 +285,9 @@ func (e *engine) wake(a *actor, why reason) {
 	if a.foreign {
 		a.foreign = false
 		e.foreign--
+	}
+	if a.waitCtx != nil {
+		countWaiting(a.waitCtx, -1)
 	}
 	a.place, a.waitCtx, a.reason = nowhere, nil, why
 	a.gen++

@@ -13,6 +13,9 @@ const freeBatch = 256
 
 // A feed hands out the jobs, each to one taker, none before it is due. Where
 // Redis costs something it reads one batch ahead.
+//
+// A slot picks the next job, and then waits until it is due. If it gives up, the
+// job goes back: it has not been taken.
 type feed struct {
 	pull func() ([]workload.Job, bool) // makes the next batch
 	end  func()
@@ -23,6 +26,7 @@ type feed struct {
 	stopped      bool // none are to be started any more
 	waiters      queue
 	taken        int
+	picked       int // jobs that are not due and that a slot waits for
 	reader       client
 }
 
@@ -104,7 +108,7 @@ func (f *feed) stop(h *Host) {
 }
 
 // next takes a job and waits until it is due. It reports false when there are no
-// more, or none are to be started any more.
+// more, the context has ended, or none are to be started any more.
 func (f *feed) next(ctx context.Context, h *Host) (workload.Job, bool) {
 	if h.round.Stop != nil {
 		h.pollStop()
@@ -119,19 +123,63 @@ func (f *feed) next(ctx context.Context, h *Host) (workload.Job, bool) {
 	}
 	job := f.batch[0]
 	f.batch = f.batch[1:]
-	if wait := later(int64(h.gate.zero), int64(job.Due)) - h.now; wait > 0 {
-		s := h.current.slot
-		s.due = true
-		h.schedule(h.current, later(h.now, wait), wakeUp)
-		h.within(ctx)
-		why := h.park(sleeping)
-		s.due = false
-		if why != ready {
-			return job, false
+	if wait := f.until(&job, h); wait > 0 {
+		var ok bool
+		if job, ok = f.await(ctx, h, job, wait); !ok {
+			return workload.Job{}, false
 		}
 	}
 	f.taken++
 	return job, true
+}
+
+// until is how long it is until a job is due.
+func (f *feed) until(job *workload.Job, h *Host) int64 {
+	return later(int64(h.gate.zero), int64(job.Due)) - h.now
+}
+
+// await has the current slot wait until a job that it has picked is due. It may
+// come out with another one: see handBack.
+func (f *feed) await(ctx context.Context, h *Host, job workload.Job, wait int64) (workload.Job, bool) {
+	s := h.current.slot
+	s.due, s.picked = true, job
+	f.picked++
+	h.schedule(h.current, later(h.now, wait), wakeUp)
+	h.within(ctx)
+	why := h.park(sleeping)
+	s.due = false
+	f.picked--
+	if why != ready {
+		f.handBack(h, s.picked)
+		return workload.Job{}, false
+	}
+	if f.picked == 0 && f.over {
+		f.wakeAll(h) // nothing can come back any more
+	}
+	return s.picked, true
+}
+
+// handBack takes a job back that a slot waited for in vain. Of the slots that wait
+// for later ones, that of the last one gets it instead: so the others need not pass
+// theirs on.
+func (f *feed) handBack(h *Host, job workload.Job) {
+	if h.dead || f.stopped {
+		return
+	}
+	var last *actor
+	for _, a := range h.actors {
+		waits := a.place == sleeping && a.slot.due && a.slot.picked.Due > job.Due
+		if waits && (last == nil || a.slot.picked.Due > last.slot.picked.Due) {
+			last = a
+		}
+	}
+	if last != nil {
+		last.slot.picked, job = job, last.slot.picked
+		last.gen++ // the entry of its old time is stale
+		h.schedule(last, max(h.now, later(int64(h.gate.zero), int64(last.slot.picked.Due))), wakeUp)
+	}
+	f.batch = append([]workload.Job{job}, f.batch...)
+	f.wakeAll(h)
 }
 
 // refill gets the next batch, or waits for it. It reports false if there is
@@ -140,19 +188,44 @@ func (f *feed) refill(ctx context.Context, h *Host) bool {
 	switch {
 	case f.stopped || h.dead || ctx.Err() != nil:
 		return false
+	case f.fetching:
+		return f.queue(ctx, h)
+	case f.ahead != nil:
+		f.batch, f.ahead = f.ahead, nil
+	case f.over:
+		// A job that somebody waits for may come back.
+		return f.picked > 0 && f.queue(ctx, h)
+	}
+	switch {
+	case f.over:
 	case h.server == nil:
 		batch, ok := f.load(h)
-		f.batch = batch
-		return ok
-	case f.fetching:
-		f.waiters.push(h.current)
-		return h.parkWithin(ctx, atFeed) == ready
-	case f.over && f.ahead == nil:
-		return false
-	}
-	f.batch, f.ahead = f.ahead, nil
-	if !f.over {
+		f.batch, f.over = batch, !ok
+	default:
 		f.fetch(h)
 	}
 	return true
+}
+
+// queue waits for jobs to be there.
+func (f *feed) queue(ctx context.Context, h *Host) bool {
+	f.waiters.push(h.current)
+	return h.parkWithin(ctx, atFeed) == ready
+}
+
+// backlog is how many jobs are due and not taken, of those that have been read.
+func (f *feed) backlog(h *Host) int {
+	n := 0
+	for _, batch := range [][]workload.Job{f.batch, f.ahead} {
+		for i := range batch {
+			if f.until(&batch[i], h) > 0 {
+				return n
+			}
+			n++
+		}
+		if f.fetching {
+			break // what comes after it is not there yet
+		}
+	}
+	return n
 }

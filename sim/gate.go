@@ -11,7 +11,7 @@ type gate struct {
 	need   int // top slots of the outermost Parallel
 	asked  int // that have asked for a job
 	gone   int // that have returned without asking
-	inside int // slots inside Jobs
+	inside int // slots inside Jobs, or between two calls of it
 	open   bool
 	zero   time.Duration // of the clock of Host.Now: when it opened
 }
@@ -21,9 +21,9 @@ func (g *gate) expect(n int) { g.need, g.asked, g.gone = n, 0, 0 }
 
 // enter declares a slot ready and waits for the others. It reports false if the
 // context ended first.
-func (g *gate) enter(ctx context.Context, h *Host, top *slot) bool {
-	if !top.asked {
-		top.asked = true
+func (g *gate) enter(ctx context.Context, h *Host, s *slot) bool {
+	if !s.top.asked {
+		s.top.asked = true
 		g.asked++
 		g.maybeOpen(h)
 	}
@@ -33,20 +33,29 @@ func (g *gate) enter(ctx context.Context, h *Host, top *slot) bool {
 	if !g.open && h.parkWithin(ctx, atGate) != ready {
 		return false
 	}
-	g.inside++
+	if !s.inside {
+		s.inside = true
+		g.inside++
+	}
 	return true
 }
 
-// leave says that a slot has left Jobs, for now or for good.
-func (g *gate) leave(h *Host) {
+// leave says that a slot has seen the end of the jobs. One that only breaks off,
+// or whose context has ended, may come again: it leaves when it returns.
+func (g *gate) leave(h *Host, s *slot) {
+	if !s.inside {
+		return
+	}
+	s.inside = false
 	if g.inside--; g.inside == 0 {
 		h.finish, h.drained = h.used, true
 	}
 }
 
 // done says that a slot has returned: nobody need wait for it.
-func (g *gate) done(h *Host, top *slot) {
-	if !top.asked {
+func (g *gate) done(h *Host, s *slot) {
+	g.leave(h, s)
+	if s.top == s && !s.asked {
 		g.gone++
 		g.maybeOpen(h)
 	}

@@ -21,6 +21,7 @@ type Host struct {
 	ending  func(workload.Job) models.Status
 	round   Round
 	cancel  context.CancelCauseFunc
+	ended   func() bool // the executor's context has
 
 	random     source
 	mix        mixer
@@ -32,6 +33,7 @@ type Host struct {
 	feed       feed
 	settle     settler
 	gate       gate
+	parallel   bool // the outermost Parallel runs
 
 	lastID      int
 	first, last *process // open: started and not yet reaped
@@ -82,6 +84,22 @@ func (h *Host) Sleep(ctx context.Context, d time.Duration) error {
 	return nil
 }
 
+// WithTimeout is context.WithTimeout in virtual time.
+func (h *Host) WithTimeout(ctx context.Context, d time.Duration) (context.Context, context.CancelFunc) {
+	if h.check() != nil {
+		return context.WithCancel(ctx)
+	}
+	return newLimit(ctx, h, d)
+}
+
+// Backlog is how many of the jobs read ahead are due and not taken.
+func (h *Host) Backlog() int {
+	if h.check() != nil || !h.gate.open {
+		return 0
+	}
+	return h.feed.backlog(h)
+}
+
 // Boot starts a process and has it load the application.
 func (h *Host) Boot(context.Context) (models.Process, error) {
 	if err := h.check(); err != nil {
@@ -102,8 +120,13 @@ type slot struct {
 	holds []holding // jobs taken and not settled
 	asked bool      // only of a top slot
 	root  bool      // not of a Parallel
-	due   bool      // it waits until the job that it has picked is due
+
+	inside bool         // it has asked for jobs, and has not yet been told that there are no more
+	due    bool         // it waits until the job that it has picked is due
+	picked workload.Job // which is this one
 }
+
+type slotKey struct{}
 
 // MaxWorkers bounds the slots: each is a coroutine of some kilobytes.
 const MaxWorkers = 100_000
@@ -120,6 +143,8 @@ func (h *Host) Parallel(ctx context.Context, n int, work func(ctx context.Contex
 	nested := !outer.root
 	if !nested {
 		h.gate.expect(n)
+		h.parallel = true
+		defer func() { h.parallel = false }()
 	}
 	branch, cancel := context.WithCancelCause(ctx)
 	defer cancel(nil)
@@ -131,10 +156,9 @@ func (h *Host) Parallel(ctx context.Context, n int, work func(ctx context.Contex
 		if nested {
 			s.id, s.top = outer.id, outer.top
 		}
-		h.spawn(branch, s, func() error { return work(branch, i) }, func(err error) {
-			if !nested {
-				h.gate.done(h, s)
-			}
+		named := context.WithValue(branch, slotKey{}, s)
+		h.spawn(named, s, func() error { return work(named, i) }, func(err error) {
+			h.gate.done(h, s)
 			if err != nil && first == nil {
 				first = err
 				cancel(err)
@@ -158,13 +182,19 @@ func (h *Host) Jobs(ctx context.Context) iter.Seq[workload.Job] {
 			return
 		}
 		s := h.current.slot
-		if !h.gate.enter(ctx, h, s.top) {
+		if err := h.names(ctx, s); err != nil {
+			h.fail(err)
 			return
 		}
-		defer h.gate.leave(h)
+		if !h.gate.enter(ctx, h, s) {
+			return
+		}
 		for {
 			job, ok := h.feed.next(ctx, h)
 			if !ok {
+				if ctx.Err() == nil || h.ended() {
+					h.gate.leave(h, s)
+				}
 				return
 			}
 			h.law.take(h.now)
@@ -174,6 +204,21 @@ func (h *Host) Jobs(ctx context.Context) iter.Seq[workload.Job] {
 			}
 		}
 	}
+}
+
+// names checks that a context names the slot that uses it.
+func (h *Host) names(ctx context.Context, by *slot) error {
+	if !h.parallel {
+		return nil
+	}
+	const cure = "pass Jobs the context that Parallel gave to work, or one derived from it"
+	switch s, ok := ctx.Value(slotKey{}).(*slot); {
+	case !ok:
+		return fmt.Errorf("model %s asked for jobs in no slot, while its slots run: %s", h.round.Model, cure)
+	case s.top != by.top:
+		return fmt.Errorf("model %s, slot %d: asked for jobs as slot %d: %s", h.round.Model, by.id, s.id, cure)
+	}
+	return nil
 }
 
 // Settle reports an outcome.

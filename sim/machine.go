@@ -191,7 +191,7 @@ func (m *Machine) newHost(r Round) *Host {
 func (h *Host) execute(ctx context.Context, e models.Executor) (*record.Round, error) {
 	exec, cancel := context.WithCancelCause(ctx)
 	defer cancel(nil)
-	h.cancel = cancel
+	h.cancel, h.ended = cancel, func() bool { return exec.Err() != nil }
 	h.poll = func() {
 		h.pollStop()
 		if ctx.Err() != nil {
@@ -209,6 +209,7 @@ func (h *Host) execute(ctx context.Context, e models.Executor) (*record.Round, e
 	root.top = root
 	var err error
 	h.spawn(exec, root, func() error { return e.Execute(exec, h) }, func(failure error) {
+		h.gate.leave(h, root)
 		err = failure
 		h.gone = h.Now()
 	})

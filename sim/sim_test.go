@@ -445,3 +445,10 @@ func TestMachineValidate(t *testing.T) {
 		}
 	}
 }
+
+// TestHost holds the simulated computer to the contract of a host.
+func TestHost(t *testing.T) {
+	for name, p := range map[string]sim.Profile{"bare": bare(sim.Constant(2)), "whole": whole()} {
+		t.Run(name, func(t *testing.T) { modelstest.Host(t, simtest.Machine{Cores: 2, Profile: p, Seed: 1}) })
+	}
+}

@@ -101,7 +101,7 @@ func (m *Machine) Run(ctx context.Context, e models.Executor, s modelstest.Scena
 	machine.Timeout = s.Timeout
 	round := m.Round(e.Name(), func(yield func(workload.Job) bool) {
 		for i, a := range s.Acts {
-			if !yield(workload.Job{ID: uint64(i), Payload: fmt.Appendf(nil, `{"do":%q}`, a), Attempt: 1}) {
+			if !yield(workload.Job{ID: uint64(i), Payload: fmt.Appendf(nil, `{"do":%q}`, a), Due: time.Duration(i) * s.Every, Attempt: 1}) {
 				return
 			}
 		}

@@ -12,7 +12,8 @@
 //		modelstest.Run(t, livetest.New(t), func() models.Executor { return Pool{} })
 //	}
 //
-// The machine may be this computer (package live/livetest) or a simulated one.
+// The machine may be this computer (package live/livetest) or a simulated one; [Host]
+// holds it to what [models.Host] promises.
 package modelstest
 
 import (
@@ -47,6 +48,7 @@ type Scenario struct {
 	Workers int
 	Acts    []Act         // one for each job, in order of the jobs' IDs
 	Timeout time.Duration // for a job; 0 means none
+	Every   time.Duration // job n is due n times this after the start of work; 0 is all at once
 
 	// Stop asks for an early end when it is closed. It may be nil.
 	Stop <-chan struct{}
@@ -74,6 +76,7 @@ func Run(t *testing.T, m Machine, newExecutor func() models.Executor) {
 		{"one worker", Scenario{Workers: 1, Acts: acts(10, Done)}},
 		{"more workers than jobs", Scenario{Workers: 4, Acts: acts(2, Done)}},
 		{"no jobs", Scenario{Workers: 2}},
+		{"jobs that come over time", Scenario{Workers: 3, Acts: acts(20, Done), Every: 5 * time.Millisecond}},
 		{"a failed job is an outcome", Scenario{Workers: 2, Acts: acts(12, Done, Fail)}},
 		{"a crashed child is replaced", Scenario{Workers: 2, Acts: acts(12, Done, Crash, Done)}},
 		{"nothing but crashes", Scenario{Workers: 2, Acts: acts(8, Crash)}},
@@ -203,6 +206,9 @@ func (s *sink) checkPartial(t *testing.T, round *record.Round) {
 			t.Errorf("job %d was settled twice", j.ID)
 		}
 		seen[j.ID] = true
+		if j.DequeuedNS < j.DueNS {
+			t.Errorf("job %d was due at %v and dequeued at %v, before", j.ID, j.DueNS, j.DequeuedNS)
+		}
 		if j.FinishedNS < j.DequeuedNS || j.SettledNS < j.FinishedNS {
 			t.Errorf("job %d was dequeued at %v, finished at %v and settled at %v",
 				j.ID, j.DequeuedNS, j.FinishedNS, j.SettledNS)

@@ -37,3 +37,6 @@ func TestModels(t *testing.T) {
 		})
 	}
 }
+
+// TestHost holds this computer to the contract of a host.
+func TestHost(t *testing.T) { modelstest.Host(t, livetest.New(t)) }

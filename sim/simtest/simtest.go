@@ -9,6 +9,7 @@ package simtest
 
 import (
 	"context"
+	"time"
 
 	"forkbench/models"
 	"forkbench/models/modelstest"
@@ -36,7 +37,7 @@ func (m Machine) Run(ctx context.Context, e models.Executor, s modelstest.Scenar
 		Model: e.Name(), Total: len(s.Acts), Sink: s.Sink, Stop: s.Stop,
 		Jobs: func(yield func(workload.Job) bool) {
 			for i := range s.Acts {
-				if !yield(workload.Job{ID: uint64(i), Attempt: 1}) {
+				if !yield(workload.Job{ID: uint64(i), Due: time.Duration(i) * s.Every, Attempt: 1}) {
 					return
 				}
 			}
