@@ -171,10 +171,16 @@ func TestThreadsRefused(t *testing.T) {
 	text := "import threading\nstop = threading.Event()\n" +
 		"threading.Thread(target=stop.wait, daemon=True, name='poller').start()\n" + noop
 	rig := newRig(t, script{text: text, function: "noop"})
-	_, _, err := rig.run(forkperjob.Model{}, "[1]")
 	var refused *live.ForkError
-	if !errors.As(err, &refused) || !strings.Contains(err.Error(), "--allow-threads") {
-		t.Errorf("forked a process with two threads: %v", err)
+	for _, e := range []models.Executor{prefork.Model{}, forkperjob.Model{}, hybrid.Model{}, hybrid.Model{JobsPerChild: 3}} {
+		done, sink, err := rig.run(e, repeat(5, "[1]")...)
+		if !errors.As(err, &refused) || !strings.Contains(err.Error(), "--allow-threads") {
+			t.Errorf("%s: forked a process with two threads: %v", e.Name(), err)
+		}
+		// Nobody ran them, so none of them crashed.
+		if done.NotRun != 5 || done.Settled != 0 || done.Lost != 0 || len(sink.jobs) != 0 {
+			t.Errorf("%s: of 5 jobs %d not run, %d settled, %d lost, %d recorded", e.Name(), done.NotRun, done.Settled, done.Lost, len(sink.jobs))
+		}
 	}
 	rig.machine.Runtime = live.Python{AllowThreads: true}
 	if done, _, err := rig.run(forkperjob.Model{}, "[1]"); err != nil || done.Settled != 1 {

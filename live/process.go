@@ -95,6 +95,9 @@ const (
 
 var _ models.Process = (*process)(nil)
 
+// errNoChild is why a fork failed whose answer did not come in time.
+var errNoChild = errors.New("no child in time")
+
 // errDead is why a request to a process that has ended fails.
 var errDead = errors.New("the process has ended")
 
@@ -200,10 +203,18 @@ func (p *process) start(job *fusedJob) error {
 	}
 	if err := p.host.m.Runtime.fork(p, job); err != nil {
 		p.setState(closed)
-		return p.forkFailed(err)
+		unsure := job != nil && !errors.Is(err, errUnsent) && (hungUp(err) || errors.Is(err, errNoChild))
+		if err = p.forkFailed(err); unsure {
+			err = fmt.Errorf("%w: %w", err, errUnsure)
+		}
+		return err
 	}
 	return nil
 }
+
+// errUnsure marks what went wrong while a child with a job in hand was made: it
+// may have been made all the same.
+var errUnsure = errors.New("the job may have begun")
 
 func (p *process) forkFailed(err error) error {
 	if hungUp(err) {
@@ -271,11 +282,17 @@ func (p *process) conclude(o models.Outcome, done doneReply) models.Outcome {
 	return o
 }
 
-// unrun is the outcome of a job that could not be given to the process.
+// unrun is the outcome of a job that could not be given to the process, which
+// ends the round. Where a child may have had it before the fork failed, it counts
+// as crashed: nobody can say that it did not begin.
 func (p *process) unrun(o models.Outcome, err error) models.Outcome {
 	p.host.fail(err)
 	o.Status, o.Process, o.Seq = models.Crashed, 0, 0
+	o.NotRun = !errors.Is(err, errUnsure)
 	o.Detail = "the job was not started: " + err.Error()
+	if !o.NotRun {
+		o.Detail = "its process was lost while it was made: " + err.Error()
+	}
 	o.Finished = p.host.Now()
 	return o
 }

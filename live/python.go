@@ -115,7 +115,7 @@ func (Python) fork(p *process, job *fusedJob) error {
 		return appendFork(b, p.life, job)
 	})
 	if errors.Is(r.err, os.ErrDeadlineExceeded) {
-		return fmt.Errorf("no child within %v: see --boot-timeout", p.host.m.BootTimeout)
+		return fmt.Errorf("%w: none within %v, see --boot-timeout", errNoChild, p.host.m.BootTimeout)
 	}
 	if r.err != nil {
 		return r.err

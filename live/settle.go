@@ -31,7 +31,7 @@ type settler struct {
 	held       map[uint64]holding
 	duplicated int
 	settled    int
-	abandoned  int // settled by the executor and not acknowledged any more
+	abandoned  int // given back, or settled by the executor and not acknowledged any more
 	last       time.Duration
 }
 
@@ -68,8 +68,14 @@ func (s *settler) add(job workload.Job, o models.Outcome) error {
 		return fmt.Errorf("model %s settled job %d twice, or without taking it", s.host.r.Model, job.ID)
 	}
 	delete(s.held, job.ID)
+	if o.NotRun {
+		s.abandoned++
+	}
 	s.mu.Unlock()
 	holding.slot.holds.Add(-1)
+	if o.NotRun {
+		return nil // it stays in the stream, unacknowledged
+	}
 
 	born := s.host.born
 	r := record.Job{

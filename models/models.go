@@ -100,7 +100,8 @@ type Host interface {
 	Backlog() int
 
 	// Settle reports what became of a job taken from Jobs, exactly once for
-	// each. It does not wait for the acknowledgement to reach the stream.
+	// each. It does not wait for the acknowledgement to reach the stream. A job
+	// that was NotRun goes back to it.
 	Settle(job workload.Job, o Outcome)
 
 	// Parallel calls work for the slots 0 to n-1 at once and returns when all
@@ -130,14 +131,14 @@ type Process interface {
 	//
 	// A host may put off the fork until the child's first Run where the calling
 	// slot has a job in hand, and so pass the job on to the child for free. Then
-	// what Fork would have returned as an error ends the run, and the job is
-	// settled as Crashed. A process that is not alive returns an error.
+	// what Fork would have returned as an error ends the run, and the job's
+	// Outcome says NotRun. A process that is not alive returns an error.
 	Fork(ctx context.Context, jobs int) (Process, error)
 
 	// Run executes one job and reports what became of it, also when ctx has been
 	// cancelled: then the job may have been killed with its process. Crashed and
 	// TimedOut leave the process dead. A process that is dead already reports
-	// Crashed, without a start time.
+	// Crashed, without a start time, and NotRun.
 	Run(ctx context.Context, job workload.Job) Outcome
 
 	// Alive reports whether the process can run another job or fork.
@@ -207,6 +208,12 @@ type Outcome struct {
 	Status Status
 	Detail string // why it did not end as Done: a traceback, a signal; else empty
 	Result []byte // what the job returned, as JSON; nil where it returned nothing
+
+	// NotRun says that no process was given the job, and that the host ends the run
+	// for it: a parent refuses to fork, or is gone. The Status is Crashed, as there
+	// is no process to go on with. Settle takes it back instead of settling it: it
+	// is left in the stream, and counts as not run.
+	NotRun bool
 
 	Process  int           // the process it ran in, numbered within the round from 1; 0 if it was not started
 	Seq      int           // 1 for the first job of that process

@@ -461,7 +461,7 @@ func (p *process) systemShare(cpu, faults int64, c *Class) float64 {
 // unrun is the outcome of a job that could not be given to the process.
 func (p *process) unrun(o models.Outcome, err error) models.Outcome {
 	p.host.fail(err)
-	o.Status, o.Process, o.Seq = models.Crashed, 0, 0
+	o.Status, o.Process, o.Seq, o.NotRun = models.Crashed, 0, 0, true
 	o.Detail = "the job was not started: " + err.Error()
 	o.Finished = p.host.Now()
 	return o

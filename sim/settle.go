@@ -38,7 +38,7 @@ type settler struct {
 	writer     client
 	settled    int
 	duplicated int
-	abandoned  int // settled by the executor and not acknowledged any more
+	abandoned  int // given back, or settled by the executor and not acknowledged any more
 	last       time.Duration
 }
 
@@ -64,6 +64,10 @@ func (s *settler) add(h *Host, job *workload.Job, o *models.Outcome) {
 		return
 	}
 	h.law.settle(h.now, held.dequeued)
+	if o.NotRun {
+		s.abandoned++ // it stays in the stream
+		return
+	}
 	if h.server == nil || h.dead {
 		s.finish(h, job, o, by.id, held.dequeued)
 		return
