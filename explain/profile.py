@@ -24,9 +24,8 @@ from json import dump
 from types import CodeType, FrameType, FunctionType
 from typing import Any, Union
 
+from forkbench_application import awaited, resolve  # type: ignore[import-not-found]
 from forkbench_profile_settings import SETTINGS  # type: ignore[import-not-found]
-
-from __main__ import resolve  # the template
 
 # What a call is known by in the tree: Python code, a C function's module and name, or a module
 # that is imported.
@@ -99,7 +98,7 @@ class Tree:
         hook = self.hook()
         sys.setprofile(hook)
         try:
-            return call()
+            return awaited(call())
         finally:
             self.displaced = sys.getprofile() is not hook
             sys.setprofile(None)
@@ -473,7 +472,7 @@ def watch(call: Callable[[], Any]) -> tuple[list[dict[str, Any]], Callable[[], A
         State.looking = look
         sys.setprofile(hook)
         try:
-            return call()
+            return awaited(call())
         finally:
             sys.setprofile(None)
             State.looking = None
@@ -575,7 +574,7 @@ def time_calls(call: Callable[[], Any]) -> tuple[list[dict[str, Any]], Callable[
 
     def run() -> Any:
         try:
-            return call()
+            return awaited(call())
         finally:
             seen.extend({"name": t.name, "wall": t.wall, "cpu": t.cpu, "faults": t.faults} for t in timers if t.calls)
 

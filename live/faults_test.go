@@ -44,30 +44,31 @@ func TestFaultyJobs(t *testing.T) {
 		detail        string // a part of it
 		strays        int
 		once          models.Status // in a child for one job, which has no socket to lose; 0 if the same
+		dropped       string        // why its result was
 	}{
-		{"exception", `{"do":"fail","message":"broken pump"}`, models.Failed, "RuntimeError: broken pump", 0, 0},
-		{"sys.exit", `{"do":"sysexit","code":5}`, models.Failed, "SystemExit: 5", 0, 0},
-		{"KeyboardInterrupt", `{"do":"fail","error":"KeyboardInterrupt"}`, models.Failed, "KeyboardInterrupt", 0, 0},
-		{"os._exit", `{"do":"exit","code":7}`, models.Crashed, "exit status 7", 0, 0},
-		{"SIGSEGV", `{"do":"segv"}`, models.Crashed, "segmentation fault", 0, 0},
-		{"out of memory", `{"do":"crash","signum":9}`, models.Crashed, "out-of-memory killer", 0, 0},
-		{"hang", `{"do":"hang"}`, models.TimedOut, "--timeout", 0, 0},
-		{"deaf hang", `{"do":"hang","ignore":true}`, models.TimedOut, "--timeout", 0, 0},
-		{"endless loop", `{"do":"spin"}`, models.TimedOut, "--timeout", 0, 0},
-		{"closes descriptors", `{"do":"closefd"}`, models.Crashed, "exit status 70", 0, models.Done},
-		{"forks on its own", `{"do":"fork"}`, models.Done, "", 0, 0},
-		{"leaves a daemon", `{"do":"stray"}`, models.Done, "", 1, 0},
-		{"leaves a thread", `{"do":"thread"}`, models.Done, "", 0, 0},
-		{"prints a lot", `{"do":"print","size":50000000}`, models.Done, "", 0, 0},
-		{"changes directory", `{"do":"chdir"}`, models.Done, "", 0, 0},
-		{"forks, then dies", `{"do":"orphan"}`, models.Crashed, "signal: killed", 1, 0},
-		{"result is not a number", `{"do":"nan"}`, models.Failed, "not JSON", 0, 0},
-		{"result is not JSON", `{"do":"notjson"}`, models.Failed, "returned a set that is not JSON", 0, 0},
-		{"result is huge", `{"do":"done","size":2000000}`, models.Failed, "the limit is 1048576", 0, 0},
-		{"result is large", `{"do":"done","size":1000000}`, models.Done, "", 0, 0},
-		{"payload is too deep", `[` + strings.Repeat("[", 200000) + strings.Repeat("]", 200000) + `]`, models.Failed, "RecursionError", 0, 0},
-		{"wrong arguments", `{"no":"such"}`, models.Failed, "TypeError", 0, 0},
-		{"a scalar payload", `"done"`, models.Done, "", 0, 0},
+		{"exception", `{"do":"fail","message":"broken pump"}`, models.Failed, "RuntimeError: broken pump", 0, 0, ""},
+		{"sys.exit", `{"do":"sysexit","code":5}`, models.Failed, "SystemExit: 5", 0, 0, ""},
+		{"KeyboardInterrupt", `{"do":"fail","error":"KeyboardInterrupt"}`, models.Failed, "KeyboardInterrupt", 0, 0, ""},
+		{"os._exit", `{"do":"exit","code":7}`, models.Crashed, "exit status 7", 0, 0, ""},
+		{"SIGSEGV", `{"do":"segv"}`, models.Crashed, "segmentation fault", 0, 0, ""},
+		{"out of memory", `{"do":"crash","signum":9}`, models.Crashed, "out-of-memory killer", 0, 0, ""},
+		{"hang", `{"do":"hang"}`, models.TimedOut, "--timeout", 0, 0, ""},
+		{"deaf hang", `{"do":"hang","ignore":true}`, models.TimedOut, "--timeout", 0, 0, ""},
+		{"endless loop", `{"do":"spin"}`, models.TimedOut, "--timeout", 0, 0, ""},
+		{"closes descriptors", `{"do":"closefd"}`, models.Crashed, "exit status 70", 0, models.Done, ""},
+		{"forks on its own", `{"do":"fork"}`, models.Done, "", 0, 0, ""},
+		{"leaves a daemon", `{"do":"stray"}`, models.Done, "", 1, 0, ""},
+		{"leaves a thread", `{"do":"thread"}`, models.Done, "", 0, 0, ""},
+		{"prints a lot", `{"do":"print","size":50000000}`, models.Done, "", 0, 0, ""},
+		{"changes directory", `{"do":"chdir"}`, models.Done, "", 0, 0, ""},
+		{"forks, then dies", `{"do":"orphan"}`, models.Crashed, "signal: killed", 1, 0, ""},
+		{"result is not a number", `{"do":"nan"}`, models.Done, "", 0, 0, "not JSON: float"},
+		{"result is not JSON", `{"do":"notjson"}`, models.Done, "", 0, 0, "not JSON: set"},
+		{"result is huge", `{"do":"done","size":50000000}`, models.Done, "", 0, 0, "above 1 MiB: str"},
+		{"result is large", `{"do":"done","size":1000000}`, models.Done, "", 0, 0, ""},
+		{"payload is too deep", `[` + strings.Repeat("[", 200000) + strings.Repeat("]", 200000) + `]`, models.Failed, "RecursionError", 0, 0, ""},
+		{"wrong arguments", `{"no":"such"}`, models.Failed, "TypeError", 0, 0, ""},
+		{"a scalar payload", `"done"`, models.Done, "", 0, 0, ""},
 	}
 	for _, e := range []models.Executor{prefork.Model{}, forkperjob.Model{}, hybrid.Model{JobsPerChild: 2}} {
 		t.Run(e.Name(), func(t *testing.T) {
@@ -90,9 +91,12 @@ func TestFaultyJobs(t *testing.T) {
 						t.Errorf("settled %d jobs, %d strays; want 5 and %d", done.Settled, done.Strays, test.strays)
 					}
 					for _, j := range sink.jobs {
-						want := models.Done
+						want, dropped := models.Done, ""
 						if j.ID == 2 {
-							want = test.status
+							want, dropped = test.status, test.dropped
+						}
+						if j.Dropped != dropped {
+							t.Errorf("job %d: its result was dropped for %q; want %q", j.ID, j.Dropped, dropped)
 						}
 						if j.Status != want || !strings.Contains(j.Detail, test.detail) && j.ID == 2 {
 							t.Errorf("job %d: %v %q; want %v with %q", j.ID, j.Status, j.Detail, want, test.detail)

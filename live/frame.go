@@ -2,6 +2,7 @@ package live
 
 import (
 	"encoding/binary"
+	"errors"
 	"fmt"
 	"time"
 
@@ -61,6 +62,7 @@ type bootOrder struct {
 	// For Python.
 	Path         []string          `json:"path"`
 	Sources      map[string]string `json:"sources"`
+	Setup        []string          `json:"setup"`
 	Function     string            `json:"function"`
 	Warm         []string          `json:"warm"`
 	AllowThreads bool              `json:"allow_threads"`
@@ -180,11 +182,12 @@ func parseForked(b []byte) (forkedReply, error) {
 }
 
 // A doneReply answers run. Times are CLOCK_MONOTONIC. The detail is the result
-// of a job that is done and the traceback of one that failed; it is valid until
-// the next frame is read.
+// of a job that is done and the traceback of one that failed; where the result
+// was dropped, it is why. It is valid until the next frame is read.
 type doneReply struct {
 	id                uint64
 	status            models.Status
+	dropped           bool
 	started, finished time.Duration
 	cpu               time.Duration
 	detail            []byte
@@ -202,11 +205,21 @@ func parseDone(b []byte) (doneReply, error) {
 		cpu:      duration(b[25:]),
 		detail:   b[33:],
 	}
+	if b[8] == doneDropped {
+		r.status, r.dropped = models.Done, true
+		if len(r.detail) == 0 {
+			return doneReply{}, errors.New("a job reports a result that was dropped, and not why")
+		}
+	}
 	if r.status != models.Done && r.status != models.Failed {
-		return doneReply{}, fmt.Errorf("a job reports status %d: a process can only say done (1) or failed (2)", b[8])
+		return doneReply{}, fmt.Errorf("a job reports status %d: a process can only say done (1), failed (2) or done without its result (3)", b[8])
 	}
 	return r, nil
 }
+
+// doneDropped stands in the status's place for a job that is done and whose
+// result was dropped: it has no JSON form, or too large a one.
+const doneDropped = 3
 
 // statusUnready is what a child for one job reports that could not load the
 // application: the detail says why, and the job was not started.
@@ -223,7 +236,11 @@ func parseUnready(b []byte) (why string, ok bool) {
 func appendDone(b []byte, r doneReply) []byte {
 	b = appendHeader(b, kindDone, 33+len(r.detail))
 	b = binary.BigEndian.AppendUint64(b, r.id)
-	b = append(b, byte(r.status))
+	if r.dropped {
+		b = append(b, doneDropped)
+	} else {
+		b = append(b, byte(r.status))
+	}
 	b = binary.BigEndian.AppendUint64(b, uint64(r.started))
 	b = binary.BigEndian.AppendUint64(b, uint64(r.finished))
 	b = binary.BigEndian.AppendUint64(b, uint64(r.cpu))

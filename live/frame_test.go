@@ -100,6 +100,8 @@ func pair(t testing.TB) (*conn, int) {
 // or take memory that was only announced.
 func FuzzHost(f *testing.F) {
 	f.Add(appendDone(nil, doneReply{id: 1, status: models.Done}))
+	f.Add(appendDone(nil, doneReply{id: 1, status: models.Done, dropped: true, detail: []byte("not JSON: set")}))
+	f.Add(appendDone(nil, doneReply{id: 1, status: models.Done, dropped: true}))
 	f.Add(appendHeader(nil, kindForked, 0))
 	f.Add(append(appendHeader(nil, kindForked, 21), make([]byte, 21)...))
 	f.Add(append(appendHeader(nil, kindReaped, 48), make([]byte, 48)...))

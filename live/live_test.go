@@ -18,7 +18,7 @@ import (
 
 func TestMain(m *testing.M) {
 	bareMain()
-	live.Main(goEcho{}, new(goState))
+	live.Main(goEcho{}, goReturns{}, new(goState))
 	os.Exit(m.Run())
 }
 

@@ -193,20 +193,20 @@ func (w *worker) perform(id uint64, payload []byte) doneReply {
 	result, err := w.call(payload)
 	r.finished = monotonic()
 	r.cpu = ownCPU().Sub(used).Total()
-	r.detail = result
-	if err == nil && result != nil && !json.Valid(result) {
-		err = fmt.Errorf("the job returned %d bytes that are not JSON", len(result))
-	}
-	if err == nil && len(result) > maxResult {
-		err = fmt.Errorf("the job returned %d bytes of JSON: the limit is %d", len(result), maxResult)
-	}
-	if err != nil {
+	switch {
+	case err != nil:
 		r.status, r.detail = models.Failed, []byte(err.Error())
+	case len(result) > maxResult:
+		r.dropped, r.detail = true, []byte("above 1 MiB: []byte")
+	case result != nil && !json.Valid(result):
+		r.dropped, r.detail = true, []byte("not JSON: []byte")
+	default:
+		r.detail = result
 	}
 	return r
 }
 
-// maxResult is the largest result, as in template.py.
+// maxResult is the largest result that is kept, as in workload/application.py.
 const maxResult = 1 << 20
 
 // call runs the job's code. A panic is a failed job, as an exception is.

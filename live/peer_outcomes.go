@@ -52,6 +52,8 @@ type verdict struct {
 	Status string          `json:"status"` // empty if there is none
 	Detail string          `json:"detail"`
 	Result json.RawMessage `json:"result"`
+	// Dropped is why the result was not kept; else empty.
+	Dropped string `json:"dropped"`
 }
 
 // settle asks the peer's store what became of each job, passes it on to the
@@ -147,7 +149,7 @@ func (p *peer) settlement(v verdict) (settlement, error) {
 		record.Job{
 			Model: h.r.Model, Round: h.r.Number,
 			ID: v.ID, Slot: f.slot, Process: f.process, Seq: f.seq, Attempt: job.Attempt,
-			Status: status, Detail: v.Detail,
+			Status: status, Detail: v.Detail, Dropped: v.Dropped,
 			DueNS: job.Due, DequeuedNS: f.taken, StartedNS: f.started, FinishedNS: f.finished, SettledNS: kept, CPUNS: f.cpu,
 		},
 	}, nil

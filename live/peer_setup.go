@@ -51,6 +51,7 @@ type order struct {
 	Redis    redisOrder     `json:"redis"`
 	Prefix   string         `json:"prefix"`
 	Queue    string         `json:"queue"`
+	Setup    []string       `json:"setup"`
 	Function string         `json:"function"`
 	Warm     []string       `json:"warm"`
 	Workers  int            `json:"workers"`
@@ -72,7 +73,7 @@ type redisOrder struct {
 // write puts the files and the pipe into the directory.
 func (p *peer) write(f workload.PythonFunction) error {
 	files := p.system.Files()
-	for name, source := range f.Sources {
+	for name, source := range workload.WithApplication(f.Sources) {
 		files[name+".py"] = source
 	}
 	warm := []string{}
@@ -82,7 +83,7 @@ func (p *peer) write(f workload.PythonFunction) error {
 	text, err := json.Marshal(order{
 		Redis:  redisOrder(p.lists.Address()),
 		Prefix: p.prefix, Queue: peerQueue,
-		Function: f.Module + ":" + f.Function, Warm: warm,
+		Setup: append([]string{}, p.python.Setup...), Function: f.Module + ":" + f.Function, Warm: warm,
 		Workers: p.host.Workers(), Timeout: p.host.m.Timeout.Seconds(), Settings: p.system.Settings,
 	})
 	if err != nil {

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"strings"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -274,13 +275,18 @@ func (p *process) conclude(o models.Outcome, done doneReply) models.Outcome {
 	switch {
 	case done.status == models.Failed:
 		o.Detail = string(done.detail)
+	case done.dropped:
+		o.Dropped = strings.ToValidUTF8(string(done.detail[:min(len(done.detail), maxDropped)]), "")
 	case len(done.detail) > 0 && !json.Valid(done.detail):
-		o.Status, o.Detail = models.Failed, "its result is not JSON"
+		o.Dropped = "not JSON: what the process sent"
 	case len(done.detail) > 0:
 		o.Result = append([]byte(nil), done.detail...)
 	}
 	return o
 }
+
+// maxDropped bounds the words for why a result was dropped, in bytes.
+const maxDropped = 256
 
 // unrun is the outcome of a job that could not be given to the process, which
 // ends the round. Where a child may have had it before the fork failed, it counts

@@ -41,6 +41,7 @@ type Runtime interface {
 type Python struct {
 	Interpreter  string   // a program name or path; "python3" if empty
 	Path         []string // directories for sys.path, before all others
+	Setup        []string // MODULE:NAME to call or to enter in each booted process, first of all; docs/jobs.md has the rule
 	Warm         []string // MODULE:FUNCTION to call in Process.Warm, after the workload's own
 	AllowThreads bool     // fork even if the process has several threads
 }
@@ -99,7 +100,8 @@ func (r Python) boot(p *process) error {
 	f := p.host.m.Workload.(workload.Python).PythonFunction()
 	order := bootOrder{
 		Path:         r.Path,
-		Sources:      f.Sources,
+		Sources:      workload.WithApplication(f.Sources),
+		Setup:        append([]string{}, r.Setup...),
 		Function:     f.Module + ":" + f.Function,
 		Warm:         append(append([]string{}, f.Warm...), r.Warm...),
 		AllowThreads: r.AllowThreads,

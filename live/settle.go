@@ -81,7 +81,7 @@ func (s *settler) add(job workload.Job, o models.Outcome) error {
 	r := record.Job{
 		Model: s.host.r.Model, Round: s.host.r.Number,
 		ID: job.ID, Slot: holding.slot.id, Process: o.Process, Seq: o.Seq, Attempt: job.Attempt,
-		Status: o.Status, Detail: o.Detail,
+		Status: o.Status, Detail: o.Detail, Dropped: o.Dropped,
 		DueNS: job.Due, DequeuedNS: holding.dequeued, FinishedNS: born + o.Finished, CPUNS: o.CPU,
 	}
 	if o.Started != 0 {

@@ -29,8 +29,11 @@ import traceback
 from collections.abc import Callable, Sequence
 from importlib.abc import Loader, MetaPathFinder
 from json import dumps, loads
-from types import ModuleType
-from typing import Any, NoReturn, Union
+from types import ModuleType, TracebackType
+from typing import TYPE_CHECKING, Any, NoReturn, Union
+
+if TYPE_CHECKING:
+    from workload import application as rule  # boot imports it, as one of the sources
 
 HEADER = struct.Struct(">IB")  # length of the body, kind
 FORK = struct.Struct(">IB")  # the child's life in jobs, whether a job follows
@@ -50,8 +53,7 @@ SAID = struct.Struct("@I")  # the length of what follows it, a DONE body; writte
 RETURNED_AT, SAID_AT, DONE_AT = 8, 16, 20
 NO_SEAT = -1  # of a child that has a socket
 
-STATUS_DONE, STATUS_FAILED = 1, 2
-MAX_RESULT = 1 << 20
+STATUS_DONE, STATUS_FAILED, STATUS_DROPPED = 1, 2, 3
 MAX_TRACEBACK = 64 << 10
 
 # What a job is called with (positional and keyword arguments), or why its payload is none.
@@ -60,10 +62,6 @@ Call = Union[tuple[Sequence[Any], dict[str, Any]], Exception]
 
 class HostGone(Exception):
     """The host closed its end: exit."""
-
-
-class NotFound(LookupError):
-    """A function's name leads nowhere: whoever gave the name is to mend it."""
 
 
 class SourceImporter(MetaPathFinder, Loader):
@@ -90,40 +88,18 @@ class SourceImporter(MetaPathFinder, Loader):
         return self.sources[name]
 
 
-def resolve(reference: str) -> Callable[..., Any]:
-    """Returns the function that MODULE:FUNCTION names."""
-    module_name, _, path = reference.partition(":")
-    try:
-        found: Any = importlib.import_module(module_name)
-    except ModuleNotFoundError as error:
-        if error.name is None or not (module_name + ".").startswith(error.name + "."):
-            raise  # the module is there, and misses another
-        raise NotFound(
-            f"no module named {error.name!r} on sys.path ({os.pathsep.join(sys.path)}): name its folder with --path"
-        ) from None
-    walked = module_name
-    for name in path.split("."):
-        try:
-            found = getattr(found, name)
-        except AttributeError:
-            names = ", ".join(sorted(n for n in dir(found) if not n.startswith("_"))) or "nothing"
-            raise NotFound(f"{walked} has no attribute {name!r}; it has {names}") from None
-        walked += f".{name}"
-    if not callable(found):
-        raise NotFound(f"{reference} is not callable: it is of type {type(found).__name__}")
-    return found  # type: ignore[no-any-return]
-
-
 class Application:
-    """The jobs' code, loaded."""
+    """The jobs' code, set up and loaded."""
 
     def __init__(self, boot: dict[str, Any]) -> None:
         self.allow_threads: bool = boot["allow_threads"]
-        self.function = resolve(boot["function"])
+        self.pid = os.getpid()  # of the process that was booted
+        rule.set_up(boot["setup"])
+        self.function = rule.resolve(boot["function"])
         self.warm: list[str] = boot["warm"]
         self.warmed = False
         for reference in self.warm:
-            resolve(reference)  # a wrong name is an error at boot, not at the first warm-up
+            rule.resolve(reference)  # a wrong name is an error at boot, not at the first warm-up
 
     def do_warm(self) -> None:
         """Runs the named warm-ups, once, and moves what lives now out of the collector's sight.
@@ -133,7 +109,7 @@ class Application:
         """
         if not self.warmed:
             for reference in self.warm:
-                resolve(reference)()
+                rule.awaited(rule.resolve(reference)())
             self.warmed = True
         keep_children()
         gc.collect()
@@ -153,28 +129,19 @@ def call_of(payload: bytes) -> Call:
     return (value,), {}
 
 
+def ours(trace: TracebackType) -> bool:
+    """Reports whether a frame is this file's, or one between it and the job."""
+    name = str(trace.tb_frame.f_globals.get("__name__"))
+    return name in ("__main__", "forkbench_application", "forkbench_dispatch") or name.startswith("asyncio.")
+
+
 def failure(error: BaseException) -> bytes:
-    """The traceback of a job, without this file's own frames."""
-    inner = error.__traceback__.tb_next if error.__traceback__ else None
+    """The traceback of a job, from its own first frame on."""
+    inner = error.__traceback__
+    while inner is not None and ours(inner):
+        inner = inner.tb_next
     text = "".join(traceback.format_exception(type(error), error, inner))
     return text.encode("utf-8", "replace")[-MAX_TRACEBACK:]
-
-
-def encoded(result: object) -> bytes:
-    """A job's return value as JSON."""
-    try:
-        text = dumps(result, allow_nan=False).encode()
-    except (TypeError, ValueError, RecursionError) as error:
-        raise TypeError(
-            f"the job returned a {type(result).__name__} that is not JSON ({error}):"
-            " return None or something that json.dumps takes"
-        ) from None
-    if len(text) > MAX_RESULT:
-        raise ValueError(
-            f"the job returned {len(text)} bytes of JSON: the limit is {MAX_RESULT}, store it"
-            " elsewhere and return where"
-        )
-    return text
 
 
 def threads() -> list[str]:
@@ -320,8 +287,10 @@ class Process:
     def boot(self, order: dict[str, Any]) -> None:
         own = os.path.dirname(__file__)  # /dev/fd, which Python has put first
         sys.path[:] = order["path"] + [entry for entry in sys.path if entry != own]
-        if order["sources"]:
-            sys.meta_path.insert(0, SourceImporter(order["sources"]))
+        sys.meta_path.insert(0, SourceImporter(order["sources"]))
+        global rule
+        import forkbench_application as rule  # type: ignore[import-not-found]
+
         self.application = Application(order)
         keep_children()
 
@@ -361,17 +330,16 @@ class Process:
         try:
             if isinstance(call, Exception):
                 raise call
-            result = self.application.function(*call[0], **call[1])
+            result = rule.awaited(self.application.function(*call[0], **call[1]))
         except BaseException as error:  # SystemExit too: a job must not end its process politely
             finished = time.monotonic_ns()
             status, detail = STATUS_FAILED, failure(error)
         else:
             finished = time.monotonic_ns()
             if result is not None:
-                try:
-                    detail = encoded(result)
-                except (TypeError, ValueError) as error:
-                    status, detail = STATUS_FAILED, failure(error)
+                detail, dropped = rule.kept(result)
+                if dropped:
+                    status, detail = STATUS_DROPPED, dropped.encode("utf-8", "replace")
         cpu = time.process_time_ns() - cpu
         if os.getpid() != pid:
             os._exit(0)  # the job forked, and this is its child come out of the job
@@ -569,6 +537,8 @@ class Process:
                 os.waitpid(pid, 0)
             except OSError:
                 continue
+        if status == 0 and hasattr(self, "application") and self.application.pid == os.getpid():
+            rule.leave()  # it is the process that set the application up
         os._exit(status)
 
 

@@ -215,6 +215,10 @@ type Outcome struct {
 	// is left in the stream, and counts as not run.
 	NotRun bool
 
+	// Dropped is why what a job returned was not kept, in a few words: "not JSON:
+	// datetime". The job is done all the same.
+	Dropped string
+
 	Process  int           // the process it ran in, numbered within the round from 1; 0 if it was not started
 	Seq      int           // 1 for the first job of that process
 	Started  time.Duration // the first instruction of the job; 0 if it never started

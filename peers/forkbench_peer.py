@@ -20,15 +20,19 @@ Standard library only, Python 3.9 and newer.
 
 from __future__ import annotations
 
-import importlib
 import json
 import os
 import resource
 import sys
 import time
 from collections.abc import Callable, Iterator, Sequence
-from typing import Any, Union
+from typing import TYPE_CHECKING, Any, Union
 from urllib.parse import quote
+
+if TYPE_CHECKING:
+    from workload import application
+else:
+    import forkbench_application as application
 
 DIRECTORY = os.path.dirname(os.path.abspath(__file__))
 
@@ -38,7 +42,11 @@ with open(os.path.join(DIRECTORY, "order.json")) as file:
 # What a job is called with, or why its payload is none.
 Call = Union[tuple[Sequence[Any], dict[str, Any]], Exception]
 
+# Stands for a result that is not kept, beside the reason.
+DROPPED = "forkbench: dropped"
+
 function: Callable[..., Any] | None = None
+is_set_up = False
 pipe = -1
 answer = sys.stdout
 
@@ -76,20 +84,25 @@ def reaped(pid: int, status: int, used: resource.struct_rusage) -> None:
     )
 
 
-def resolve(reference: str) -> Callable[..., Any]:
-    """Returns the function that MODULE:FUNCTION names."""
-    module, _, path = reference.partition(":")
-    found: Any = importlib.import_module(module)
-    for name in path.split("."):
-        found = getattr(found, name)
-    return found  # type: ignore[no-any-return]
+def set_up() -> None:
+    """Sets the application up, if this process did not inherit that."""
+    global is_set_up
+    if not is_set_up:
+        is_set_up = True
+        application.set_up(ORDER["setup"])
+
+
+def leave() -> None:
+    """Leaves what set_up entered, in the process that did."""
+    application.leave()
 
 
 def load() -> Callable[..., Any]:
     """Imports the application, if this process did not inherit it, and returns the jobs' function."""
     global function
     if function is None:
-        function = resolve(ORDER["function"])
+        set_up()
+        function = application.resolve(ORDER["function"])
     return function
 
 
@@ -97,7 +110,7 @@ def warm() -> None:
     """Imports the application and does the one-time work that was named."""
     load()
     for reference in ORDER["warm"]:
-        resolve(reference)()
+        application.awaited(application.resolve(reference)())
 
 
 def call_of(payload: str) -> Call:
@@ -114,7 +127,11 @@ def call_of(payload: str) -> Call:
 
 
 def run(job: int, payload: str) -> Any:
-    """Is the task: it calls the jobs' function between two stamps."""
+    """Is the task: it calls the jobs' function between two stamps.
+
+    What it returns is kept by the rule of our own models, so that all do the same jobs: real Celery fails a task whose
+    result is not JSON.
+    """
     call = call_of(payload)
     pid = os.getpid()
     cpu = time.process_time_ns()
@@ -124,12 +141,14 @@ def run(job: int, payload: str) -> Any:
         if isinstance(call, Exception):
             raise call
         called = function or load()
-        return called(*call[0], **call[1])
+        result = application.awaited(called(*call[0], **call[1]))
     finally:
         finished = time.monotonic_ns()
         cpu = time.process_time_ns() - cpu
         if os.getpid() == pid:  # else the job forked, and this is its child come out of the job
             say(b"done %d %d %d %d %d\n" % (job, pid, started, finished, cpu))
+    _, dropped = (b"", "") if result is None else application.kept(result)
+    return {DROPPED: dropped} if dropped else result
 
 
 def jobs() -> Iterator[tuple[int, str]]:
@@ -149,11 +168,12 @@ def answers() -> None:
 
 def outcome(job: int, status: str, detail: str = "", result: object = None) -> None:
     """Says what became of a job, after answers(): done, failed, crashed, timed_out, or nothing known."""
+    dropped = result.get(DROPPED, "") if isinstance(result, dict) and len(result) == 1 else ""
     try:
-        text = json.dumps(result, allow_nan=False)
+        text = "null" if dropped else json.dumps(result, allow_nan=False)
     except (TypeError, ValueError, RecursionError):
         text = "null"  # what the peer could store is its own matter
-    known = json.dumps({"id": job, "status": status, "detail": detail[-65536:]})
+    known = json.dumps({"id": job, "status": status, "detail": detail[-65536:], "dropped": dropped})
     print(f'{known[:-1]}, "result": {text}}}', file=answer)
 
 

@@ -45,7 +45,8 @@ type Spec struct {
 	Rounds     int           `json:"rounds"`
 	Seed       uint64        `json:"seed"`
 	Workload   string        `json:"workload"`
-	Runtime    string        `json:"runtime"` // "python" or "go"
+	Runtime    string        `json:"runtime"`         // "python" or "go"
+	Setup      []string      `json:"setup,omitempty"` // of the application, in each booted process
 	Warm       []string      `json:"warm,omitempty"`
 	Payload    string        `json:"payload,omitempty"` // the file the payloads came from
 	Arrivals   string        `json:"arrivals"`
@@ -117,6 +118,7 @@ type Job struct {
 	Attempt int           `json:"attempt"`
 	Status  models.Status `json:"status"`
 	Detail  string        `json:"detail,omitempty"`
+	Dropped string        `json:"dropped,omitempty"` // why what it returned was not kept: "not JSON: datetime"
 
 	DueNS      time.Duration `json:"due_ns"`
 	DequeuedNS time.Duration `json:"dequeued_ns"` // a slot took it

@@ -117,7 +117,7 @@ f("spy", [tagged], {"k": {"deep": [tagged[3]]}}, True)
 async def coroutine(*args):
     calls.append(repr(args))
 module.FUNCTIONS["async"] = coroutine
-f("async", ["awaited"], {})
+module.application.awaited(f("async", ["awaited"], {}))
 try:
     f("spy", [{"__type__": "set", "__value__": []}], {}, True)
 except ValueError as error:

@@ -1,7 +1,7 @@
 """Calls the functions that the jobs of a job file name.
 
-All of them are imported with this module, so that no job imports its own. What a job returns is
-dropped: it need not be JSON. A task of Celery is called as a function, in this process.
+All of them are imported with this module, so that no job imports its own. A task of Celery is
+called as a function, in this process.
 
 Standard library only, Python 3.9 and newer.
 """
@@ -12,17 +12,17 @@ import base64
 import datetime
 import decimal
 import importlib
-import types
 import uuid
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
+    from workload import application
+else:
+    import forkbench_application as application
 
-class NotFound(LookupError):
-    """A function's name leads nowhere."""
-
+NotFound = application.NotFound
 
 FUNCTIONS: dict[str, Callable[..., Any]] = {}
 
@@ -50,7 +50,10 @@ def readings(name: str) -> Iterator[tuple[str, str]]:
 
 
 def find(name: str) -> Callable[..., Any]:
-    """The function of that name."""
+    """The function of that name: a task's own name in an application of Celery that was set up, or a path."""
+    known = application.task(name)
+    if known is not None:
+        return known  # type: ignore[no-any-return]
     for module_name, path in readings(name):
         try:
             found: Any = importlib.import_module(module_name)
@@ -64,6 +67,7 @@ def find(name: str) -> Callable[..., Any]:
             found = getattr(found, part)
         if not callable(found):
             raise NotFound(f"{name}: is not callable, but of type {type(found).__name__}")
+        application.get_ready_for(found)
         return found  # type: ignore[no-any-return]
     raise NotFound(f"{name}: no such module on sys.path")
 
@@ -80,7 +84,8 @@ def load(names: list[str]) -> None:
         shown = "; ".join(problems[:10]) + ("; ..." if len(problems) > 10 else "")
         raise NotFound(
             f"{len(problems)} of {len(names)} functions not found: {shown}. Name their folder with --path, or take"
-            " their lines out of the file; a task with a name of its own needs `compare record --map`"
+            " their lines out of the file; a task of Celery with a name of its own is found with"
+            " --setup=MODULE:APP (its application), or needs `compare record --map`"
         )
 
 
@@ -98,12 +103,8 @@ def restored(value: Any) -> Any:
     return {key: restored(item) for key, item in value.items()}
 
 
-def run(function: str, args: list[Any], kwargs: dict[str, Any], tagged: bool = False) -> None:
-    """Runs one job."""
+def run(function: str, args: list[Any], kwargs: dict[str, Any], tagged: bool = False) -> Any:
+    """Runs one job. A coroutine is for the caller to await, as any job's."""
     if tagged:
         args, kwargs = restored(args), restored(kwargs)
-    result = FUNCTIONS[function](*args, **kwargs)
-    if isinstance(result, types.CoroutineType):
-        import asyncio  # as RQ does, in a loop of its own
-
-        asyncio.run(result)
+    return FUNCTIONS[function](*args, **kwargs)

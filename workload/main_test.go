@@ -80,7 +80,7 @@ func pythonScript(t testing.TB, w Workload, body string) *script {
 	}
 	f := p.PythonFunction()
 	modules := t.TempDir()
-	for name, source := range f.Sources {
+	for name, source := range WithApplication(f.Sources) {
 		if err := os.WriteFile(filepath.Join(modules, name+".py"), []byte(source), 0o600); err != nil {
 			t.Fatal(err)
 		}

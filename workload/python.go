@@ -4,6 +4,7 @@ import (
 	_ "embed"
 	"encoding/json"
 	"fmt"
+	"maps"
 	"math/rand/v2"
 	"slices"
 )
@@ -13,6 +14,24 @@ var builtinSource string
 
 //go:embed act.py
 var actSource string
+
+//go:embed application.py
+var applicationSource string
+
+// applicationModule is the module that all processes which run Python jobs have:
+// how the application is set up, how a job is called and what it returns is kept.
+const applicationModule = "forkbench_application"
+
+// WithApplication is a copy of a Python function's sources, with the module
+// besides that the processes which run it need.
+func WithApplication(sources map[string]string) map[string]string {
+	all := maps.Clone(sources)
+	if all == nil {
+		all = make(map[string]string)
+	}
+	all[applicationModule] = applicationSource
+	return all
+}
 
 // The modules that the built-in Python jobs come in.
 const (

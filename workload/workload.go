@@ -35,8 +35,8 @@ type Workload interface {
 // Python is implemented by workloads that run in a Python process.
 //
 // Payloads that are JSON arrays are passed as positional arguments, objects as
-// keyword arguments, and anything else as the single argument. What the
-// function returns must be JSON (None included).
+// keyword arguments, and anything else as the single argument. The function may
+// return anything: docs/jobs.md says what of it is kept.
 type Python interface {
 	Workload
 	PythonFunction() PythonFunction
@@ -57,7 +57,8 @@ type PythonFunction struct {
 type Go interface {
 	Workload
 
-	// Run executes one job and returns its result as JSON, or nil.
+	// Run executes one job and returns its result as JSON, or nil. What is not
+	// JSON, or above 1 MiB, is dropped, and the job is done nevertheless.
 	Run(ctx context.Context, payload []byte) ([]byte, error)
 }
 

@@ -58,16 +58,22 @@ def work() -> None:
     global main
     main = os.getpid()
     peer.warm()
+    app.set_current()  # again: the application may have made one of its own
+    app.set_default()
     billiard.popen_fork.os = Waiting()
-    app.worker_main(
-        [
-            "worker",
-            "--pool=prefork",
-            f"--concurrency={ORDER['workers']}",
-            f"--hostname=forkbench-{main}@%h",
-            "--loglevel=WARNING",
-        ]
-    )
+    try:
+        app.worker_main(
+            [
+                "worker",
+                "--pool=prefork",
+                f"--concurrency={ORDER['workers']}",
+                f"--hostname=forkbench-{main}@%h",
+                "--loglevel=WARNING",
+            ]
+        )
+    finally:
+        if os.getpid() == main:
+            peer.leave()
 
 
 class Waiting:

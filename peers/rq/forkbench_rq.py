@@ -127,11 +127,13 @@ def enqueue() -> None:
 
 
 def work() -> None:
+    peer.set_up()
     if SETTINGS["preload"] or ORDER["warm"]:
         peer.warm()
     connection = connect()
     worker = KINDS[SETTINGS["class"]]([ORDER["queue"]], connection=connection)
     worker.work(logging_level="WARNING")
+    peer.leave()
 
 
 def collect() -> None:

@@ -122,8 +122,9 @@ import sys
 
 print("an application that prints when it is imported")
 
-class Odd:
+class Odd(list):
     def __init__(self, number):
+        super().__init__([number])
         self.number = number
     def __reduce__(self):
         return (again, (self.number,))
@@ -137,7 +138,7 @@ def odd(number):
     return [number] if number % 2 else Odd(number)
 `
 
-// What a job returned is a pickle for RQ: one that cannot be read again, or whose
+// What a job returned is a pickle for RQ, also where it is JSON for the rule: one that cannot be read again, or whose
 // module prints, says nothing about how the job ended.
 func TestResults(t *testing.T) {
 	peerstest.Need(t, rq.Requirement())
@@ -162,7 +163,7 @@ func TestResults(t *testing.T) {
 const deadly = `
 import os
 
-class Deadly:
+class Deadly(list):
     def __reduce__(self):
         return (die, ())
 
