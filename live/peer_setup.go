@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 
 	"golang.org/x/sys/unix"
@@ -73,12 +74,13 @@ type redisOrder struct {
 // write puts the files and the pipe into the directory.
 func (p *peer) write(f workload.PythonFunction) error {
 	files := p.system.Files()
-	for name, source := range workload.WithApplication(f.Sources) {
-		files[name+".py"] = source
-	}
 	warm := []string{}
 	if p.system.Warm {
-		warm = append(append(warm, f.Warm...), p.python.Warm...)
+		f = f.WithWarm(slices.Concat(f.Warm, p.python.Warm))
+		warm = append(warm, f.Warm...)
+	}
+	for name, source := range workload.WithApplication(f.Sources) {
+		files[name+".py"] = source
 	}
 	text, err := json.Marshal(order{
 		Redis:  redisOrder(p.lists.Address()),

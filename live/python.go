@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"os"
 	"os/exec"
+	"slices"
 	"strings"
 
 	"forkbench/workload"
@@ -98,16 +99,20 @@ func (r Python) boot(p *process) error {
 		return err
 	}
 	f := p.host.m.Workload.(workload.Python).PythonFunction()
+	f = f.WithWarm(slices.Concat(f.Warm, r.Warm))
 	order := bootOrder{
 		Path:         r.Path,
 		Sources:      workload.WithApplication(f.Sources),
 		Setup:        append([]string{}, r.Setup...),
 		Function:     f.Module + ":" + f.Function,
-		Warm:         append(append([]string{}, f.Warm...), r.Warm...),
+		Warm:         f.Warm,
 		AllowThreads: r.AllowThreads,
 	}
 	if order.Path == nil {
 		order.Path = []string{}
+	}
+	if order.Warm == nil {
+		order.Warm = []string{}
 	}
 	return p.load(order, nil)
 }

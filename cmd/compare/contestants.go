@@ -8,6 +8,7 @@ import (
 
 	"forkbench/live"
 	"forkbench/record"
+	"forkbench/workload"
 )
 
 // A contestant is a model as it takes part in a comparison, with knobs of its
@@ -40,7 +41,7 @@ func parseContestants(text string) ([]contestant, error) {
 	known := knownModels()
 	var list []contestant
 	var errs []error
-	for _, part := range splitOutside(text) {
+	for _, part := range workload.SplitList(text) {
 		part = strings.TrimSpace(part)
 		name, rest, hasSettings := strings.Cut(part, "(")
 		name = strings.TrimSpace(name)
@@ -79,24 +80,6 @@ func parseContestants(text string) ([]contestant, error) {
 	return list, nil
 }
 
-// splitOutside splits at the commas that are not in parentheses.
-func splitOutside(text string) []string {
-	var parts []string
-	depth, begin := 0, 0
-	for i, r := range text {
-		switch {
-		case r == '(':
-			depth++
-		case r == ')' && depth > 0:
-			depth--
-		case r == ',' && depth == 0:
-			parts = append(parts, text[begin:i])
-			begin = i + 1
-		}
-	}
-	return append(parts, text[begin:])
-}
-
 // withSettings reads what follows a model's opening parenthesis.
 func withSettings(m model, text string) (contestant, error) {
 	inside, ok := strings.CutSuffix(text, ")")
@@ -106,7 +89,7 @@ func withSettings(m model, text string) (contestant, error) {
 	c := contestant{model: m}
 	var errs []error
 	var texts []string
-	for part := range strings.SplitSeq(inside, ",") {
+	for _, part := range workload.SplitList(inside) {
 		knob, value, valued := strings.Cut(strings.TrimSpace(part), "=")
 		s := setting{knob: strings.TrimSpace(knob), value: strings.TrimSpace(value), bare: !valued}
 		typed := s.String()

@@ -101,7 +101,7 @@ func flagsOf(o *options) []flag {
 		{group: groupPython, name: "path", value: "DIR", repeat: true, set: o.setPath,
 			usage: "where to import from, before all else; repeatable (default . for py: workloads)"},
 		{group: groupPython, name: "warm", value: "MODULE:FUNCTION", repeat: true, set: o.setWarm,
-			usage: "one-time work for the parent of hybrid to do before it forks; repeatable; 'forkperjob(warm)' does it too"},
+			usage: "one-time work for the parent of hybrid to do before it forks; repeatable; also MODULE (its import), app:table('en'), app:settings.tables; 'forkperjob(warm)' does it too"},
 		{group: groupPython, name: "boot-timeout", value: "TIME", def: "1m", set: span(&o.bootTimeout, "1m", ""),
 			usage: "limit for loading the application, warming it, and a fork"},
 		{group: groupPython, name: "allow-threads", set: yes(&o.allowThreads),
@@ -219,11 +219,9 @@ func (o *options) setPath(dir string) error {
 }
 
 func (o *options) setWarm(text string) error {
-	for name := range strings.SplitSeq(text, ",") {
-		name = strings.TrimSpace(name)
-		// A function to warm is named as a function to run is.
-		if _, err := workload.Parse("py:" + name); err != nil {
-			return errors.New(strings.ReplaceAll(inner(err).Error(), "py:", ""))
+	for _, name := range workload.SplitList(text) {
+		if err := workload.CheckWarm(name); err != nil {
+			return err
 		}
 		o.warm = append(o.warm, name)
 	}

@@ -22,7 +22,7 @@ func TestUsageErrors(t *testing.T) {
 			"reprot", "-jobs=5", "--jbos", "7", "--jobs=0", "--workers", "99999999999999999999", "--rounds=-1", "--seed=-1",
 			"--model=preforc,hybrid,hybrid,,all", "--workload=recordevent", "--arrivals=bust", "--timeout=-1s",
 			"--boot-timeout=0", "--fail-if=p95>50q", "--fail-if=hybrd", "--format=jsn", "--redis=http://user:secret@host",
-			"--payload=payloads.jsonl", "--path=file", "--out=full", "--max-memory-per-child=lots", "--warm=nothing", "--quiet=maybe",
+			"--payload=payloads.jsonl", "--path=file", "--out=full", "--max-memory-per-child=lots", "--warm=nothing:", "--quiet=maybe",
 		}},
 		{"enormous", []string{
 			"--jobs=1000000000000", "--workers=100000", "--rounds=1001", "--seed=18446744073709551616", "--timeout=1000h", "--boot-timeout=1000h",
