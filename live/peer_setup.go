@@ -61,14 +61,18 @@ type order struct {
 }
 
 type redisOrder struct {
-	Socket   string `json:"socket"`
-	Host     string `json:"host"`
-	Port     string `json:"port"`
-	Username string `json:"username"`
-	Password string `json:"password"`
-	DB       int    `json:"db"`
-	TLS      bool   `json:"tls"`
-	Verify   bool   `json:"verify"`
+	Socket    string `json:"socket"`
+	Host      string `json:"host"`
+	Port      string `json:"port"`
+	Username  string `json:"username"`
+	Password  string `json:"password"`
+	DB        int    `json:"db"`
+	TLS       bool   `json:"tls"`
+	Verify    bool   `json:"verify"`
+	CheckName bool   `json:"check_name"`
+	CAs       string `json:"cas"` // and below: files, or nothing
+	Cert      string `json:"cert"`
+	Key       string `json:"key"`
 }
 
 // write puts the files and the pipe into the directory.

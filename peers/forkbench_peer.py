@@ -177,6 +177,19 @@ def outcome(job: int, status: str, detail: str = "", result: object = None) -> N
     print(f'{known[:-1]}, "result": {text}}}', file=answer)
 
 
+def security() -> dict[str, Any]:
+    """Returns what redis-py is told of TLS."""
+    import ssl  # most have none
+
+    redis = ORDER["redis"]
+    known = {"ssl_ca_certs": redis["cas"], "ssl_certfile": redis["cert"], "ssl_keyfile": redis["key"]}
+    return {
+        "ssl_cert_reqs": ssl.CERT_REQUIRED if redis["verify"] else ssl.CERT_NONE,
+        "ssl_check_hostname": redis["check_name"],
+        **{name: file for name, file in known.items() if file},
+    }
+
+
 def credentials() -> str:
     """Returns what stands before the host in a URL."""
     user, password = ORDER["redis"]["username"], ORDER["redis"]["password"]

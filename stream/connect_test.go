@@ -41,13 +41,29 @@ func TestParseURL(t *testing.T) {
 		{"redis+sentinel://h:1?master_name=m", "h:1 (Sentinel, master m)", "sentinel", false},
 		{"rediss+sentinel://:p@h/2?master_name=m&addr=i:2", "h:6379,i:2 (Sentinel, master m)", "sentinel", true},
 		{"redis://h:1?master_name=m&addr=i:2", "h:1,i:2 (Sentinel, master m)", "sentinel", false},
+		// As Celery, RQ and redis-py write theirs.
+		{"redis://:p@h:1//", "h:1", "single", false},
+		{"REDIS://h", "h:6379", "single", false},
+		{"valkeys://h", "h:6379", "single", true},
+		{"redis://h/0?db=2&health_check_interval=30&socket_timeout=5&decode_responses=True&retry_on_timeout=True&max_connections=20", "h:6379", "single", false},
+		{"rediss://:p@h:1/0?ssl_cert_reqs=CERT_NONE", "h:1", "single", true},
+		{"redis://h?ssl_cert_reqs=required", "h:6379", "single", true},
+		{"redis+socket:///tmp/r.sock?virtual_host=2", "/tmp/r.sock", "single", false},
+		{"socket:///tmp/r.sock", "/tmp/r.sock", "single", false},
+		{"redis+unix://:p@/tmp/r@1.sock", "/tmp/r@1.sock", "single", false},
+		{"sentinel://:p@h:1;sentinel://i:2;sentinel://j?master_name=m", "h:1,i:2,j:26379 (Sentinel, master m)", "sentinel", false},
+		{"sentinel://h/2?master_name=m", "h:26379 (Sentinel, master m)", "sentinel", false},
+		{"redis+sentinel://h:1,i:2/m/0", "h:1,i:2 (Sentinel, master m)", "sentinel", false},
+		{"redis+cluster://h:1,i:2", "h:1,i:2 (cluster)", "cluster", false},
+		{"redis://:s%cret^pw{\"@h", "h:6379", "single", false},
 	}
 	for _, tt := range tests {
-		got, err := parseURL(tt.url)
-		if err != nil {
-			t.Errorf("%s: %v", tt.url, err)
+		all, err := parse(tt.url)
+		if err != nil || len(all) != 1 {
+			t.Errorf("%s: %d addresses, %v", tt.url, len(all), err)
 			continue
 		}
+		got := all[0]
 		var kind string
 		var tls bool
 		var protocol int
@@ -63,11 +79,11 @@ func TestParseURL(t *testing.T) {
 			t.Errorf("%s: %s at %s, TLS %v, RESP%d; want %s at %s, TLS %v, RESP2", tt.url, kind, got.where, tls, protocol, tt.kind, tt.where, tt.tls)
 		}
 	}
-	got, err := parseURL("redis://h?read_timeout=3s&pool_size=2&protocol=3")
+	got, err := parse("redis://h?read_timeout=3s&pool_size=2&protocol=3")
 	if err != nil {
 		t.Fatal(err)
 	}
-	if o := got.single; o.ReadTimeout != 3*time.Second || o.WriteTimeout != ioTimeout || o.DialTimeout != dialTimeout || o.PoolSize != 2 {
+	if o := got[0].single; o.ReadTimeout != 3*time.Second || o.WriteTimeout != ioTimeout || o.DialTimeout != dialTimeout || o.PoolSize != 2 {
 		t.Errorf("options %+v: what the URL says must stand, the rest be filled in", o)
 	}
 }
@@ -75,6 +91,31 @@ func TestParseURL(t *testing.T) {
 func TestBadURL(t *testing.T) {
 	tests := []struct{ url, text string }{
 		{"", "must begin with redis://"},
+		{"secret", "must begin with redis://"},
+		{"redis://:secret", "not a URL"},
+		{"redis://:123/secret@h", "not a URL"},
+		{"redis://:123?secret@h", "not a URL"},
+		{"redis://:123?a=secret@h", "not a URL"},
+		{"redis://:123#secret@h", "not a URL"},
+		{"redis://:secret@h:99999", "not a URL"},
+		{"redis://:secret@h?password=secret&colour=secret", "colour"},
+		{"redis://:secret@h?db=two&password=secret", "number of a database"},
+		{"redis://:secret@h,i", "redis+cluster://"},
+		{"redis+socket://tmp/x?password=secret", "redis+socket:///PATH"},
+		{"redis+socket:///tmp/x?ssl_cert_reqs=none", "no TLS"},
+		{"sentinel://:secret@h;redis://:secret@i", "some are not"},
+		{"sentinel://:secret@h:1;sentinel://i:2", "master_name"},
+		{"redis-sentinel://:secret@h", "redis+sentinel://HOST"},
+		{"rediss-cluster://:secret@h", "redis+cluster://HOST"},
+		{"redis+ssl://:secret@h", "write rediss://"},
+		{"amqp://guest:secret@h//", "not Redis"},
+		{"rediss://:secret@h?ssl_cert_reqs=sometimes", "none, optional or required"},
+		{"rediss://:secret@h?ssl_ca_certs=/nowhere/ca.pem", "ssl_ca_certs=/nowhere/ca.pem: no such file"},
+		{"rediss://:secret@h?ssl_certfile=/nowhere/c.pem", "ssl_certfile=/nowhere/c.pem: no such file"},
+		{"rediss://:secret@h?ssl_keyfile=/nowhere/c.pem", "needs ssl_certfile"},
+		{"rediss://:secret@h?ssl_password=secret", "ssl_password= is not taken"},
+		{"redis://:secret@h?credential_provider=secret.Provider", "FORKBENCH_REDIS_PASSWORD"},
+		{"redis://:secret@h;redis://:secret@i?colour=1", "colour"},
 		{"localhost:6379", "must begin with redis://"},
 		{"user:secret@host", "must begin with redis://"},
 		{"http://secret@h", `scheme "http"`},
@@ -84,7 +125,6 @@ func TestBadURL(t *testing.T) {
 		{"redis://:secret@h/zero", "invalid database number"},
 		{"redis://:secret@h:port", "not a URL"},
 		{"redis://:sec/ret@h:1", "not a URL"},
-		{"redis://:se%cret@h:1", "not a URL"},
 		{"redis://:secret@h?colour=red", "colour"},
 		{"redis://:secret@h?pool_size=1025", "pool_size=1025"},
 		{"redis://:secret@h?pool_size=-1", "pool_size=-1"},
@@ -108,15 +148,17 @@ func TestBadURL(t *testing.T) {
 func FuzzURL(f *testing.F) {
 	for _, seed := range []string{
 		"redis://u:p@h:1/2", "rediss+cluster://h?addr=i:2", "redis+sentinel://h?master_name=m&max_retries=-1",
-		"unix:///x?db=1", "redis://h?pool_size=-5&min_idle_conns=9", "redis://:a/b@c", "redis://h?max_conn_age=-1&password=x",
+		"unix:///x?db=1", "redis://h?pool_size=-5&min_idle_conns=9", "sentinel://:p@h:1;sentinel://i?master_name=m", "redis+socket:///x?virtual_host=1",
+		"rediss://h?ssl_cert_reqs=none&ssl_check_hostname=false", "redis://[::1%25eth0]:1/1,2;redis://h", "redis://:a/b@c", "redis://h?max_conn_age=-1&password=x",
 	} {
 		f.Add(seed)
 	}
 	f.Fuzz(func(t *testing.T, url string) {
-		got, err := parseURL(url)
+		all, err := parse(url)
 		if err != nil {
 			return
 		}
+		got := all[0]
 		// Idle connections would be dialed at once.
 		switch {
 		case got.single != nil:
@@ -135,6 +177,8 @@ func FuzzURL(f *testing.F) {
 func FuzzRedact(f *testing.F) {
 	f.Add("u", "p", "h:1", "")
 	f.Add("u@", "p/@?#", "h", "master_name=m")
+	f.Add("", "1?db=1", "h", "db=1")
+	f.Add("", "1;redis://h?x=1&y", "h", "")
 	f.Fuzz(func(t *testing.T, user, password, host, query string) {
 		// A mark around the secret tells it from the same letters elsewhere.
 		const mark = "\x01"
@@ -144,13 +188,109 @@ func FuzzRedact(f *testing.F) {
 		for _, url := range []string{
 			"redis://" + user + ":" + mark + password + mark + "@" + host + "?" + query,
 			user + ":" + mark + password + mark + "@" + host,
+			"redis://" + user + ":" + mark + password + mark + "@" + host + ";redis://" + host,
+			"sentinel://" + host + ";sentinel://" + user + ":" + mark + password + mark + "@" + host + "?" + query,
 			"redis+sentinel://" + host + "?password=" + mark + strings.NewReplacer("&", "", "@", "").Replace(password) + mark + "&" + query,
 		} {
 			if got := redact(url); strings.Contains(got, mark) {
 				t.Errorf("redact(%q) = %q", url, got)
 			}
+			if err := Check(url); err != nil && strings.Contains(err.Error(), mark) {
+				t.Errorf("%q: %v", url, err)
+			}
 		}
 	})
+}
+
+// What an address says of the login and the database, in every form.
+func TestLogin(t *testing.T) {
+	for _, tt := range []struct {
+		url, user, password string
+		db                  int
+	}{
+		{"redis://u:p@h/2", "u", "p", 2},
+		{"redis://h/1?db=2&username=u&password=p%2B%26", "u", "p+&", 2},
+		{"redis://:first@h?password=second", "", "first", 0},
+		{"redis://u@h?password=p", "u", "p", 0},
+		{"redis://:a%2Fb%40c+d%zz%@h", "", "a/b@c+d%zz%", 0},
+		{"redis://:a@b@h", "", "a@b", 0},
+		{"unix://u:p@/s?db=3", "u", "p", 3},
+		{"redis+socket://:p@/s?virtual_host=/4", "", "p", 4},
+		{"redis+socket:///s?db=5&virtual_host=4", "", "", 5},
+		{"redis+socket:///s?virtual_host=%2F", "", "", 0},
+	} {
+		all, err := parse(tt.url)
+		if err != nil {
+			t.Errorf("%s: %v", tt.url, err)
+			continue
+		}
+		if o := all[0].single; o.Username != tt.user || o.Password != tt.password || o.DB != tt.db {
+			t.Errorf("%s: %q, %q, database %d", tt.url, o.Username, o.Password, o.DB)
+		}
+	}
+	for _, tt := range []struct {
+		url, sentinel, password string
+		db                      int
+	}{
+		{"redis+sentinel://:s@h/1?master_name=m&password=p", "s", "p", 1},
+		{"redis://:s@h?master_name=m", "s", "", 0},
+		{"sentinel://:p@h/1;sentinel://i/2?master_name=m", "", "p", 1}, // as in Celery, the first one's
+		{"sentinel://:p@h?master_name=m&sentinel_password=s", "s", "p", 0},
+	} {
+		all, err := parse(tt.url)
+		if err != nil {
+			t.Errorf("%s: %v", tt.url, err)
+			continue
+		}
+		if o := all[0].sentinel; o.SentinelPassword != tt.sentinel || o.Password != tt.password || o.DB != tt.db {
+			t.Errorf("%s: the Sentinel's %q, the master's %q, database %d", tt.url, o.SentinelPassword, o.Password, o.DB)
+		}
+	}
+	for url, want := range map[string]string{
+		"redis://h":                                 "redis://h?password=p%2Fw",
+		"redis://u@h/0?db=1#x":                      "redis://u@h/0?db=1&password=p%2Fw",
+		"redis://:mine@h":                           "redis://:mine@h",
+		"redis://h?password=mine":                   "redis://h?password=mine",
+		"redis://h;redis://:mine@i":                 "redis://h?password=p%2Fw;redis://:mine@i",
+		"redis+sentinel://:s@h?master_name=m":       "redis+sentinel://:s@h?master_name=m&password=p%2Fw",
+		"localhost:6379":                            "localhost:6379",
+		"sentinel://h:1;sentinel://i?master_name=m": "sentinel://h:1?password=p%2Fw;sentinel://i?master_name=m&password=p%2Fw",
+	} {
+		if got := WithPassword(url, "p/w"); got != want {
+			t.Errorf("WithPassword(%s) = %s, want %s", url, got, want)
+		}
+	}
+}
+
+// Of several addresses the first that answers is used, and one that answers with
+// an error is not passed over.
+func TestSeveralAddresses(t *testing.T) {
+	ctx := t.Context()
+	s := startRedis(t)
+	nobody := "unix://" + filepath.Join(shortDir(t), "none.sock")
+	c, err := Connect(ctx, nobody+";unix://"+s.socket+";"+nobody)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer wantClosed(t, c)
+	if got := c.Describe(); !strings.HasSuffix(got, "at "+s.socket+" (of 3 addresses the first that answers) (yours)") {
+		t.Errorf("Describe: %q", got)
+	}
+	_, err = Connect(ctx, nobody+";"+nobody)
+	wantError(t, "two that are not there", err, nil, "none.sock", "is it running?")
+	if err := s.client.ConfigSet(ctx, "requirepass", "rightword").Err(); err != nil {
+		t.Fatal(err)
+	}
+	_, err = Connect(ctx, "unix://:wrongword@"+s.socket+";"+nobody)
+	wantError(t, "a wrong password at the first", err, nil, "check the user and the password")
+	if err != nil && strings.Contains(err.Error(), "none.sock") {
+		t.Errorf("the second was tried: %v", err)
+	}
+	c, err = Dial(ctx, WithPassword("redis+socket://"+s.socket+"?virtual_host=1", "rightword"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	wantClosed(t, c)
 }
 
 func TestUnreachable(t *testing.T) {
@@ -246,8 +386,25 @@ func TestTLS(t *testing.T) {
 	defer s.Close()
 	read(t, group(t, enqueued(t, s, 3), "g"), 3)
 
+	for _, options := range []string{
+		"?ssl_cert_reqs=CERT_NONE", "?ssl_cert_reqs=none", "?ssl_cert_reqs=required&ssl_check_hostname=false&ssl_ca_certs=" + cert,
+		"?ssl_check_hostname=false&ssl_ca_certs=" + cert + "&ssl_certfile=" + cert + "&ssl_keyfile=" + key,
+	} {
+		for _, scheme := range []string{"rediss", "redis"} { // as in Celery, they are for TLS
+			s, err := Dial(t.Context(), scheme+"://127.0.0.1:"+tlsPort+options)
+			if err != nil {
+				t.Errorf("%s: %v", options, err)
+				continue
+			}
+			wantClosed(t, s)
+		}
+	}
 	_, err = Connect(t.Context(), "rediss://127.0.0.1:"+tlsPort)
+	wantError(t, "a certificate that nobody signed", err, nil, "certificate", "ssl_")
+	_, err = Connect(t.Context(), "rediss://127.0.0.1:"+tlsPort+"?ssl_check_hostname=false")
 	wantError(t, "a certificate that nobody signed", err, nil, "certificate")
+	_, err = Connect(t.Context(), "rediss://127.0.0.1:"+tlsPort+"?ssl_ca_certs="+cert)
+	wantError(t, "a certificate without a name", err, nil, "certificate", "ssl_check_hostname=false")
 	_, err = Connect(t.Context(), "redis://127.0.0.1:"+tlsPort)
 	wantError(t, "no TLS to a server with it", err, nil, "hung up", "rediss://")
 }
@@ -367,6 +524,12 @@ func TestSentinel(t *testing.T) {
 	if err != nil || !stats.CPUKnown || stats.Commands == 0 {
 		t.Errorf("Stats: %+v, %v", stats, err)
 	}
+	// Several, as Celery has them, of which one is not there.
+	c, err := Dial(t.Context(), "sentinel://127.0.0.1:"+freePort(t)+";sentinel://127.0.0.1:"+sentinelPort+"/1?master_name=main")
+	if err != nil {
+		t.Fatal(err)
+	}
+	wantClosed(t, c)
 	_, err = Connect(t.Context(), "redis+sentinel://127.0.0.1:"+sentinelPort+"?master_name=other")
 	wantError(t, "a master that it does not know", err, nil, "master other")
 }

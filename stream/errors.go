@@ -2,6 +2,7 @@ package stream
 
 import (
 	"context"
+	"crypto/x509"
 	"errors"
 	"fmt"
 	"io"
@@ -55,11 +56,17 @@ func isReply(err error) bool {
 // hint is the way out of the errors that users meet.
 func hint(err error) string {
 	var timeout net.Error
+	var name x509.HostnameError
+	var unknown x509.UnknownAuthorityError
 	switch {
+	case errors.As(err, &name):
+		return "ssl_check_hostname=false takes a certificate with another name"
+	case errors.As(err, &unknown):
+		return "name who signed it with ssl_ca_certs=FILE; Celery verifies nothing unless told to, as ssl_cert_reqs=none does here"
 	case errors.Is(err, syscall.ECONNREFUSED), errors.Is(err, os.ErrNotExist):
 		return "is it running?"
 	case redis.IsAuthError(err):
-		return "check the user and the password in the URL"
+		return "check the user and the password: in the URL, or in the variable FORKBENCH_REDIS_PASSWORD"
 	case redis.IsPermissionError(err):
 		return "the user in the URL may not do that"
 	case redis.IsReadOnlyError(err):

@@ -16,6 +16,8 @@ type Address struct {
 	Username, Password string
 	DB                 int
 	TLS, Verify        bool
+	CheckName          bool   // verify whose the certificate is, too
+	CAs, Cert, Key     string // files; empty for the system's, and for none
 }
 
 // Lists are a server's lists in the hands of somebody else's job system: what a
@@ -124,7 +126,9 @@ func (l *Lists) Address() Address {
 		a.Host, a.Port = host, port
 	}
 	if o.TLSConfig != nil {
-		a.TLS, a.Verify = true, !o.TLSConfig.InsecureSkipVerify
+		a.TLS, a.CheckName = true, !o.TLSConfig.InsecureSkipVerify
+		a.Verify = a.CheckName || o.TLSConfig.VerifyConnection != nil
+		a.CAs, a.Cert, a.Key = l.server.security.cas, l.server.security.cert, l.server.security.key
 	}
 	return a
 }

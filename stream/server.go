@@ -34,6 +34,8 @@ type Server struct {
 	name    string // what it is: "redis", "valkey-server", "miniredis"
 	version string // "" if it does not tell
 
+	security security // of the user's own
+
 	proc   *process // of a private server; nil for the user's own
 	socket string   // of a private server
 

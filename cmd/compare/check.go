@@ -1,7 +1,6 @@
 package main
 
 import (
-	"context"
 	"errors"
 	"fmt"
 	"os"
@@ -165,17 +164,27 @@ func (o *options) checkOut() []string {
 	return nil
 }
 
-// checkRedisURL parses a URL as the connection will: nothing is sent, because
-// the context has ended.
-func checkRedisURL(url string) error {
-	ctx, cancel := context.WithCancel(context.Background())
-	cancel()
-	server, err := stream.Connect(ctx, url)
-	if err == nil {
-		return server.Close()
+// fromEnvironment begins a --redis that is in a variable: no process list shows
+// that.
+const fromEnvironment = "env:"
+
+// passwordVariable is a password for --redis that names none.
+const passwordVariable = "FORKBENCH_REDIS_PASSWORD"
+
+// redisAddress is the value of --redis with what is in the environment, checked.
+func redisAddress(text string) (string, error) {
+	name, elsewhere := strings.CutPrefix(text, fromEnvironment)
+	if elsewhere {
+		if text = strings.TrimSpace(os.Getenv(name)); text == "" {
+			return "", fmt.Errorf("env:%s: there is no such variable, or it is empty: export it, as in env:CELERY_BROKER_URL", shorten(name, 80))
+		}
 	}
-	if errors.Is(err, context.Canceled) {
-		return nil
+	if password := os.Getenv(passwordVariable); password != "" {
+		text = stream.WithPassword(text, password)
 	}
-	return err
+	err := stream.Check(text)
+	if err != nil && elsewhere {
+		err = fmt.Errorf("env:%s: %w", name, err)
+	}
+	return text, err
 }

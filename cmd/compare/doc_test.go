@@ -32,6 +32,7 @@ func TestManual(t *testing.T) {
 			b.copyTestdata()
 			if strings.Contains(line, "--redis=") {
 				server := startRedisServer(t, "--requirepass", "secret")
+				t.Setenv("CELERY_BROKER_URL", "redis+socket://:secret@"+server.socket)
 				line = strings.ReplaceAll(line, "redis://:secret@localhost:6379/0", "unix://:secret@"+server.socket)
 			}
 			code := exitDone

@@ -143,8 +143,12 @@
 //
 //	$ compare --redis=redis://:secret@localhost:6379/0
 //
-// A password is never shown. Others on the machine can see it in the process
-// list as long as compare runs.
+// Addresses are taken as they stand in the settings of Celery, RQ and redis-py. A
+// password is never shown, but others on the machine can see a command line in
+// the process list. They cannot see the environment: a URL can be in a variable
+// that --redis names, and the password of one without in FORKBENCH_REDIS_PASSWORD:
+//
+//	$ compare --redis=env:CELERY_BROKER_URL
 package main
 
 import (

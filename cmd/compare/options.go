@@ -131,7 +131,7 @@ func flagsOf(o *options) []flag {
 			usage: "rq: where the jobs' module is imported: in the worker, before it forks, or in each job as by `rq worker`"},
 
 		{group: groupResult, name: "redis", value: "URL", secret: true, set: o.setRedis,
-			usage: "your own server: redis://, rediss://, unix://, redis+cluster://, redis+sentinel:// (default a private one)"},
+			usage: "your own server, as Celery or RQ has it: redis://, rediss://, unix://, redis+cluster://, sentinel://; env:NAME is in that variable (default a private one)"},
 		{group: groupResult, name: "out", value: "DIR", set: text(&o.out, "--out=results/first"),
 			usage: "a new or empty directory for the results (default results/TIME-SETTINGS)"},
 		{group: groupResult, name: "force", set: yes(&o.force),
@@ -228,9 +228,9 @@ func (o *options) setWarm(text string) error {
 	return nil
 }
 
-func (o *options) setRedis(url string) error {
-	o.redis = url
-	return checkRedisURL(url)
+func (o *options) setRedis(text string) (err error) {
+	o.redis, err = redisAddress(text)
+	return err
 }
 
 // pathCause is why a file could not be used, without its name.

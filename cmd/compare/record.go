@@ -46,10 +46,10 @@ func recordFlags(o *recordOptions) []flag {
 				return err
 			}},
 		{group: groupRecord, name: "redis", value: "URL", def: "redis://localhost:6379/0", secret: true,
-			usage: "the server that it is on: redis://, rediss://, unix://, redis+cluster://, redis+sentinel://",
-			set: func(url string) error {
-				o.redis = url
-				return checkRedisURL(url)
+			usage: "the server that it is on, as Celery or RQ has it: redis://, rediss://, unix://, redis+socket://, sentinel://; env:NAME is in that variable",
+			set: func(text string) (err error) {
+				o.redis, err = redisAddress(text)
+				return err
 			}},
 		{group: groupRecord, name: "limit", value: "N", def: "0", set: whole(&o.limit, 0, maxJobs, ""),
 			usage: "the most jobs to read; 0 is all"},

@@ -101,6 +101,27 @@ func TestYourRedis(t *testing.T) {
 	}
 }
 
+// What is in the environment is in no command line: of nobody, and in no error.
+func TestRedisFromTheEnvironment(t *testing.T) {
+	b := newBench(t)
+	server := startRedisServer(t, "--requirepass", "se/same")
+	t.Setenv("BROKER", "redis+socket://:se%2Fsame@"+server.socket+"?virtual_host=0")
+	b.run(append(quickRun, "--redis=env:BROKER")...).want(t, exitDone)
+	b.run("record", "--from=rq:default", "--redis=env:NO_SUCH_VARIABLE").want(t, exitUsage, "--redis: env:NO_SUCH_VARIABLE: there is no such variable")
+	t.Setenv("BROKER", "se/same")
+	r := b.run("record", "--from=rq:default", "--redis=env:BROKER")
+	r.want(t, exitUsage, "--redis: env:BROKER: redis URL ***: must begin with")
+	b.run("record", "--from=rq:default", "--redis=unix://"+server.socket).want(t, exitLacking, "FORKBENCH_REDIS_PASSWORD")
+	t.Setenv("FORKBENCH_REDIS_PASSWORD", "se/same")
+	b.run("record", "--from=rq:default", "--redis=unix://"+server.socket).want(t, exitFailed, "rq:default")
+	t.Setenv("FORKBENCH_REDIS_PASSWORD", "wrong")
+	r = b.run("record", "--from=rq:default", "--redis=unix://"+server.socket)
+	r.want(t, exitLacking, "check the user and the password")
+	if strings.Contains(r.stderr, "se/same") || strings.Contains(r.stderr, "wrong") {
+		t.Errorf("a password is shown: %s", r.stderr)
+	}
+}
+
 // Nothing of ours stays in a server that is somebody else's, whatever happened.
 func TestYourRedisIsLeftClean(t *testing.T) {
 	b := newBench(t)

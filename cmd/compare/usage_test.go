@@ -54,7 +54,7 @@ func TestUsageErrors(t *testing.T) {
 		{"missing-value", []string{"--jobs"}},
 		{"out-is-a-file", []string{"--out=file"}},
 		{"redis-url", []string{"--redis=localhost:6379"}},
-		{"redis-password-in-a-broken-url", []string{"--redis=redis://:se%zzcret@host"}},
+		{"redis-password-in-a-broken-url", []string{"--redis=redis://:se/cret@host"}},
 		{"flag-of-another-command", []string{"report", "--jobs=5", "results"}},
 		{"report-nothing", []string{"report"}},
 		{"simulate", []string{

@@ -8,7 +8,6 @@ wait4, which tells what a child has used.
 from __future__ import annotations
 
 import os
-import ssl
 import time
 from typing import TYPE_CHECKING, Any
 
@@ -40,8 +39,7 @@ app.conf.update(
     worker_max_tasks_per_child=SETTINGS["max_tasks_per_child"] or None,
 )
 if REDIS["tls"]:
-    verify = {"ssl_cert_reqs": ssl.CERT_REQUIRED if REDIS["verify"] else ssl.CERT_NONE}
-    app.conf.update(broker_use_ssl=verify, redis_backend_use_ssl=verify)
+    app.conf.update(broker_use_ssl=peer.security(), redis_backend_use_ssl=peer.security())
 task = app.task(name="forkbench.run")(peer.run)
 
 main = 0  # the worker's main process

@@ -44,7 +44,7 @@ def connect() -> redis.Redis:
     if REDIS["socket"]:
         return redis.Redis(unix_socket_path=REDIS["socket"], **known)
     if REDIS["tls"]:
-        known.update(ssl=True, ssl_cert_reqs="required" if REDIS["verify"] else "none")
+        known.update(ssl=True, **peer.security())
     return redis.Redis(host=REDIS["host"], port=REDIS["port"], **known)
 
 
