@@ -2,6 +2,7 @@ package live
 
 import (
 	"encoding/binary"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"time"
@@ -25,6 +26,7 @@ const (
 	kindRun      kind = 'r' // run a job: its id, its payload
 	kindReap     kind = 'p' // wait for a child: its pid
 	kindSnapshot kind = 's' // hand over the warm state (Go processes)
+	kindHold     kind = 'h' // say what you hold: a program that finds out (Python)
 
 	kindReady  kind = 'R' // answers boot and warm: readyReply as JSON
 	kindForked kind = 'F' // answers fork; carries the child's socket
@@ -32,6 +34,7 @@ const (
 	kindDone   kind = 'D' // answers run
 	kindReaped kind = 'P' // answers reap
 	kindState  kind = 'S' // answers snapshot; carries a memory file
+	kindHeld   kind = 'H' // answers hold: heldReply as JSON
 )
 
 const (
@@ -86,6 +89,41 @@ type readyReply struct {
 	UserUS     int64  `json:"user_us"`            // with that of children that it has waited for
 	SystemUS   int64  `json:"system_us"`          // likewise
 	WaitedUS   int64  `json:"waited_us"`          // of both, what children used: not on its own clock
+
+	// What has been done since the last reply, as far as it left something.
+	Steps []stepReply `json:"steps,omitempty"`
+}
+
+// A stepReply is what one thing that a process did has left in it.
+type stepReply struct {
+	Name string   `json:"name"` // "--warm=app:connect", "the import of app"
+	Left []string `json:"left"` // "7 socket:[4711]", "task 4712"
+}
+
+// appendHold asks a process to run a program and to say what that finds.
+func appendHold(b []byte, source string) []byte {
+	return append(appendHeader(b, kindHold, len(source)), source...)
+}
+
+// A heldReply is what held.py finds in a process.
+type heldReply struct {
+	Threads []threadReply `json:"threads"`
+	Locks   []string      `json:"locks"` // the names of those that are taken
+}
+
+// A threadReply is a thread of Python's own.
+type threadReply struct {
+	TID  int    `json:"tid"`  // 0 if it is not known
+	Name string `json:"name"` // empty if it has none
+	Runs string `json:"runs"` // the function that it was started for
+}
+
+func parseHeld(b []byte) (heldReply, error) {
+	var r heldReply
+	if err := json.Unmarshal(b, &r); err != nil {
+		return heldReply{}, fmt.Errorf("a frame of kind %q is not one: %w", kindHeld, err)
+	}
+	return r, nil
 }
 
 // appendRun asks a process to run a job.

@@ -52,6 +52,7 @@ type Host struct {
 	total     time.Duration    // wait4, summed
 	made      []record.Process // reaped before work began: their times wait for its zero
 	warnings  []string
+	hazards   []record.Hazard
 	ending    bool // what is started is killed
 }
 
@@ -96,7 +97,9 @@ func (h *Host) Backlog() int {
 
 // Boot starts a process and has it load the application.
 func (h *Host) Boot(ctx context.Context) (models.Process, error) {
-	p := h.newProcess(roleParent, h.slotOf(ctx).id, nil)
+	s := h.slotOf(ctx)
+	p := h.newProcess(roleParent, s.id, nil)
+	p.birth = s.top
 	if err := h.m.Runtime.boot(p); err != nil {
 		return nil, err
 	}
@@ -157,6 +160,7 @@ func (h *Host) Jobs(ctx context.Context) iter.Seq[workload.Job] {
 				"pass Jobs the context that Parallel gave to work, or one derived from it", h.r.Model))
 			return
 		}
+		h.examineParents(s.top)
 		if !h.gate.enter(ctx, s) {
 			return
 		}

@@ -60,6 +60,9 @@ type process struct {
 	faults   int64         // minor, of the reaped children likewise
 	major    int64
 
+	birth *slot // of a booted process: where it was asked for
+	legacy
+
 	snapshotting sync.Mutex
 	snapshot     *os.File // its warm state (Go), for its children
 
@@ -124,6 +127,7 @@ func (p *process) prepared(answer *readyReply) {
 	p.host.mu.Lock()
 	p.waited = answer.waited() - children.Total()
 	p.host.mu.Unlock()
+	p.steps = append(p.steps, answer.Steps...)
 	if !p.host.gate.isOpen() { // a promoted child is warmed in the middle of work
 		p.startup = answer.cpu().Sub(children)
 	}
@@ -186,6 +190,7 @@ func (p *process) prepare(request func([]byte) []byte) (readyReply, error) {
 // Fork makes a child, or plans to: see models.Process.
 func (p *process) Fork(ctx context.Context, jobs int) (models.Process, error) {
 	s := p.host.slotOf(ctx)
+	p.pass()
 	child := p.host.newProcess(record.RoleChild, s.id, p)
 	child.life = jobs
 	if s.holds.Load() > 0 {

@@ -7,7 +7,6 @@ import (
 	"os"
 	"os/exec"
 	"slices"
-	"strings"
 
 	"forkbench/workload"
 )
@@ -132,7 +131,7 @@ func (Python) fork(p *process, job *fusedJob) error {
 		return err
 	}
 	if forked.pid == 0 {
-		return &ForkError{Reason: strings.TrimSpace(forked.refusal)}
+		return p.maker.refused(forked.refusal)
 	}
 	if r.file < 0 {
 		return errors.New("the child's socket did not come with the fork reply: this program has as many files open as it may (ulimit -n)")
@@ -160,7 +159,7 @@ func (Python) once(p *process, job workload.Job) (e exit, made bool, err error) 
 		return p.waitOrphan(), true, err
 	}
 	if ended.refusal != "" {
-		return exit{}, false, &ForkError{Reason: strings.TrimSpace(ended.refusal)}
+		return exit{}, false, p.maker.refused(ended.refusal)
 	}
 	p.pid, p.forkBegan, p.ready = ended.pid, ended.began, ended.returned
 	return p.exitOf(ended.reapedReply), true, nil

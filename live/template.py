@@ -26,7 +26,7 @@ import struct
 import sys
 import time
 import traceback
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from importlib.abc import Loader, MetaPathFinder
 from json import dumps, loads
 from types import ModuleType, TracebackType
@@ -88,18 +88,49 @@ class SourceImporter(MetaPathFinder, Loader):
         return self.sources[name]
 
 
+def holdings() -> set[str]:
+    """The descriptors and threads of this process."""
+    found = {f"task {task}" for task in os.listdir("/proc/self/task")}
+    for fd in os.listdir("/proc/self/fd"):
+        with contextlib.suppress(OSError):  # the directory itself, closed by now
+            found.add(f"{fd} {os.readlink(f'/proc/self/fd/{fd}')}")
+    return found
+
+
+steps: list[dict[str, Any]] = []  # what has been done since the last ready reply, and left something
+
+
+@contextlib.contextmanager
+def step(name: str) -> Iterator[None]:
+    """Notes what the body leaves open or starts, for the host to say where it came from."""
+    before = holdings()
+    yield
+    left = holdings() - before
+    if left:
+        steps.append({"name": name, "left": sorted(left)})
+
+
+def importing(reference: str) -> str:
+    module = reference.partition(":")[0]
+    return f"the import of {'the jobs' if module.startswith('forkbench_') else module}"
+
+
 class Application:
     """The jobs' code, set up and loaded."""
 
     def __init__(self, boot: dict[str, Any]) -> None:
         self.allow_threads: bool = boot["allow_threads"]
         self.pid = os.getpid()  # of the process that was booted
-        rule.set_up(boot["setup"])
-        self.function = rule.resolve(boot["function"])
+        for reference in boot["setup"]:
+            with step(f"--setup={reference}"):
+                rule.set_up([reference])
+        with step(importing(boot["function"])):
+            self.function = rule.resolve(boot["function"])
         self.warm: list[str] = boot["warm"]
         self.warmed = False
         for reference in self.warm:
-            rule.resolve(reference)  # a wrong name is an error at boot, not at the first warm-up
+            with step(importing(reference)):
+                rule.resolve(reference)  # a wrong name is an error at boot, not at the first warm-up
 
     def do_warm(self) -> None:
         """Runs the named warm-ups, once, and moves what lives now out of the collector's sight.
@@ -109,7 +140,8 @@ class Application:
         """
         if not self.warmed:
             for reference in self.warm:
-                rule.awaited(rule.resolve(reference)())
+                with step(f"--warm={reference}"):
+                    rule.awaited(rule.resolve(reference)())
             self.warmed = True
         keep_children()
         gc.collect()
@@ -186,6 +218,13 @@ def waited(pid: int, options: int) -> bytes:
     now = time.monotonic_ns()
     user, system = round(used.ru_utime * 1e6), round(used.ru_stime * 1e6)
     return REAPED.pack(pid, status, user, system, used.ru_minflt, used.ru_majflt, now)
+
+
+def held(source: bytes) -> bytes:
+    """What this process holds, as the host's own code tells it: a JSON text."""
+    names: dict[str, Any] = {}
+    exec(compile(source, "held.py", "exec"), names)
+    return dumps(names["held"]()).encode()
 
 
 class Channel:
@@ -277,6 +316,8 @@ class Process:
                 self.fork(body)
             elif kind == 0x70:  # p
                 self.reap(PID.unpack(body)[0])
+            elif kind == 0x68:  # h
+                self.channel.send(b"H", held(body))
             elif kind == 0x77:  # w
                 self.reply_ready(self.application.do_warm)
             elif kind == 0x62:  # b
@@ -310,6 +351,8 @@ class Process:
         answer["executable"] = sys.executable
         if not hasattr(os, "pidfd_open"):  # built on an old kernel's headers
             answer["no_pidfd"] = True
+        answer["steps"] = list(steps)
+        steps.clear()
         self.channel.send(b"R", dumps(answer).encode())
 
     def run(self, job_id: int, call: Call) -> None:

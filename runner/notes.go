@@ -41,7 +41,7 @@ func (a *Aggregator) stopped() []string {
 	for _, m := range a.models {
 		for _, r := range m.rounds {
 			if r.measure.Error != "" {
-				n.add(m, "could not go on in round %d: %s", r.number+1, plain(r.measure.Error))
+				n.add(m, "could not go on in round %d: %s", r.number+1, plainUpTo(r.measure.Error, maxCure))
 			}
 		}
 	}
@@ -69,6 +69,7 @@ func (a *Aggregator) warnings(s *Summary) []string {
 		n.aboutRounds(m, asked, s.turn())
 		n.aboutConvergence(m, s)
 		n.aboutJobs(m, &s.Models[i].Jobs)
+		n.aboutHazards(m)
 		n.aboutCPU(m, &s.Models[i])
 		n.aboutWarming(m, &s.Models[i], &s.Spec)
 	}
@@ -333,14 +334,19 @@ const maxPlain = 200
 // plain makes a text from outside (an exception's message, say) fit for one line
 // on a terminal. What JSON would replace is replaced the same way.
 func plain(text string) string {
+	return plainUpTo(text, maxPlain)
+}
+
+// plainUpTo is plain for a text of at most so many characters.
+func plainUpTo(text string, most int) string {
 	runes := []rune(strings.Join(strings.Fields(text), " "))
 	for i, r := range runes {
 		if r < ' ' || r >= 0x7f && r < 0xa0 {
 			runes[i] = '\uFFFD'
 		}
 	}
-	if len(runes) > maxPlain {
-		runes = append(runes[:maxPlain-1], '…')
+	if len(runes) > most {
+		runes = append(runes[:most-1], '…')
 	}
 	return string(runes)
 }

@@ -131,7 +131,7 @@ func (m *modelState) summary(allLater *dist, simulated bool) ModelSummary {
 	s.Memory.USSPerWorker = medianIfAny(uss)
 	s.CommandsPerJob = medianIfAny(commands)
 	s.ResidualPercent = medianIfAny(residual)
-	s.Unfit = m.unfit()
+	s.Hazards, s.Unfit = m.hazards(), m.unfit()
 	if simulated {
 		m.simulation(&s, rounds)
 	}
@@ -261,7 +261,7 @@ func (m *modelState) series() Series {
 	}
 	for _, r := range m.rounds {
 		measure := r.measure
-		measure.Warnings, measure.Unfit = slices.Clone(measure.Warnings), slices.Clone(measure.Unfit)
+		measure.Warnings, measure.Unfit, measure.Hazards = slices.Clone(measure.Warnings), slices.Clone(measure.Unfit), slices.Clone(measure.Hazards)
 		s.Rounds = append(s.Rounds, RoundSeries{
 			Round:   r.number,
 			Measure: measure,

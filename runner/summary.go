@@ -51,6 +51,10 @@ type ModelSummary struct {
 	Contaminated    int      `json:"contaminated_rounds"`
 	Jobs            Jobs     `json:"jobs"` // all rounds together
 
+	// Hazards are what its processes had that their forks must not share, from all
+	// rounds, each once.
+	Hazards []record.Hazard `json:"hazards,omitempty"`
+
 	// Unfit is why the model must not be recommended as it is, from all rounds; see
 	// record.Round.
 	Unfit []string `json:"unfit,omitempty"`

@@ -36,7 +36,11 @@ func verdict(s *Summary, stopped, impossible []string) string {
 	case len(measured) == 0:
 		return "No verdict: no " + s.turn() + " was finished."
 	case !slices.ContainsFunc(measured, func(m ModelSummary) bool { return m.Jobs.Done > 0 }):
-		return "No verdict: not one job was done; the warnings say why."
+		text := "No verdict: not one job was done; the warnings say why"
+		if why := unusable(s.Models); why != "" {
+			text += "; " + why
+		}
+		return text + "."
 	}
 	h := headlineFor(s)
 	text, subjects := "", measured
@@ -62,6 +66,9 @@ func verdict(s *Summary, stopped, impossible []string) string {
 	}
 	if slices.ContainsFunc(subjects, func(m ModelSummary) bool { return m.Simulation != nil && !m.unstable() && !m.Simulation.Converged }) {
 		text += ", which has not converged (see the warnings)"
+	}
+	if why := unusable(s.Models); why != "" {
+		text += "; " + why
 	}
 	if finding := repeated(&s.Spec, measured); finding != "" {
 		text += "; " + finding

@@ -1,0 +1,169 @@
+package held
+
+import (
+	"encoding/binary"
+	"fmt"
+	"os"
+	"path/filepath"
+	"slices"
+	"strconv"
+	"strings"
+)
+
+// A Thread is one of a process's beside its first.
+type Thread struct {
+	TID  int
+	Name string // the kernel's: a library may have set it, or else it is the program's
+
+	// Library is the file whose code the thread waits or runs in: of those on its
+	// stack the innermost that is not the C library. It is the interpreter's for a
+	// thread of Python's own, and empty where it cannot be told.
+	Library string
+}
+
+// Threads lists a process's threads but the first.
+func Threads(pid int) ([]Thread, error) {
+	entries, err := os.ReadDir(fmt.Sprintf("/proc/%d/task", pid))
+	if err != nil {
+		return nil, err
+	}
+	var list []Thread
+	for _, entry := range entries {
+		tid, err := strconv.Atoi(entry.Name())
+		if err != nil || tid == pid {
+			continue
+		}
+		name, err := os.ReadFile(fmt.Sprintf("/proc/%d/task/%d/comm", pid, tid))
+		if err != nil {
+			continue // it has ended
+		}
+		list = append(list, Thread{TID: tid, Name: strings.TrimSpace(string(name))})
+	}
+	if list == nil {
+		return nil, nil
+	}
+	var code []mapping
+	_ = maps(pid, func(m mapping) bool {
+		if m.executable && m.path != "" {
+			code = append(code, m)
+		}
+		return true
+	})
+	for i := range list {
+		list[i].Library = libraryOf(pid, list[i].TID, code)
+	}
+	return list, nil
+}
+
+// stackSize is how much of a thread's stack is looked through.
+const stackSize = 16 << 10
+
+// libraryOf finds the innermost return address on a thread's stack that is not in
+// the C library. Something that was left on the stack may be taken for one, so it
+// is a hint; a pool's thread that waits for work has little else there.
+func libraryOf(pid, tid int, code []mapping) string {
+	sp, ok := stackPointer(pid, tid)
+	if !ok {
+		return ""
+	}
+	mem, err := os.Open(fmt.Sprintf("/proc/%d/mem", pid))
+	if err != nil {
+		return ""
+	}
+	defer mem.Close()
+	stack := make([]byte, stackSize)
+	n, _ := mem.ReadAt(stack, int64(sp)) // it may end before
+	for ; n >= 8; n -= 8 {
+		word := binary.NativeEndian.Uint64(stack)
+		stack = stack[8:]
+		i, in := slices.BinarySearchFunc(code, word, func(m mapping, at uint64) int {
+			switch {
+			case at < m.from:
+				return 1
+			case at >= m.to:
+				return -1
+			}
+			return 0
+		})
+		if in && !isCLibrary(code[i].path) {
+			return code[i].path
+		}
+	}
+	return ""
+}
+
+// stackPointer is a thread's, where it waits in a system call.
+func stackPointer(pid, tid int) (uint64, bool) {
+	for range 20 { // one that spins between two looks waits sooner or later
+		text, err := os.ReadFile(fmt.Sprintf("/proc/%d/task/%d/syscall", pid, tid))
+		if err != nil {
+			return 0, false
+		}
+		// The call's number, six arguments, the stack pointer and the program counter;
+		// "running", or -1 and the last two.
+		if fields := strings.Fields(string(text)); len(fields) >= 3 {
+			sp, err := strconv.ParseUint(fields[len(fields)-2], 0, 64)
+			return sp, err == nil && sp < 1<<63
+		}
+	}
+	return 0, false
+}
+
+func isCLibrary(path string) bool {
+	name := filepath.Base(path)
+	for _, prefix := range []string{"libc.", "libc-", "libpthread", "ld-", "ld.", "libm.", "libm-", "libdl"} {
+		if strings.HasPrefix(name, prefix) {
+			return true
+		}
+	}
+	return false
+}
+
+// A Pool is the threads that a library keeps for its own arithmetic.
+type Pool struct {
+	Name     string // as its users call it
+	Variable string // of the environment, that limits its threads; empty if there is none
+
+	// EndsAtFork says that the library ends its threads itself before a fork, and
+	// starts them again when they are needed, in parent and child.
+	EndsAtFork bool
+}
+
+// pools are the well-known ones, by a part of their libraries' names.
+var pools = []struct {
+	part string
+	Pool
+}{
+	// driver/others/blas_server.c registers a handler with pthread_atfork.
+	{"openblas", Pool{"OpenBLAS", "OPENBLAS_NUM_THREADS", true}},
+	{"libgomp", Pool{"GNU OpenMP", "OMP_NUM_THREADS", false}},
+	{"libiomp", Pool{"Intel OpenMP", "OMP_NUM_THREADS", false}},
+	{"libomp", Pool{"LLVM OpenMP", "OMP_NUM_THREADS", false}},
+	{"libmkl", Pool{"MKL", "MKL_NUM_THREADS", false}},
+	{"libblis", Pool{"BLIS", "BLIS_NUM_THREADS", false}},
+	{"numexpr", Pool{"NumExpr", "NUMEXPR_NUM_THREADS", false}},
+	{"libtbb", Pool{"TBB", "", false}},
+}
+
+// PoolOf is the well-known pool that a library is, if it is one.
+func PoolOf(library string) (Pool, bool) {
+	name := filepath.Base(library)
+	for _, p := range pools {
+		if strings.Contains(name, p.part) {
+			return p.Pool, true
+		}
+	}
+	return Pool{}, false
+}
+
+// Pools lists the libraries of well-known pools that a process has loaded.
+func Pools(pid int) []string {
+	var found []string
+	_ = maps(pid, func(m mapping) bool {
+		if _, ok := PoolOf(m.path); ok && m.executable && !slices.Contains(found, m.path) {
+			found = append(found, m.path)
+		}
+		return true
+	})
+	return found
+}
