@@ -28,7 +28,7 @@ func holder(t *testing.T, files ...*os.File) int {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() {
-		in.Close()
+		_ = in.Close()
 		_ = cmd.Wait()
 	})
 	return cmd.Process.Pid
@@ -41,13 +41,13 @@ func open(t *testing.T, name string, flags int) *os.File {
 	if err != nil {
 		t.Fatal(err)
 	}
-	t.Cleanup(func() { f.Close() })
+	t.Cleanup(func() { _ = f.Close() })
 	fd, err := unix.FcntlInt(f.Fd(), unix.F_DUPFD_CLOEXEC, 100)
 	if err != nil {
 		t.Fatal(err)
 	}
 	dup := os.NewFile(uintptr(fd), name)
-	t.Cleanup(func() { dup.Close() })
+	t.Cleanup(func() { _ = dup.Close() })
 	return dup
 }
 
@@ -84,12 +84,12 @@ func TestOursIsNotTheirs(t *testing.T) {
 	ours, theirs := os.NewFile(uintptr(pair[0]), "ours"), os.NewFile(uintptr(pair[1]), "theirs")
 	defer ours.Close()
 	pid := holder(t, theirs)
-	theirs.Close()
+	_ = theirs.Close()
 	if things, err := held.Open(pid); err != nil || len(things) != 0 {
 		t.Errorf("%+v, %v; want nothing", things, err)
 	}
 	// Without its other end here, it is a socket of nobody's.
-	ours.Close()
+	_ = ours.Close()
 	if things, err := held.Open(pid); err != nil || len(things) != 0 {
 		t.Errorf("%+v, %v; want nothing", things, err)
 	}

@@ -116,7 +116,9 @@ func inetSockets(pid int) map[uint64]inetSocket {
 			connected: remotePort != 0, listens: protocol == "TCP" && state == tcpListen,
 		}
 	}
-	for _, read := range []func() (procfs.NetTCP, error){fs.NetTCP, fs.NetTCP6} {
+	//nolint:staticcheck // netlink, recommended instead, answers for this program's network only
+	tcp := []func() (procfs.NetTCP, error){fs.NetTCP, fs.NetTCP6}
+	for _, read := range tcp {
 		lines, _ := read()
 		for _, l := range lines {
 			add("TCP", l.Inode, l.LocalAddr, l.RemAddr, l.LocalPort, l.RemPort, l.St)

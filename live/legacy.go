@@ -108,10 +108,10 @@ func (h *Host) endanger(found []record.Hazard) {
 // or fail by before what they do not notice.
 func unfit(found []record.Hazard) []string {
 	rank := func(h record.Hazard) int {
-		switch h.Kind {
-		case record.HazardLock:
+		switch {
+		case h.Kind == record.HazardLock:
 			return 0
-		case record.HazardThread, record.HazardNativeThread:
+		case h.Kind == record.HazardThread || h.Kind == record.HazardNativeThread:
 			return 2
 		}
 		return 1
@@ -329,29 +329,21 @@ func isPython(library string) bool {
 
 // nativeThread says what a thread is that Python does not know, and what to do.
 func (p *process) nativeThread(t held.Thread) (what, cure string) {
-	libraries := []string{t.Library}
-	if t.Library == "" {
-		libraries = held.Pools(p.pid)
-	}
 	what = fmt.Sprintf("a native thread %q", t.Name)
 	cure = cures[record.HazardNativeThread]
-	for _, library := range libraries {
-		if library == "" {
-			break
-		}
-		pool, known := held.PoolOf(library)
-		if t.Library != "" {
-			what += " of " + filepath.Base(library)
-		} else {
-			what += " (of " + filepath.Base(library) + ", perhaps)"
-		}
-		if known {
-			what += " (" + pool.Name + ")"
-			if pool.Variable != "" {
-				cure = fmt.Sprintf("start again with --env=%s=1, which leaves that pool without threads", pool.Variable)
-			}
-		}
-		break
+	library := t.Library
+	if library != "" {
+		what += " of " + filepath.Base(library)
+	} else if pools := held.Pools(p.pid); len(pools) > 0 {
+		library = pools[0]
+		what += " (of " + filepath.Base(library) + ", perhaps)"
+	}
+	pool, known := held.PoolOf(library)
+	if known {
+		what += " (" + pool.Name + ")"
+	}
+	if known && pool.Variable != "" {
+		cure = fmt.Sprintf("start again with --env=%s=1, which leaves that pool without threads", pool.Variable)
 	}
 	return what, cure
 }

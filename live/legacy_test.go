@@ -41,7 +41,7 @@ func listener(t *testing.T) string {
 	if err != nil {
 		t.Fatal(err)
 	}
-	t.Cleanup(func() { l.Close() })
+	t.Cleanup(func() { _ = l.Close() })
 	return l.Addr().String()
 }
 
@@ -219,8 +219,7 @@ def job(n):
 `
 	rig := newRig(t, script{text: text, function: "job"})
 	done, _, err := rig.run(hybrid.Model{}, "[1]")
-	var refused *live.ForkError
-	if !errors.As(err, &refused) {
+	if _, refused := errors.AsType[*live.ForkError](err); !refused {
 		t.Fatalf("forked a process with three threads: %v", err)
 	}
 	for _, want := range []string{`the thread "flusher" (script.Flusher.run), from the import of script`, "a native thread \"python",
