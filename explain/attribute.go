@@ -3,7 +3,6 @@ package explain
 import (
 	"cmp"
 	"slices"
-	"strings"
 
 	"forkbench/calls"
 )
@@ -87,12 +86,9 @@ type attribution struct {
 func (a *attribution) descend(path []*calls.Node, later *calls.Node) {
 	first := path[len(path)-1]
 	if len(path) > 1 && once(first, later) {
-		// A decorator's inner function says nothing: what it calls does.
+		// Machinery says nothing: what it calls does.
 		for _, c := range first.Children {
-			if strings.HasSuffix(first.Name, ">") || !strings.Contains(first.Name, "<locals>") {
-				break
-			}
-			if cost(c.Total()).score() >= 0.8*cost(first.Total()).score() {
+			if machinery(first.Function) && cost(c.Total()).score() >= nearly*cost(first.Total()).score() {
 				a.descend(append(path, c), later.Child(c.Function))
 				return
 			}

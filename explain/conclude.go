@@ -86,7 +86,7 @@ func (r *run) item(f *found, cold int) Item {
 	for _, w := range f.ways {
 		it.WarmUp = append(it.WarmUp, w.String())
 	}
-	it.Flag = f.ways[0].reference()
+	it.Flag = strings.Join(references(f.ways), ",")
 	it.Saved = r.attempt(warmed(f.ways[0].String(), setup{}).name, f.ways[0].String(), f)
 	return it
 }
@@ -334,11 +334,11 @@ func (r *run) verdictOfFindings() string {
 		shortened(top.name(), 200), percent(top.Job), milliseconds(top.CallMS), milliseconds(first.Wall.Median))
 	switch {
 	case top.Saved != nil && top.Saved.Measured.Wall.Median <= 0 && top.Saved.Measured.CPU.Median > 0:
-		text += fmt.Sprintf("; made in the parent before the fork, it saves %s of CPU of each job, measured (%s were predicted), but no time by the clock",
-			milliseconds(top.Saved.Measured.CPU.Median), milliseconds(top.Saved.PredictedCPU))
+		text += fmt.Sprintf("; made in the parent before the fork (%s), it saves %s of CPU of each job, measured (%s were predicted), but no time by the clock",
+			top.paste(), milliseconds(top.Saved.Measured.CPU.Median), milliseconds(top.Saved.PredictedCPU))
 	case top.Saved != nil && top.Saved.Measured.Wall.Median > 0:
-		text += fmt.Sprintf("; made in the parent before the fork, it saves %s of each job, measured (%s were predicted), and a worker gets through %s times the jobs",
-			milliseconds(top.Saved.Measured.Wall.Median), milliseconds(top.Saved.PredictedMS), number(top.Saved.Throughput))
+		text += fmt.Sprintf("; made in the parent before the fork (%s), it saves %s of each job, measured (%s were predicted), and a worker gets through %s times the jobs",
+			top.paste(), milliseconds(top.Saved.Measured.Wall.Median), milliseconds(top.Saved.PredictedMS), number(top.Saved.Throughput))
 	case len(top.Hazards) > 0:
 		text += fmt.Sprintf(", but must not be made in the parent as it is: it %s", top.Hazards[0])
 	}
@@ -383,3 +383,6 @@ func (it *Item) name() string {
 	}
 	return it.Call
 }
+
+// paste is the flag that has a parent do it.
+func (it *Item) paste() string { return "--warm=" + shellWord(it.Flag) }

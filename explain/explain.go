@@ -13,6 +13,8 @@ import (
 	"errors"
 	"fmt"
 	"iter"
+	"slices"
+	"strings"
 	"time"
 
 	"forkbench/calls"
@@ -26,9 +28,15 @@ import (
 )
 
 const (
-	// Profiled: so many processes, and so many jobs in each.
+	// Profiled: so many processes, and of each the first job and those that follow
+	// the settling ones, which meet the arguments that a first job does not. 17 jobs
+	// in all: first jobs are not all alike where jobs differ by turns.
 	profiledProcesses = 5
 	profiledJobs      = 5
+	settlingJobs      = 12
+
+	// watchedJobs are looked at closely.
+	watchedJobs = 10
 
 	// timedJobs are timed at full speed.
 	timedJobs = 9
@@ -39,9 +47,6 @@ const (
 	// MinJobs are the fewest jobs of a measurement: one is left when reforkAfter have
 	// been run to warm the parent, and prefork's first one does not count.
 	MinJobs = reforkAfter + 1
-
-	// verified is how many calls are tried alone at most.
-	verified = 4
 )
 
 // A Plan says what to explain.
@@ -79,7 +84,7 @@ func (p *Plan) Run(ctx context.Context) (*Result, error) {
 		},
 	}
 	for _, step := range []func(context.Context) error{
-		r.profileCold, r.watch, r.time, r.tryWays, r.profileWarm, r.checkWarmUps, r.countPages, r.measure,
+		r.profileCold, r.watch, r.tryWays, r.time, r.profileWarm, r.checkWarmUps, r.countPages, r.measure,
 	} {
 		if err := step(ctx); err != nil {
 			return nil, err
@@ -101,6 +106,7 @@ type run struct {
 	raw      []*profile // of the cold jobs
 	looked   []*profile // of first jobs, watched
 	findings []*found
+	tries    int // calls that were tried in a parent
 	userWarm []string
 	copying  copying
 	warm     *calls.Node // of a first job in a fork of a warm parent; may be nil
@@ -114,9 +120,17 @@ type run struct {
 type found struct {
 	Finding
 	seen  []observation
-	timed *timing    // nil where it could not be timed
-	ways  []warmCall // the one that works, and what else was called with other arguments
-	tried []string   // calls that did not make it go away
+	timed *timing // nil where it could not be timed
+
+	here, below, above []*spot  // where it can be taken hold of
+	parts              []*found // what it consists of, where that is worth a try
+	within             *found   // what it is a part of
+
+	ways    []warmCall  // the one that works, and what else was called with other arguments
+	after   *calls.Node // the jobs of a parent that has done that
+	spared  *found      // what does this one, too
+	untried []warmCall  // what may work
+	tried   []string    // calls that did not make it go away
 }
 
 func (r *run) doing(stage string, args ...any) {
@@ -129,8 +143,9 @@ func (r *run) doing(stage string, args ...any) {
 // none, and names what makes the difference.
 func (r *run) profileCold(ctx context.Context) error {
 	r.doing("profiling first and later jobs")
-	list, err := r.look(ctx, prefork.Model{MaxJobsPerChild: profiledJobs}, profiledProcesses*profiledJobs,
-		setup{look: &settings{Jobs: profiledJobs}})
+	const each = settlingJobs + profiledJobs
+	list, err := r.look(ctx, prefork.Model{MaxJobsPerChild: each}, profiledProcesses*each,
+		setup{look: &settings{Jobs: profiledJobs, Settling: settlingJobs}})
 	if err != nil {
 		return err
 	}
@@ -147,34 +162,62 @@ func (r *run) profileCold(ctx context.Context) error {
 // watch looks at the findings again: at what they open, start and dirty, and how
 // they can be called by name.
 func (r *run) watch(ctx context.Context) error {
-	names := r.names()
-	if len(names) == 0 {
-		names = append(names, r.cold.first.Name) // for what the jobs leave behind
+	look := &settings{Jobs: 1}
+	at := make(map[string]int)
+	spots := make(map[int][]*spot)
+	for _, f := range r.findings {
+		if r.share(f) < smallest {
+			continue
+		}
+		r.survey(f, 0)
+		for _, s := range f.spots() {
+			key := strings.Join(s.key(), "\n")
+			i, known := at[key]
+			if !known {
+				i = len(look.Places)
+				at[key], look.Places = i, append(look.Places, s.key())
+			}
+			spots[i] = append(spots[i], s)
+		}
+	}
+	if look.Places == nil {
+		look.Watch = append(look.Watch, r.cold.first.Name) // for what the jobs leave behind
 	}
 	r.doing("looking at what they open and start")
-	list, err := r.look(ctx, forkperjob.Model{}, profiledProcesses, setup{look: &settings{Jobs: 1, Watch: names}})
+	list, err := r.look(ctx, forkperjob.Model{}, watchedJobs, setup{look: look})
 	if err != nil {
 		return err
 	}
 	r.looked = list
 	for _, p := range list {
 		for _, o := range p.Watched {
-			for _, f := range r.findings {
-				if !f.Own && f.Call.String() == o.Name {
-					f.seen = append(f.seen, o)
-				}
+			for _, s := range spots[o.Place] {
+				s.seen = append(s.seen, o)
 			}
 		}
 	}
+	for _, f := range r.findings {
+		f.observe()
+	}
 	return nil
+}
+
+// observe gathers what was seen of a finding and of its parts.
+func (f *found) observe() {
+	for _, s := range f.here {
+		f.seen = append(f.seen, s.seen...)
+	}
+	for _, p := range f.parts {
+		p.observe()
+	}
 }
 
 // names lists the findings that are calls of Python code, or imports.
 func (r *run) names() []string {
 	var names []string
-	for _, f := range r.findings {
-		if !f.Own && f.Call.Kind != calls.C {
-			names = append(names, f.Call.String())
+	for _, f := range slices.Concat(r.findings, r.hoisted()) {
+		if name := f.Call.String(); !f.Own && f.Call.Kind != calls.C && !slices.Contains(names, name) {
+			names = append(names, name)
 		}
 	}
 	return names
@@ -188,12 +231,12 @@ func (r *run) profileWarm(ctx context.Context) error {
 	if r.noRefork() == "" {
 		model.Refork = reforkAfter
 		jobs += reforkAfter
-	} else if s.ways = r.allWays(); s.ways == nil {
+	} else if s.warm = references(r.allWays()); len(s.warm) == 0 {
 		return nil
 	}
 	r.doing("profiling the jobs of a warm parent")
 	list, err := r.look(ctx, model, jobs, s)
-	if failed, ok := errors.AsType[*JobError](err); ok && s.ways == nil {
+	if failed, ok := errors.AsType[*JobError](err); ok && s.warm == nil {
 		r.failed = failed.short()
 		return r.profileWarm(ctx)
 	}
@@ -205,7 +248,7 @@ func (r *run) profileWarm(ctx context.Context) error {
 		return err
 	}
 	r.warm = t.inherited
-	if s.ways != nil {
+	if s.warm != nil {
 		r.warm = t.first
 	}
 	return nil

@@ -5,7 +5,6 @@ import (
 	"encoding/json"
 	"fmt"
 	"maps"
-	"strings"
 
 	"forkbench/live"
 	"forkbench/workload"
@@ -14,21 +13,27 @@ import (
 //go:embed profile.py
 var profilePy string
 
+//go:embed names.py
+var namesPy string
+
 // The modules that jobs find beside the application while they are looked at.
 const (
 	profileModule  = "forkbench_profile"
+	namesModule    = "forkbench_names"
 	settingsModule = "forkbench_profile_settings"
-	warmModule     = "forkbench_warm"
 )
 
 // settings is what profile.py is told.
 type settings struct {
 	Function  string   `json:"function"`
 	Directory string   `json:"directory"`
-	Jobs      int      `json:"jobs"`            // of each process to look at, from its first
-	Warm      []string `json:"warm"`            // to call in Warm, looked at as well
-	Watch     []string `json:"watch,omitempty"` // look at these calls only, and closely
-	Time      []string `json:"time,omitempty"`  // only time these calls, without a profiler
+	Jobs      int      `json:"jobs"`               // of each process to look at, from its first
+	Settling  int      `json:"settling,omitempty"` // jobs behind the first that are not looked at
+	Warm      []string `json:"warm"`               // to call in Warm, looked at as well
+
+	Watch  []string   `json:"watch,omitempty"`  // look at these calls only, and closely
+	Places [][]string `json:"places,omitempty"` // the same, by the calls that lead there
+	Time   []string   `json:"time,omitempty"`   // only time these calls, without a profiler
 }
 
 // source is the settings as a Python module.
@@ -58,85 +63,31 @@ func (a *altered) PythonFunction() workload.PythonFunction { return a.function }
 
 // A setup is how processes are to be prepared for a look or a measurement.
 type setup struct {
-	warm []string   // MODULE:FUNCTION to call in Process.Warm, in place of all that the workload and the user name
-	ways []warmCall // the same, as calls; they can be named as warmModule:call_0 and so on
-	look *settings  // nil for jobs as they are; Function and Warm are filled in
+	warm []string  // references to do in Process.Warm, in place of all that the workload and the user name
+	look *settings // nil for jobs as they are; Function and Warm are filled in
 }
 
 // machine is a copy of m with one worker, prepared as the setup says.
 func (s setup) machine(m *live.Machine) *live.Machine {
 	python := m.Runtime.(live.Python)
 	f := m.Workload.(workload.Python).PythonFunction()
-	sources := maps.Clone(f.Sources)
-	if sources == nil {
-		sources = make(map[string]string)
-	}
-	warm := s.warm
-	if len(s.ways) > 0 {
-		sources[warmModule] = warmSource(s.ways)
-		for i := range s.ways {
-			warm = append(warm, fmt.Sprintf("%s:call_%d", warmModule, i))
-		}
-	}
+	f.Warm, python.Warm = s.warm, nil
 	if s.look != nil {
 		look := *s.look
-		look.Function, look.Warm = f.Module+":"+f.Function, warm
+		f = f.WithWarm(s.warm)
+		look.Function, look.Warm = f.Module+":"+f.Function, f.Warm
 		if look.Warm == nil {
 			look.Warm = []string{}
 		}
-		f.Module, f.Function = profileModule, "job"
-		sources[profileModule], sources[settingsModule] = profilePy, look.source()
-		warm = nil
+		f.Module, f.Function, f.Warm = profileModule, "job", nil
 		for i := range look.Warm {
-			warm = append(warm, fmt.Sprintf("%s:warm_%d", profileModule, i))
+			f.Warm = append(f.Warm, fmt.Sprintf("%s:warm_%d", profileModule, i))
 		}
+		sources := map[string]string{profileModule: profilePy, namesModule: namesPy, settingsModule: look.source()}
+		maps.Copy(sources, f.Sources)
+		f.Sources = sources
 	}
-	f.Sources, f.Warm, python.Warm = sources, warm, nil
 	mine := *m
 	mine.Workers, mine.Runtime, mine.Workload = 1, python, &altered{m.Workload, f}
 	return &mine
-}
-
-// A warmCall is a call that does one-time work up front.
-type warmCall struct {
-	Module string   `json:"module"`
-	Name   string   `json:"name"` // in the module; empty for the import of it
-	Args   []string `json:"args"` // Python source
-}
-
-// String is the call as it stands in Python source, with the module's full name.
-func (c warmCall) String() string {
-	if c.Name == "" {
-		return "import " + c.Module
-	}
-	return fmt.Sprintf("%s.%s(%s)", c.Module, c.Name, strings.Join(c.Args, ", "))
-}
-
-// reference is the call as --warm takes it, or "" if it has arguments.
-func (c warmCall) reference() string {
-	if c.Name == "" || len(c.Args) > 0 {
-		return ""
-	}
-	return c.Module + ":" + c.Name
-}
-
-// warmSource is a module with a function call_0, call_1 and so on for each call.
-func warmSource(list []warmCall) string {
-	var b strings.Builder
-	b.WriteString("from importlib import import_module\n")
-	for i, c := range list {
-		fmt.Fprintf(&b, "\n\ndef call_%d():\n    module = import_module(%s)\n", i, pythonString(c.Module))
-		if c.Name != "" {
-			fmt.Fprintf(&b, "    module.%s(%s)\n", c.Name, strings.Join(c.Args, ", "))
-		}
-	}
-	return b.String()
-}
-
-func pythonString(text string) string {
-	quoted, err := json.Marshal(text)
-	if err != nil {
-		panic(err) // a string has a JSON form
-	}
-	return string(quoted)
 }

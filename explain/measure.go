@@ -204,14 +204,12 @@ func (r *run) warmedParents() (list []contestant) {
 		list = append(list, refork())
 	}
 	alone := 0
-	for _, f := range r.findings {
-		if len(f.ways) > 0 {
-			list = append(list, warmed(f.ways[0].String(), setup{ways: f.ways}))
-			alone++
-		}
+	for _, f := range r.hoisted() {
+		list = append(list, warmed(f.ways[0].String(), setup{warm: references(f.ways)}))
+		alone++
 	}
 	if alone > 1 {
-		list = append(list, warmed(allCalls, setup{ways: r.allWays()}))
+		list = append(list, warmed(allCalls, setup{warm: references(r.allWays())}))
 	}
 	if len(r.userWarm) > 0 {
 		list = append(list, warmed(userWarm, setup{warm: r.userWarm}))
@@ -228,7 +226,7 @@ const (
 // allWays is all calls that do findings in a parent.
 func (r *run) allWays() []warmCall {
 	var all []warmCall
-	for _, f := range r.findings {
+	for _, f := range r.hoisted() {
 		all = append(all, f.ways...)
 	}
 	return all

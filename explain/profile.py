@@ -5,15 +5,15 @@ the application's own function and writes what it saw to a file of its own for e
 of it is in a process that is not profiled.
 
 Three ways to look. By default: the tree of all calls, C functions and imports included, with the
-wall and CPU time of each. SETTINGS["watch"]: only at named functions, at what they open, start,
-dirty and are given. SETTINGS["time"]: only the time of named functions, without a profiler.
+wall and CPU time of each. SETTINGS["watch"] and SETTINGS["places"]: only at named functions, or at
+places of that tree, at what is opened, started, dirtied and given there. SETTINGS["time"]: only the
+time of named functions, without a profiler.
 
 Standard library only, Python 3.9 and newer.
 """
 
 from __future__ import annotations
 
-import enum
 import os
 import resource
 import sys
@@ -25,6 +25,7 @@ from types import CodeType, FrameType, FunctionType
 from typing import Any, Union
 
 from forkbench_application import awaited, resolve  # type: ignore[import-not-found]
+from forkbench_names import Namer, lookup, unwrapped  # type: ignore[import-not-found]
 from forkbench_profile_settings import SETTINGS  # type: ignore[import-not-found]
 
 # What a call is known by in the tree: Python code, a C function's module and name, or a module
@@ -43,8 +44,11 @@ cpu_ns = time.thread_time_ns
 function: Callable[..., Any] = resolve(SETTINGS["function"])
 directory: str = SETTINGS["directory"]
 watched: set[str] = set(SETTINGS.get("watch") or ())
+places: list[list[str]] = SETTINGS.get("places") or []  # each as the calls that lead there, from the job's function
+looking_closely = bool(watched or places)
 timed: list[str] = SETTINGS.get("time") or []
-first_jobs: int = SETTINGS["jobs"]  # of each process
+first_jobs: int = SETTINGS["jobs"]  # to look at, of each process
+settling: int = SETTINGS.get("settling") or 0  # jobs that are not looked at, behind the first
 
 
 def page_faults() -> int:
@@ -245,117 +249,6 @@ def opened(before: dict[int, str], after: dict[int, str]) -> list[str]:
     return sorted(text for fd, text in after.items() if before.get(fd) != text)
 
 
-def literal(value: Any) -> str | None:
-    """The value as Python source, if it is simple and short; else nothing."""
-    if isinstance(value, (enum.Enum, int)) and isinstance(value, int) and not isinstance(value, bool):
-        value = int(value)
-    text = None
-    if value is None or type(value) in (bool, int, float, str, bytes):
-        text = repr(value)
-    elif type(value) is tuple:
-        parts = [literal(part) for part in value]
-        if all(part is not None for part in parts):
-            text = "(" + "".join(f"{part}, " for part in parts) + ")"
-    return text if text is not None and len(text) <= MAX_TEXT else None
-
-
-def arguments(frame: FrameType) -> list[str] | None:
-    """The arguments of a call as source, if they are all simple."""
-    code = frame.f_code
-    named = code.co_argcount + code.co_kwonlyargcount
-    extra = code.co_varnames[named : named + bin(code.co_flags & 0x0C).count("1")]  # *args, **kwargs
-    if any(frame.f_locals.get(name) for name in extra):
-        return None
-    found = []
-    for i in range(code.co_argcount + code.co_kwonlyargcount):
-        name = code.co_varnames[i]
-        if name not in frame.f_locals:
-            return None
-        text = literal(frame.f_locals[name])
-        if text is None:
-            return None
-        found.append(text if i < code.co_argcount else f"{name}={text}")
-    return found
-
-
-def lookup(module: str, qualname: str) -> Any:
-    found: Any = sys.modules.get(module)
-    for part in qualname.split("."):
-        found = getattr(found, part, None)
-    return found
-
-
-def unwrapped(found: Any) -> Any:
-    """The function inside decorators that say what they wrap, a cache's say."""
-    for _ in range(20):
-        inner = getattr(found, "__wrapped__", None)
-        if inner is None:
-            break
-        found = inner
-    return getattr(found, "__func__", found)
-
-
-def public_name(module: str, qualname: str) -> tuple[str, str]:
-    """Where users find it: in the outermost package that has it under its name."""
-    target = lookup(module, qualname)
-    parts = module.split(".")
-    for i in range(1, len(parts)):
-        if lookup(".".join(parts[:i]), qualname) is target:
-            return ".".join(parts[:i]), qualname
-    return module, qualname
-
-
-def needs_nothing(function: FunctionType) -> bool:
-    code = function.__code__
-    positional = code.co_argcount - len(function.__defaults__ or ())
-    keywords = set(code.co_varnames[code.co_argcount : code.co_argcount + code.co_kwonlyargcount])
-    return positional <= 0 and not keywords - set(function.__kwdefaults__ or ())
-
-
-def ways(frame: FrameType) -> list[dict[str, Any]]:
-    """How the function of a frame can be called by name: itself, and public functions that take
-    nothing and do nothing else."""
-    code, module = frame.f_code, frame.f_globals.get("__name__") or ""
-    if module == "__main__" or module not in sys.modules:
-        return []
-    if code.co_name == "compile" and module in ("re._compiler", "sre_compile"):
-        # What re.compile calls when its cache has no such pattern; the cache is re.compile's.
-        given = [literal(frame.f_locals.get(name)) for name in ("p", "flags")]
-        return [{"module": "re", "name": "compile", "args": given}] if all(given) else []
-    found = []
-    qualname = getattr(code, "co_qualname", code.co_name)
-    itself = lookup(module, qualname) if "<" not in qualname else None
-    if itself is not None and getattr(unwrapped(itself), "__code__", None) is code:
-        args = arguments(frame)
-        if args is not None and ("." not in qualname or not isinstance(itself, FunctionType)):
-            where, name = public_name(module, qualname)
-            found.append({"module": where, "name": name, "args": args})
-    if code.co_name.startswith("_") and "." not in qualname:
-        found += thin_wrappers(sys.modules[module], code)
-    return found
-
-
-def thin_wrappers(module: Any, code: CodeType) -> list[dict[str, Any]]:
-    """Public functions of the module that take nothing and only call its private function.
-
-    configure_mappers is one, of what a mapped class calls when it is first used. One that does
-    anything else, or is about something else by its name, is not called: nobody asked for that.
-    """
-    found = []
-    verb = code.co_name.strip("_").split("_")[0]
-    space = vars(module)
-    for name, value in sorted(space.items()):
-        if name.startswith("_") or not isinstance(value, FunctionType) or value.__module__ != module.__name__:
-            continue
-        names = value.__code__.co_names
-        if code.co_name not in names or len(names) > 3 or name.split("_")[0] != verb or not needs_nothing(value):
-            continue
-        if all(isinstance(space.get(n), FunctionType) and space[n].__module__ == module.__name__ for n in names):
-            where, known = public_name(module.__name__, name)
-            found.append({"module": where, "name": known, "args": []})
-    return found
-
-
 def handed_over(before: dict[int, str]) -> list[str]:
     """What a forked child would have open that was not open before. What the application does at
     a fork, to close its connections, is done."""
@@ -380,9 +273,10 @@ def handed_over(before: dict[int, str]) -> list[str]:
 class Watch:
     """One call of a watched function: what it did to the process."""
 
-    def __init__(self, name: str, frame: FrameType | None) -> None:
+    def __init__(self, name: str, place: int, ways: list[dict[str, Any]]) -> None:
         self.name = name
-        self.ways = ways(frame) if frame is not None else []
+        self.place = place  # which of those that were asked for; -1 for a name
+        self.ways = ways
         self.events: list[list[str]] = []
         self.depth = 0
         self.descriptors = descriptors()
@@ -396,6 +290,7 @@ class Watch:
         faults = page_faults() - self.faults
         return {
             "name": self.name,
+            "place": self.place,
             "wall": wall,
             "cpu": cpu,
             "faults": faults,
@@ -442,29 +337,86 @@ def audit(event: str, args: tuple[Any, ...]) -> None:
         looking(event, args)
 
 
+class Way:
+    """A step on the way to the places that are watched."""
+
+    def __init__(self) -> None:
+        self.next: dict[str, Way] = {}
+        self.place = -1  # which place is here
+        self.seen = 0
+
+
+MAX_SEEN = 20  # calls in one place of one job
+
+
+def ways_to(places: list[list[str]]) -> Way:
+    root = Way()
+    for number, path in enumerate(places):
+        step = root
+        for name in path:
+            step = step.next.setdefault(name, Way())
+        step.place = number
+    return root
+
+
 def watch(call: Callable[[], Any]) -> tuple[list[dict[str, Any]], Callable[[], Any]]:
     """Returns where the watched calls go, and the call to make."""
     seen: list[dict[str, Any]] = []
-    active: list[tuple[Watch, FrameType]] = []
+    active: list[Watch] = []
+    namer = Namer()
+    step: Way | None = ways_to(places)
+    importing = False
+    stack: list[tuple[Way | None, bool, Watch | None]] = []
+
+    def enter(kind: str, name: str, line: int, frame: FrameType | None) -> None:
+        nonlocal step, importing
+        label = f"{IMPORT} {name}" if kind == IMPORT else name
+        below = step.next.get(f"{kind} {name} {line}") if step is not None else None
+        mine = None
+        if below is not None and below.place >= 0 and below.seen < MAX_SEEN:
+            below.seen += 1
+            mine = Watch(label, below.place, namer.ways(frame) if frame else [])
+        elif label in watched and all(w.name != label for w in active):
+            mine = Watch(label, -1, namer.ways(frame) if frame else [])
+        if mine is not None:
+            active.append(mine)
+        stack.append((step, importing, mine))
+        step, importing = below, kind == IMPORT
 
     def hook(frame: FrameType, event: str, arg: Any) -> None:
+        nonlocal step, importing
+        code = frame.f_code
         if event == "call":
-            code = frame.f_code
             if importlib_frame(code):
-                if code.co_name != "_find_and_load":
-                    return
-                name = f"{IMPORT} {frame.f_locals['name']}"
+                if code.co_name == "_find_and_load":
+                    enter(IMPORT, frame.f_locals["name"], 0, None)
+                else:
+                    stack.append((step, importing, None))
+            elif code.co_name == "<module>" and importing:
+                stack.append((step, importing, None))
+            elif step is None and not watched:
+                stack.append((None, False, None))
             else:
-                name = f"{frame.f_globals.get('__name__') or ''}.{getattr(code, 'co_qualname', code.co_name)}"
-            if name in watched and all(w.name != name for w, _ in active):
-                active.append((Watch(name, None if name.startswith(IMPORT + " ") else frame), frame))
-        elif event == "return" and active and active[-1][1] is frame:
-            seen.append(active.pop()[0].end())
+                enter("python", identity(code, frame.f_globals.get("__name__") or "")[1], code.co_firstlineno, frame)
+        elif event == "c_call":
+            if importlib_frame(code):
+                stack.append((step, importing, None))
+            elif step is None:
+                stack.append((None, False, None))
+            else:
+                enter("c", identity((arg.__module__ or "", arg.__qualname__), "")[1], 0, None)
+        elif stack:
+            if event == "return":
+                namer.makers.returned(frame, arg)
+            step, importing, mine = stack.pop()
+            if mine is not None:
+                active.remove(mine)
+                seen.append(mine.end())
 
     def look(event: str, args: tuple[Any, ...]) -> None:
         line = told(event, args)
         if line is not None:
-            for w, _ in active:
+            for w in active:
                 if len(w.events) < 50 and line not in w.events:
                     w.events.append(line)
 
@@ -597,7 +549,7 @@ def looked_at(call: Callable[[], Any], name: str, about: dict[str, Any]) -> Any:
     before, had = descriptors(), threads()
     tree = Tree()
     seen: list[dict[str, Any]] = []
-    if watched:
+    if looking_closely:
         seen, run = watch(call)
     elif timed:
         seen, run = time_calls(call)
@@ -618,7 +570,7 @@ def looked_at(call: Callable[[], Any], name: str, about: dict[str, Any]) -> Any:
         about["left_open"] = opened(before, descriptors())
         about["threads"] = len(threads() - had)
         about["watched"] = seen
-        about["handed_over"] = handed_over(before) if watched else []
+        about["handed_over"] = handed_over(before) if looking_closely else []
         about["functions"], about["nodes"] = flat(tree.root)
         if os.getpid() == State.pid:  # else it is a child that the job forked
             write(name, about)
@@ -629,7 +581,7 @@ def job(*args: Any, **kwargs: Any) -> Any:
     if pid != State.pid:
         State.pid, State.inherited, State.jobs = pid, State.inherited + State.jobs, 0
     State.jobs += 1
-    if State.jobs > first_jobs:
+    if not (State.jobs == 1 or settling + 1 < State.jobs <= settling + first_jobs):
         return function(*args, **kwargs)
     about = {"kind": "job", "seq": State.jobs, "inherited": State.inherited}
     return looked_at(partial(function, *args, **kwargs), f"{pid}-{State.jobs}", about)
@@ -650,5 +602,5 @@ def __getattr__(name: str) -> Callable[[], None]:
 
 
 inherited = bytearray(b"x" * (4 << 20)) if timed else bytearray()
-if watched:
+if looking_closely:
     sys.addaudithook(audit)

@@ -47,6 +47,7 @@ type profile struct {
 // An observation is one call of a watched function.
 type observation struct {
 	Name     string      `json:"name"`
+	Place    int         `json:"place"` // of settings.Places; -1 if it was watched by its name
 	WallNS   int64       `json:"wall"`
 	CPUNS    int64       `json:"cpu"`
 	Faults   int64       `json:"faults"`
@@ -59,6 +60,9 @@ type observation struct {
 // An identifier of Python, perhaps dotted, and what arguments() writes: both go
 // into the source of a module.
 var dotted = regexp.MustCompile(`^[\pL_][\pL\pN_]*(\.[\pL_][\pL\pN_]*)*$`)
+
+// A path in a module may go through calls without arguments.
+var chained = regexp.MustCompile(`^[\pL_][\pL\pN_]*(\(\))?(\.[\pL_][\pL\pN_]*(\(\))?)*$`)
 
 // parseProfile reads a file of profile.py.
 func parseProfile(text []byte) (*profile, error) {
@@ -74,7 +78,7 @@ func parseProfile(text []byte) (*profile, error) {
 	}
 	for i := range p.Watched {
 		for _, w := range p.Watched[i].Ways {
-			if !dotted.MatchString(w.Module) || w.Name != "" && !dotted.MatchString(w.Name) {
+			if !dotted.MatchString(w.Module) || w.Name != "" && !chained.MatchString(w.Name) {
 				return nil, fmt.Errorf("a call has the name %q in the module %q", w.Name, w.Module)
 			}
 			if slices.ContainsFunc(w.Args, func(a string) bool { return strings.ContainsAny(a, "\n\r") }) {

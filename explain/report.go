@@ -77,7 +77,7 @@ func (it *Item) hoist(refork bool) string {
 	case len(it.Hazards) > 0:
 		return "no: " + it.Hazards[0]
 	case it.Flag != "":
-		return "--warm=" + it.Flag
+		return it.paste()
 	case len(it.WarmUp) > 0:
 		return strings.Join(it.WarmUp, "; ")
 	case len(it.Cautions) > 0:

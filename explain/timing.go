@@ -48,7 +48,7 @@ func (r *run) time(ctx context.Context) error {
 		costs = append(costs, float64(p.FaultNS)/1e6)
 	}
 	r.copying = copying{cost: median(costs), cold: faults(list, 0), pages: make(map[string]float64)}
-	for _, f := range r.findings {
+	for _, f := range slices.Concat(r.findings, r.hoisted()) {
 		var walls, cpus, pages []float64
 		for _, p := range list {
 			i := slices.IndexFunc(p.Watched, func(o observation) bool { return !f.Own && o.Name == f.Call.String() })

@@ -1,12 +1,10 @@
 package explain
 
 import (
-	"cmp"
 	"context"
 	"errors"
 	"fmt"
 	"slices"
-	"strings"
 
 	"forkbench/calls"
 	"forkbench/live"
@@ -22,101 +20,118 @@ const (
 	// hoisted.
 	gone = 0.3
 
-	// triedJobs are looked at for each try.
-	triedJobs = 2
+	// triedJobs are looked at for each try: more than a rare key can spoil.
+	triedJobs = 4
+
+	// Of a finding so many calls are tried at most, of all findings so many.
+	triedEach, triedAll = 4, 16
 )
 
 // tryWays finds out for each finding how it can be done in a parent: each call by
 // name that may do it is made alone, in a parent, and it is looked at whether its
-// children's jobs still do it.
+// children's jobs still do it. Where none of a finding's does, its parts are tried.
 func (r *run) tryWays(ctx context.Context) error {
-	if !r.Verify {
-		return nil
-	}
-	tried := 0
 	for _, f := range r.findings {
-		if tried == verified || r.share(f) < worth {
+		if r.share(f) < worth || f.spared != nil {
 			continue
 		}
-		if len(hazards(f.seen)) > 0 || len(cautions(f.seen)) > 0 {
-			continue // it is not for us to do that where nobody asked for it
-		}
-		ways := f.candidates()
-		if len(ways) == 0 {
-			continue
-		}
-		tried++
-		for _, way := range ways {
-			r.doing("trying %s in a parent", way[0])
-			works, why, err := r.try(ctx, f, way)
-			if err != nil {
-				return err
-			}
-			if works {
-				f.ways = way
-				break
-			}
-			f.tried = append(f.tried, fmt.Sprintf("%s, called in a parent, %s", way[0], why))
+		if err := r.tryFinding(ctx, f); err != nil {
+			return err
 		}
 	}
 	return nil
 }
 
-// candidates lists the calls that may do a finding's work, the most usual first.
-// Each is a list: calls of one function with the arguments that jobs had for it.
-func (f *found) candidates() [][]warmCall {
-	if f.Call.Kind == calls.Import {
-		return [][]warmCall{{{Module: f.Call.Name}}}
+func (r *run) tryFinding(ctx context.Context, f *found) error {
+	each := 0
+	for _, c := range f.candidates() {
+		if len(hazards(c.spot.seen)) > 0 || len(cautions(c.spot.seen)) > 0 {
+			continue // it is not for us to do that where nobody asked for it
+		}
+		if !r.Verify || each == triedEach || r.tries == triedAll {
+			f.untried = c.calls
+			break
+		}
+		each++
+		r.tries++
+		r.doing("trying %s in a parent", c.calls[0])
+		after, why, err := r.try(ctx, f, c.calls)
+		if err != nil {
+			return err
+		}
+		if why == "" {
+			r.adopt(f, c, after)
+			return nil
+		}
+		f.tried = append(f.tried, fmt.Sprintf("%s, made in a parent, %s", c.calls[0], why))
 	}
-	var list [][]warmCall
-	for _, o := range f.seen {
-		for _, way := range o.Ways {
-			i := slices.IndexFunc(list, func(l []warmCall) bool { return l[0].Module == way.Module && l[0].Name == way.Name })
-			if i < 0 {
-				list = append(list, []warmCall{way})
-			} else if !slices.ContainsFunc(list[i], func(w warmCall) bool { return slices.Equal(w.Args, way.Args) }) {
-				list[i] = append(list[i], way)
-			}
+	for _, p := range f.parts {
+		if err := r.tryFinding(ctx, p); err != nil {
+			return err
 		}
 	}
-	slices.SortStableFunc(list, func(a, b []warmCall) int {
-		return cmp.Or(cmp.Compare(a[0].privacy(), b[0].privacy()), cmp.Compare(len(a[0].Args), len(b[0].Args)))
-	})
-	return list
+	return nil
 }
 
-// privacy counts the names that begin with an underscore.
-func (c warmCall) privacy() int { return strings.Count("."+c.Module+"."+c.Name, "._") }
+// adopt takes a candidate that works for the finding's answer.
+func (r *run) adopt(f *found, c candidate, after *calls.Node) {
+	f.ways, f.after, f.untried = c.calls, after, nil
+	if n := c.spot.node(); !c.up && !f.Own && n.Function != f.Call {
+		f.Call, f.seen = n.Function, c.spot.seen
+		f.Paths = [][]*calls.Node{c.spot.path}
+	}
+	for _, other := range r.findings {
+		if other != f && other.ways == nil && other.spared == nil && other.in(after) <= gone*other.in(r.cold.first) {
+			other.spared = f
+		}
+	}
+}
 
-// try has a parent make calls, and says whether its children's jobs still do what
-// the finding is.
-func (r *run) try(ctx context.Context, f *found, ways []warmCall) (works bool, why string, err error) {
-	list, err := r.look(ctx, hybrid.Model{}, triedJobs, setup{ways: ways, look: &settings{Jobs: 1}})
+// try has a parent make calls, and says why its children's jobs still do what the
+// finding is; or nothing, and how the jobs are then.
+func (r *run) try(ctx context.Context, f *found, ways []warmCall) (after *calls.Node, why string, err error) {
+	list, err := r.look(ctx, hybrid.Model{}, triedJobs, setup{warm: references(ways), look: &settings{Jobs: 1}})
 	if boot, ok := errors.AsType[*live.BootError](err); ok {
-		return false, "raises " + shortened(boot.Message, 120), nil
+		return nil, "raises " + shortened(boot.Message, 120), nil
 	}
 	if failed, ok := errors.AsType[*JobError](err); ok {
-		return false, "breaks the jobs: " + failed.short(), nil
+		return nil, "breaks the jobs: " + failed.short(), nil
 	}
 	if err != nil {
-		return false, "", err
+		return nil, "", err
 	}
 	for _, p := range list {
 		if p.Kind != "warm" {
 			continue
 		}
 		if reasons := hazards([]observation{{LeftOpen: p.LeftOpen, Threads: p.Threads}}); len(reasons) > 0 {
-			return false, reasons[0], nil
+			return nil, reasons[0], nil
 		}
 	}
 	t, err := jobTrees(list)
 	if err != nil {
-		return false, "", err
+		return nil, "", err
 	}
 	if f.in(t.first) <= gone*f.in(r.cold.first) {
-		return true, "", nil
+		return t.first, "", nil
 	}
-	return false, "changes nothing: the jobs do it again", nil
+	return nil, "changes nothing: the jobs do it again", nil
+}
+
+// hoisted lists the findings and the parts of findings that can be done in a
+// parent.
+func (r *run) hoisted() (list []*found) {
+	var collect func(of []*found)
+	collect = func(of []*found) {
+		for _, f := range of {
+			if len(f.ways) > 0 {
+				list = append(list, f)
+			}
+			collect(f.parts)
+		}
+	}
+	collect(r.findings)
+	return slices.Clip(list)
 }
 
 // in is what a finding's call costs in a tree, wherever it is called from.
