@@ -374,7 +374,11 @@ func (p *process) refused(reason string) error {
 	if len(inside.Locks) > 0 {
 		text += ", and never get " + strings.Join(inside.Locks, ", ") + ", taken at the moment"
 	}
-	return &ForkError{Reason: fmt.Sprintf("%s: %s; or fork nevertheless, with --allow-threads", text, strings.Join(ways, "; "))}
+	nevertheless := "or fork nevertheless, with --allow-threads"
+	if !slices.ContainsFunc(threads, func(t held.Thread) bool { pool, _ := held.PoolOf(t.Library); return !pool.EndsAtFork }) {
+		nevertheless = "or pass --allow-threads: this library ends its threads itself before a fork"
+	}
+	return &ForkError{Reason: fmt.Sprintf("%s: %s; %s", text, strings.Join(ways, "; "), nevertheless)}
 }
 
 // cures say what to do about hazards. Those of threads of a well-known pool are

@@ -18,7 +18,7 @@ import (
 
 func TestMain(m *testing.M) {
 	bareMain()
-	live.Main(goEcho{}, goReturns{}, new(goState))
+	live.Main(goEcho{}, goReturns{}, new(goState), goEnv{})
 	os.Exit(m.Run())
 }
 

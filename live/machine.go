@@ -31,6 +31,7 @@ type Machine struct {
 	Workers  int // jobs that may run at once, at least 1
 	Workload workload.Workload
 	Runtime  Runtime
+	Env      []string // NAME=VALUE, for the processes that run jobs, besides this program's own
 
 	Timeout     time.Duration // for a job, from when its process has it; 0 means none
 	BootTimeout time.Duration // for booting, warming and forking; 0 means a minute

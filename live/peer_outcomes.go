@@ -22,7 +22,7 @@ import (
 // part of what is measured, and gives what it prints to read.
 func (p *peer) drive(ctx context.Context, verb string, read func(io.Reader) error) error {
 	cmd := exec.CommandContext(ctx, p.python.Program(), filepath.Join(p.dir, "run.py"), p.system.Module(), verb)
-	cmd.Env = slices.Concat(os.Environ(), p.host.m.Guard.temporary())
+	cmd.Env = slices.Concat(os.Environ(), p.host.m.Guard.temporary(), p.host.m.Env)
 	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true} // Ctrl-C is for this program
 	said := proc.NewTail(tailSize)
 	cmd.Stderr = said

@@ -53,7 +53,7 @@ func (h *Host) spawn(p *process, path string, args []string, extra ...*os.File) 
 // on. Somebody must await its end.
 func (h *Host) launch(p *process, path string, args, env []string, files []*os.File) error {
 	cmd := exec.Command(path, args...)
-	cmd.Env = slices.Concat(os.Environ(), h.m.Guard.temporary(), env, []string{h.mark()})
+	cmd.Env = slices.Concat(os.Environ(), h.m.Guard.temporary(), h.m.Env, env, []string{h.mark()})
 	cmd.ExtraFiles = files
 	cmd.Stdout, cmd.Stderr = h.output(p).writer, h.output(p).writer
 	// A group of its own, so that Ctrl-C in a terminal reaches only the host.

@@ -48,6 +48,7 @@ type Spec struct {
 	Runtime    string        `json:"runtime"`         // "python" or "go"
 	Setup      []string      `json:"setup,omitempty"` // of the application, in each booted process
 	Warm       []string      `json:"warm,omitempty"`
+	Env        []string      `json:"env,omitempty"`     // NAME=VALUE for the jobs' processes; … for a value that may be secret
 	Payload    string        `json:"payload,omitempty"` // the file the payloads came from
 	Arrivals   string        `json:"arrivals"`
 	TimeoutNS  time.Duration `json:"timeout_ns,omitempty"`

@@ -127,7 +127,7 @@ func (a *Aggregator) begin(h *record.Header) {
 	for i, m := range copied.Spec.Models {
 		copied.Spec.Models[i].Knobs = maps.Clone(m.Knobs)
 	}
-	copied.Spec.Warm = slices.Clone(h.Spec.Warm)
+	copied.Spec.Warm, copied.Spec.Env = slices.Clone(h.Spec.Warm), slices.Clone(h.Spec.Env)
 	a.header = &copied
 	a.byName = make(map[string]*modelState, len(copied.Spec.Models))
 	for _, spec := range copied.Spec.Models {

@@ -32,7 +32,7 @@ func (a *Aggregator) Analysis() *Analysis {
 	for i, m := range s.Spec.Models {
 		s.Spec.Models[i].Knobs = maps.Clone(m.Knobs)
 	}
-	s.Spec.Warm = slices.Clone(s.Spec.Warm)
+	s.Spec.Warm, s.Spec.Env = slices.Clone(s.Spec.Warm), slices.Clone(s.Spec.Env)
 
 	var later dist // of all models: they ran the same jobs
 	for _, m := range a.models {

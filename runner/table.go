@@ -210,6 +210,9 @@ func caption(s *Summary) string {
 		plural(s.Spec.Workers, "worker"),
 		plural(s.Spec.Rounds, s.turn()) + " of each model",
 	}
+	if len(s.Spec.Env) > 0 {
+		parts = append(parts, "with "+plain(strings.Join(s.Spec.Env, " ")))
+	}
 	if x := s.Spec.Simulation; x != nil {
 		parts[0] = fmt.Sprintf("Simulated on %s: %s of the profile %s (%s)",
 			plural(x.Cores, "core"), plural(s.Spec.Jobs, "job"), plain(x.From), plain(x.Profile))

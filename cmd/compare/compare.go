@@ -163,7 +163,7 @@ func (p *program) measure(ctx context.Context, in *interrupts, o *options, show 
 	log := logger(show.writer(), o)
 	machine := &live.Machine{
 		Workers: o.workers, Workload: workload.WithPayloads(app.workload, o.payloads), Runtime: app.runtime,
-		Timeout: o.timeout, BootTimeout: o.bootTimeout, Guard: guard, Log: log,
+		Timeout: o.timeout, BootTimeout: o.bootTimeout, Env: o.env, Guard: guard, Log: log,
 	}
 	show.doing("loading the application")
 	if err := check(ctx, machine, o); err != nil {
@@ -255,7 +255,7 @@ func (p *program) header(o *options, app application, guard *live.Guard, server 
 	h.Spec = record.Spec{
 		Jobs: o.jobs, Workers: o.workers, Rounds: o.rounds, Seed: o.seed,
 		Workload: app.workload.Name(), Runtime: app.runtime.Name(), Warm: app.warm(), Payload: o.payload,
-		Arrivals: o.arrivals.String(), TimeoutNS: o.timeout,
+		Env: o.shownEnv(), Arrivals: o.arrivals.String(), TimeoutNS: o.timeout,
 	}
 	for i := range o.contestants {
 		h.Spec.Models = append(h.Spec.Models, o.contestants[i].spec(app.ownWarm()))

@@ -2,8 +2,11 @@ package main
 
 import (
 	"errors"
+	"fmt"
 	"os"
 	"path/filepath"
+	"regexp"
+	"slices"
 	"strings"
 	"time"
 
@@ -37,6 +40,7 @@ type options struct {
 	warm         []string
 	warms        bool // the model warms its parents
 	allowThreads bool
+	env          []string // NAME=VALUE
 
 	maxJobsPerChild   int
 	maxMemoryPerChild int64
@@ -95,6 +99,8 @@ func flagsOf(o *options) []flag {
 			usage: "of the jobs' random parts: the same seed makes the same jobs"},
 		{group: groupRun, name: "timeout", value: "TIME", def: "3m", set: span(&o.timeout, "3m", "no limit"),
 			usage: "limit for one job, after which its process is killed (RQ's default); 0 is no limit"},
+		{group: groupRun, name: "env", value: "NAME=VALUE", repeat: true, secret: true, set: o.setEnv,
+			usage: "a variable of the environment for the jobs' processes: OPENBLAS_NUM_THREADS=1, say; repeatable"},
 
 		{group: groupPython, name: "python", value: "PROGRAM", def: "python3", set: text(&o.python, "python3"),
 			usage: "the interpreter, 3.9 or newer: .venv/bin/python, say"},
@@ -226,6 +232,41 @@ func (o *options) setWarm(text string) error {
 		o.warm = append(o.warm, name)
 	}
 	return nil
+}
+
+// variable is what programs take for the name of a variable.
+var variable = regexp.MustCompile(`^[A-Za-z_][A-Za-z0-9_]*$`)
+
+func (o *options) setEnv(text string) error {
+	name, _, valued := strings.Cut(text, "=")
+	switch {
+	case !valued:
+		return fmt.Errorf("%s: has no value: NAME=VALUE, as in OPENBLAS_NUM_THREADS=1", shorten(name, 80))
+	case !variable.MatchString(name):
+		return fmt.Errorf("%q: is no name of a variable: letters, digits and _, as in OPENBLAS_NUM_THREADS=1", shorten(name, 80))
+	case strings.HasPrefix(name, "FORKBENCH_"):
+		return fmt.Errorf("%s: is this program's own: choose another name", shorten(name, 80))
+	case slices.ContainsFunc(o.env, func(other string) bool { return strings.HasPrefix(other, name+"=") }):
+		return fmt.Errorf("%s: is set twice", shorten(name, 80))
+	}
+	o.env = append(o.env, text)
+	return nil
+}
+
+// private are parts of the names of variables whose values are nobody's business.
+var private = []string{"PASS", "SECRET", "TOKEN", "KEY", "CREDENTIAL", "AUTH", "DSN", "URL", "URI"}
+
+// shownEnv is the variables as records show them: without what may be a secret.
+func (o *options) shownEnv() []string {
+	var list []string
+	for _, text := range o.env {
+		name, value, _ := strings.Cut(text, "=")
+		if value != "" && slices.ContainsFunc(private, func(part string) bool { return strings.Contains(strings.ToUpper(name), part) }) {
+			text = name + "=…"
+		}
+		list = append(list, text)
+	}
+	return list
 }
 
 func (o *options) setRedis(text string) (err error) {

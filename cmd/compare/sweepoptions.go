@@ -297,7 +297,7 @@ func isKnob(name string) bool {
 }
 
 // liveFlags are of use only where real processes run.
-var liveFlags = []string{"workload", "payload", "rounds", "live-points", "redis", "python", "path", "warm", "allow-threads", "boot-timeout"}
+var liveFlags = []string{"workload", "payload", "rounds", "live-points", "redis", "env", "python", "path", "warm", "allow-threads", "boot-timeout"}
 
 func (s *sweepOptions) checkLive() (problems []string) {
 	if !s.live {

@@ -42,6 +42,9 @@ func TestUsageErrors(t *testing.T) {
 		{"contradictions", []string{
 			"--workload=90%noop,10%hang:1", "--timeout=0", "--quiet", "--verbose", "--force", "--model=prefork", "--fail-if=hybrid.p95>prefork.p95",
 		}},
+		{"env", []string{
+			"--env=OPENBLAS_NUM_THREADS", "--env==1", "--env=A-B=1", "--env=FORKBENCH_RUN=1", "--env=OMP_NUM_THREADS=1", "--env=OMP_NUM_THREADS=2",
+		}},
 		{"record-nothing", []string{"record"}},
 		{"record-everything", []string{
 			"record", "queue", "--from=sidekiq:default", "--redis=localhost", "--limit=-1", "--map=send", "--map==a:b", "--python=python3",
