@@ -38,6 +38,9 @@ func (h *Host) window() window {
 	w.supervisor, w.waits = ownCPU(), ownWaits()
 	w.measuring = h.meter.used()
 	w.clocks = h.clocks()
+	if h.cgroup.dir == nil {
+		w.strays += h.usedBy(h.strays(true))
+	}
 	return w
 }
 
@@ -60,7 +63,7 @@ func (h *Host) summary(ctx context.Context, cause error) *record.Round {
 	r := &record.Round{
 		Model: h.r.Model, Round: h.r.Number,
 		Enqueued: h.r.Jobs, Taken: h.feed.count(), Duplicated: h.settle.duplicated,
-		Wait4NS: h.total, Warnings: h.warnings, Hazards: h.hazards, Unfit: unfit(h.hazards),
+		Wait4NS: h.total, Strays: h.killed, Warnings: h.warnings, Hazards: h.hazards, Unfit: unfit(h.hazards),
 	}
 	if cause != nil && !errors.Is(cause, errInterrupted) {
 		r.Error = cause.Error()
@@ -74,6 +77,8 @@ func (h *Host) summary(ctx context.Context, cause error) *record.Round {
 	h.countJobs(ctx, r)
 	r.CgroupNS = h.cgroup.usage()
 
+	all := clocks{children: h.reaped.children.Total(), parents: h.reaped.parents.Total(), strays: h.reaped.strays.Total()}
+	r.BookedNS = all.total()
 	if !h.gate.isOpen() {
 		r.StartupNS = h.gone - h.born - h.apart
 		return r
@@ -91,9 +96,18 @@ func (h *Host) summary(ctx context.Context, cause error) *record.Round {
 	if h.finish != nil { // else cancelled before any slot came out of Jobs
 		f = *h.finish
 	}
-	b.clocks, f.clocks = b.settled(), f.settled()
-	r.Children = split(f.children-b.children, h.reaped.children, record.CPU{})
+	b.clocks, f.clocks = b.settled(), f.concluded()
+	own := f.cgroup - b.cgroup // until the noise was measured: strays go on
+	if h.cgroup.dir == nil {
+		own = f.total() - b.total()
+	}
+	// What jobs have left behind is work until it has ended.
+	f.strays = all.strays
+	r.Strayed = split(f.strays-b.strays, h.reaped.strays, record.CPU{})
+	r.Children = split(f.children-b.children, h.reaped.children, record.CPU{}).Add(r.Strayed)
 	r.Parents = split(f.parents-b.parents, h.reaped.parents, h.startup)
+	before, after := b.total(), all.total()-f.total()
+	r.BookedNS = before + r.Children.Total() + r.Parents.Total() + after
 	r.Measuring = f.measuring.Sub(b.measuring)
 	r.Supervisor = f.supervisor.Sub(b.supervisor).Sub(r.Measuring)
 	r.SupervisorWaits = f.waits - b.waits
@@ -101,7 +115,7 @@ func (h *Host) summary(ctx context.Context, cause error) *record.Round {
 		r.Redis = f.redis.CPU.Sub(b.redis.CPU)
 		r.RedisCommands = f.redis.Commands - b.redis.Commands
 	}
-	own := f.children - b.children + f.parents - b.parents + r.Supervisor.Total() + r.Measuring.Total()
+	own += r.Supervisor.Total() + r.Measuring.Total()
 	if h.m.Server != nil && h.m.Server.Private() {
 		own += r.Redis.Total() // a server of the user's may run on another machine
 	}

@@ -16,8 +16,10 @@ import (
 )
 
 // A cgroup is a version 2 control group that a round's processes are started
-// in. Its cpu.stat counts every one of them, also those that nobody waited for:
-// the check on wait4. It needs no controller, but a writable hierarchy.
+// in. Whatever they become, they and all that they start stay in it: its cpu.stat
+// counts every one of them, also those that nobody waited for (the check on wait4),
+// its list tells which are alive, and it can be killed as a whole. It needs no
+// controller, but a writable hierarchy.
 type cgroup struct {
 	dir    *os.File // nil if none could be made
 	reason string   // then why
@@ -58,7 +60,7 @@ func cgroupRoot() (string, error) {
 
 // makeCgroup makes a group below parent, which exists.
 func makeCgroup(parent, name string) *cgroup {
-	path := filepath.Join(parent, name)
+	path := filepath.Join(parent, strings.ReplaceAll(name, "/", "_"))
 	if err := os.Mkdir(path, 0o755); err != nil {
 		return noCgroup(err.Error())
 	}
@@ -96,6 +98,75 @@ func (c *cgroup) usage() time.Duration {
 		}
 	}
 	return 0
+}
+
+// processes lists those that are alive in the group, and in groups below it.
+// Those that have ended and were not waited for are not among them.
+func (c *cgroup) processes() []int {
+	if c.dir == nil {
+		return nil
+	}
+	return membersOf(c.dir.Name())
+}
+
+func membersOf(path string) []int {
+	var found []int
+	text, _ := os.ReadFile(filepath.Join(path, "cgroup.procs"))
+	for line := range strings.Lines(string(text)) {
+		// 0 is a process outside of this program's namespace.
+		if pid, err := strconv.Atoi(strings.TrimSpace(line)); err == nil && pid > 0 {
+			found = append(found, pid)
+		}
+	}
+	below, _ := filepath.Glob(filepath.Join(path, "*", "cgroup.procs"))
+	for _, procs := range below {
+		found = append(found, membersOf(filepath.Dir(procs))...)
+	}
+	return found
+}
+
+// holds reports whether a process is in the group or below it, or was when it
+// ended.
+func (c *cgroup) holds(pid int) bool {
+	if c.dir == nil {
+		return false
+	}
+	text, err := os.ReadFile("/proc/" + strconv.Itoa(pid) + "/cgroup")
+	if err != nil {
+		return false
+	}
+	// The run's group and the round's, whatever the hierarchy's root is called here.
+	run, round := filepath.Split(c.dir.Name())
+	own := "/" + filepath.Base(run) + "/" + round
+	for line := range strings.Lines(string(text)) {
+		path, ok := strings.CutPrefix(strings.TrimSuffix(line, "\n"), "0::")
+		if !ok {
+			continue
+		}
+		_, rest, ok := strings.Cut(path, own)
+		return ok && (rest == "" || rest[0] == '/' || rest[0] == ' ') // " (deleted)"
+	}
+	return false
+}
+
+// kill ends all processes of the group and of those below it.
+func (c *cgroup) kill() {
+	if c.dir != nil {
+		killCgroup(c.dir.Name())
+	}
+}
+
+// killCgroup ends all processes of a group, and reports whether there were some.
+// Linux before 5.14 cannot do it at once: then what is being started meanwhile is
+// left, and the call is to be repeated.
+func killCgroup(path string) bool {
+	members := membersOf(path)
+	if err := os.WriteFile(filepath.Join(path, "cgroup.kill"), []byte("1"), 0); err != nil {
+		for _, pid := range members {
+			_ = unix.Kill(pid, unix.SIGKILL)
+		}
+	}
+	return len(members) > 0
 }
 
 // remove removes the group, which is empty by now.

@@ -293,13 +293,14 @@ type reapedReply struct {
 	user, system time.Duration
 	minor, major int64
 	at           time.Duration // CLOCK_MONOTONIC
+	own          time.Duration // its own clock at its end, without its children; 0 if it is not known
 }
 
 func parseReaped(b []byte) (reapedReply, error) {
-	if len(b) != 48 {
+	if len(b) != 48 && len(b) != 56 {
 		return reapedReply{}, shortBody(kindReaped, b)
 	}
-	return reapedReply{
+	r := reapedReply{
 		pid:    int(binary.BigEndian.Uint32(b)),
 		status: int32(binary.BigEndian.Uint32(b[4:])),
 		user:   duration(b[8:]) * time.Microsecond,
@@ -307,7 +308,11 @@ func parseReaped(b []byte) (reapedReply, error) {
 		minor:  int64(binary.BigEndian.Uint64(b[24:])),
 		major:  int64(binary.BigEndian.Uint64(b[32:])),
 		at:     duration(b[40:]),
-	}, nil
+	}
+	if len(b) == 56 {
+		r.own = duration(b[48:])
+	}
+	return r, nil
 }
 
 func parseJob(b []byte) (id uint64, payload []byte, err error) {

@@ -18,8 +18,8 @@ import (
 
 // A Guard cleans up after this program if it is killed: it is a process of its
 // own that waits for the program's end and then kills all that the program's
-// runs have started (told by an environment variable that every one of them
-// inherits), and removes the private directory and the cgroups.
+// runs have started (told by the run's cgroups, and by an environment variable that
+// every one of them inherits), and removes the private directory and the cgroups.
 //
 // Processes also end by themselves when their host is gone, even if the guard was
 // killed with it; the guard is for those that cannot: a hung job, whose template was killed as well, a Redis
@@ -144,6 +144,7 @@ func (g *Guard) Close() error {
 
 func (g *Guard) clean() {
 	if g.groups != "" {
+		_ = killCgroup(g.groups) // none, unless a round could not end
 		_ = removeCgroup(g.groups)
 	}
 	_ = os.RemoveAll(g.dir)
@@ -187,11 +188,12 @@ func guardMain() {
 	// What is killed may have been starting something else: look again until
 	// nothing is left.
 	for range 100 {
-		left, _ := marked(order.Run)
+		some := order.Groups != "" && killCgroup(order.Groups)
+		left := marked(order.Run)
 		for _, pid := range left {
 			_ = unix.Kill(pid, unix.SIGKILL)
 		}
-		if len(left) == 0 {
+		if !some && len(left) == 0 {
 			break
 		}
 		time.Sleep(10 * time.Millisecond)

@@ -14,7 +14,6 @@ import (
 
 	"forkbench/conditions"
 	"forkbench/models"
-	"forkbench/proc"
 	"forkbench/record"
 	"forkbench/workload"
 )
@@ -34,17 +33,24 @@ type Host struct {
 	cgroup *cgroup
 	waits  sync.WaitGroup // one for each spawned process and each output
 
+	// launching is held by whoever starts a process until the host knows it, and by
+	// whoever waits for orphans.
+	launching sync.RWMutex
+
 	noise  conditions.NoiseMeter
 	meter  meter
 	begin  window        // when work began
 	finish *window       // when it ended; nil before
 	gone   time.Duration // when the last process was
+	killed int           // strays, at the end
 	apart  time.Duration // before work, spent on what is no start-up of the model's
 
 	mu        sync.Mutex
 	lastID    int
 	processes []*process   // open: started and not yet reaped
-	booted    map[int]bool // the pids of the processes that were spawned
+	booted    map[int]bool // the pids of all processes that were ever spawned
+	spawned   map[int]bool // of those that nobody has waited for yet
+	adopted   map[int]bool // of orphans, alive when they were looked at: whether they are of this round
 	outputs   []*output
 	seating   []*seats
 	reaped    spent            // by processes that are gone
@@ -58,8 +64,8 @@ type Host struct {
 
 var _ models.Host = (*Host)(nil)
 
-// spent is CPU by role.
-type spent struct{ children, parents record.CPU }
+// spent is CPU by role. Strays are orphans that this program has waited for.
+type spent struct{ children, parents, strays record.CPU }
 
 // Workers is the number of slots.
 func (h *Host) Workers() int { return h.m.Workers }
@@ -220,7 +226,7 @@ func (h *Host) register(p *process) {
 	h.mu.Lock()
 	h.processes = append(h.processes, p)
 	if p.own != nil {
-		h.booted[p.pid] = true
+		h.booted[p.pid], h.spawned[p.pid] = true, true
 	}
 	ending := h.ending
 	h.mu.Unlock()
@@ -298,6 +304,9 @@ func (h *Host) account(p *process, e exit) {
 
 	h.mu.Lock()
 	p.spent = own.Total()
+	if e.own > 0 {
+		p.told, p.waited = true, max(p.spent-e.own, 0)
+	}
 	if i := slices.Index(h.processes, p); i >= 0 {
 		h.processes = slices.Delete(h.processes, i, i+1)
 	}
@@ -343,72 +352,6 @@ func (h *Host) flushMade() {
 	for _, r := range made {
 		h.write(r)
 	}
-}
-
-// A clocks is the CPU that the round's processes had used at one moment, the
-// dead and the living.
-type clocks struct {
-	children, parents time.Duration
-	// Those that had been waited for and whose account was still on its way.
-	// They are in the sums with what was last seen of them.
-	between []between
-}
-
-type between struct {
-	*process
-	seen time.Duration
-}
-
-func (h *Host) clocks() clocks {
-	h.mu.Lock()
-	defer h.mu.Unlock()
-	c := clocks{children: h.reaped.children.Total(), parents: h.reaped.parents.Total()}
-	for _, p := range h.processes {
-		pid := p.number()
-		others := p.others(pid) // before the clock: it is not to be gone in between
-		if used, err := proc.CPU(pid); err == nil {
-			p.seen = used + others
-		} else {
-			c.between = append(c.between, between{p, p.seen})
-		}
-		c.add(p, p.seen)
-	}
-	return c
-}
-
-// others is what processes used that this one has waited for and that are none of
-// ours: its account has that, and its clock has not. Of those that jobs run it is
-// known to the tick of 10 ms as long as the process lives, and only if it has not
-// waited for one of ours.
-func (p *process) others(pid int) time.Duration {
-	p.mu.Lock()
-	ours := p.children.Total()
-	p.mu.Unlock()
-	switch {
-	case p.role != roleChild || ours > 0:
-		return p.waited
-	case p.ran.Load() == 0:
-		return 0
-	}
-	return proc.Waited(pid)
-}
-
-func (c *clocks) add(p *process, used time.Duration) {
-	if p.role == roleChild {
-		c.children += used
-	} else {
-		c.parents += used
-	}
-}
-
-// settled is the clocks after all accounts have come in: what had been waited for
-// had used all that it ever would.
-func (c clocks) settled() clocks {
-	for _, b := range c.between {
-		c.add(b.process, b.spent-b.seen)
-	}
-	c.between = nil
-	return c
 }
 
 const (

@@ -17,7 +17,6 @@ import (
 
 	"go.uber.org/zap"
 	"golang.org/x/sync/errgroup"
-	"golang.org/x/sys/unix"
 
 	"forkbench/models"
 	"forkbench/record"
@@ -88,23 +87,14 @@ func (m *Machine) Run(ctx context.Context, e models.Executor, r Round) (*record.
 	defer h.cgroup.remove()
 
 	err := h.execute(ctx, e)
-	strays := h.sweep()
-	done := h.summary(ctx, err)
-	done.Strays = strays
-	return done, err
-}
-
-// adoptOrphans has the kernel give this program the children of its processes
-// that die.
-func adoptOrphans() error {
-	if err := unix.Prctl(unix.PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0); err != nil {
-		return fmt.Errorf("become the reaper of orphans: %w", err)
-	}
-	return nil
+	return h.summary(ctx, err), err
 }
 
 func newHost(m *Machine, r Round) *Host {
-	h := &Host{m: m, r: r, born: monotonic(), booted: make(map[int]bool)}
+	h := &Host{
+		m: m, r: r, born: monotonic(), cgroup: noCgroup("a check"),
+		booted: make(map[int]bool), spawned: make(map[int]bool), adopted: make(map[int]bool),
+	}
 	h.gate = newGate(h.beginWork, h.endWork)
 	h.feed = newFeed(r.Group, r.Stop)
 	h.settle = newSettler(h)
@@ -139,6 +129,10 @@ func (h *Host) execute(ctx context.Context, e models.Executor) error {
 		h.sample(sampled)
 		return nil
 	})
+	serving.Go(func() error {
+		h.reap(sampled)
+		return nil
+	})
 
 	err := e.Execute(exec, h)
 	h.gate.leave(h.gate.root)
@@ -148,11 +142,15 @@ func (h *Host) execute(ctx context.Context, e models.Executor) error {
 	if left := h.closeAll(exec); left > 0 && err == nil {
 		err = fmt.Errorf("model %s left %d processes open: close each process that was booted or forked", h.r.Model, left)
 	}
+	close(sampled)
+	h.killed += h.clear(ctx, err == nil)
+	if h.killed > 0 {
+		h.m.log().Sugar().Warnf("jobs left %d processes behind: they were killed", h.killed)
+	}
 	if h.gone == 0 {
 		h.gone = monotonic()
 	}
 
-	close(sampled)
 	close(h.settle.arrived)
 	cancel(nil) // fetch may wait for a taker
 	_ = serving.Wait()
@@ -250,7 +248,6 @@ func (m *Machine) Check(ctx context.Context) (Application, error) {
 	probe := &prober{}
 	r := Round{Model: "check", Sink: discard{}}
 	h := newHost(m.withDefaults(), r)
-	h.cgroup = noCgroup("a check")
 	err := h.probe(ctx, probe)
 	return probe.found, err
 }
@@ -268,8 +265,8 @@ func (h *Host) probe(ctx context.Context, to *prober) error {
 		to.found = Application{Version: booted.version, Executable: booted.executable}
 		err = p.Close(exec)
 	}
+	h.clear(ctx, false)
 	h.closeShared()
-	h.sweep()
 	if ctx.Err() != nil {
 		err = errInterrupted
 	}

@@ -245,11 +245,12 @@ func (p *peer) stop(ctx context.Context, patiently bool) {
 	}
 	_ = p.drain(time.Now()) // all that could speak is dead
 	p.bury()
-	if killed { // before it could tell of its last fork, perhaps
-		p.host.killMarked()
-	}
 	for _, main := range p.mains {
 		main.reap(p.host.m.Grace)
+	}
+	left := p.host.clear(ctx, patiently)
+	if !killed { // else it may not have told of its last fork, which is nobody's leaving
+		p.host.killed += left
 	}
 }
 

@@ -44,12 +44,12 @@ type fate struct {
 // it. forkbench_peer.py lists them.
 type event struct {
 	kind string
-	n    [7]int64
+	n    [8]int64
 }
 
 // eventNumbers is how many numbers each kind of event has.
 var eventNumbers = map[string]int{
-	"ready": 4, "fork": 4, "reap": 7, "take": 2, "start": 3, "done": 5, "kept": 2, "over": 2,
+	"ready": 5, "fork": 4, "reap": 8, "take": 2, "start": 3, "done": 5, "kept": 2, "over": 2,
 }
 
 func parseEvent(line []byte) (event, error) {
@@ -129,7 +129,11 @@ func (p *peer) note(e event) error {
 	switch e.kind {
 	case "ready":
 		if k := p.kids[e.pid(0)]; k != nil && k.process != nil && k.process.own != nil {
-			k.process.ready, k.process.startup = e.time(1), e.cpu(2)
+			main, ours := k.process, k.process.children
+			main.ready, main.startup = e.time(1), e.cpu(2).Sub(ours)
+			p.host.mu.Lock()
+			main.waited = max(e.time(4)*time.Microsecond-ours.Total(), 0)
+			p.host.mu.Unlock()
 			p.ready++
 			return nil
 		}
@@ -226,7 +230,7 @@ func (p *peer) reaped(e event) error {
 	}
 	p.close(e.pid(0), k, exit{
 		known: true, ours: true, status: syscall.WaitStatus(e.n[1]), cpu: e.cpu(2),
-		minor: e.n[4], major: e.n[5], at: e.time(6),
+		minor: e.n[4], major: e.n[5], at: e.time(6), own: e.time(7),
 	})
 	k.process.maker.booked(k.process.last)
 	return nil

@@ -38,7 +38,7 @@ func (p *peer) hear(text string) error {
 func TestEvents(t *testing.T) {
 	p := heard()
 	// A child's first job may begin before its maker has told of the child.
-	err := p.hear(`ready 100 5 3000 1000
+	err := p.hear(`ready 100 5 3000 1000 700
 start 0 101 20
 fork 100 101 10 15
 take 1 17
@@ -48,7 +48,7 @@ over 0 26
 start 1 102 30
 done 1 102 30 35 5
 kept 1 37
-reap 102 0 2000 1000 50 1 40
+reap 102 0 2000 1000 50 1 40 2500000
 over 1 41
 `)
 	if err != nil {
@@ -68,9 +68,12 @@ over 1 41
 			t.Errorf("job %d: %+v\nwant   %+v", i, p.fates[i], want[i])
 		}
 	}
+	if child := p.kids[102]; child != nil {
+		t.Errorf("a child that was waited for is still known: %+v", child)
+	}
 	main := p.mains[0]
-	if main.children.Total() != 3*time.Millisecond || main.startup.Total() != 4*time.Millisecond || main.faults != 50 {
-		t.Errorf("booked on the main process: children %v, start-up %v, faults %d", main.children, main.startup, main.faults)
+	if main.children.Total() != 3*time.Millisecond || main.startup.Total() != 4*time.Millisecond || main.waited != 700*time.Microsecond || main.faults != 50 {
+		t.Errorf("booked on the main process: children %v, start-up %v, waited for %v, faults %d", main.children, main.startup, main.waited, main.faults)
 	}
 }
 
@@ -82,7 +85,7 @@ func TestEventsAfterTheEnd(t *testing.T) {
 		t.Fatal(err)
 	}
 	early, late := p.kids[101].process, p.kids[102].process
-	if err := p.hear("reap 101 0 1 1 1 1 50\nreap 102 0 1 1 1 1 50\n"); err != nil {
+	if err := p.hear("reap 101 0 1 1 1 1 50 0\nreap 102 0 1 1 1 1 50 0\n"); err != nil {
 		t.Fatal(err)
 	}
 	if early.end != 30 || late.end != 45 {
@@ -97,10 +100,10 @@ func TestEventsThatCannotBe(t *testing.T) {
 		"over 1 x":                             "is no number",
 		"over -1 5":                            "is no number",
 		"over 3 5":                             "it ran job 3 of 3",
-		"ready 99 1 2 3":                       "was not started",
+		"ready 99 1 2 3 4":                     "was not started",
 		"fork 99 101 1 2":                      "none of its own",
 		"fork 100 101 1 2\nfork 100 101 1 2":   "forked twice",
-		"reap 100 0 1 2 3 4 5":                 "which this program started",
+		"reap 100 0 1 2 3 4 5 6":               "which this program started",
 		"done 1 2 3 4 99999999999999999999999": "is no number",
 	} {
 		if err := heard().hear(text); err == nil || !strings.Contains(err.Error(), want) {
@@ -111,8 +114,8 @@ func TestEventsThatCannotBe(t *testing.T) {
 
 // FuzzEvents: a peer can say what it likes; no job is over twice.
 func FuzzEvents(f *testing.F) {
-	f.Add([]byte("fork 100 101 10 15\nstart 0 101 20\ndone 0 101 20 25 4\nkept 0 26\nreap 101 9 1 1 1 1 30\nover 0 31\nover 0 32\n"))
-	f.Add([]byte("start 0 7 1\nstart 0 8 1\nkept 2 1\nreap 7 0 0 0 0 0 0\n"))
+	f.Add([]byte("fork 100 101 10 15\nstart 0 101 20\ndone 0 101 20 25 4\nkept 0 26\nreap 101 9 1 1 1 1 30 0\nover 0 31\nover 0 32\n"))
+	f.Add([]byte("start 0 7 1\nstart 0 8 1\nkept 2 1\nreap 7 0 0 0 0 0 0 0\n"))
 	f.Fuzz(func(t *testing.T, text []byte) {
 		p := heard()
 		_ = p.hear(string(text)) // an error is an answer

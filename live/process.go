@@ -82,6 +82,7 @@ type process struct {
 	// processes that it had waited for when it was loaded or warmed, which are not
 	// ours: of a shell script that became Python, of what an import runs.
 	seen, spent, waited time.Duration
+	told                bool // waited is exact, from its account: it has ended
 
 	// Stamps of CLOCK_MONOTONIC.
 	asked, forkBegan, ready, end time.Duration

@@ -19,6 +19,7 @@ type exit struct {
 	ours   bool // the host killed it
 	status syscall.WaitStatus
 	cpu    record.CPU
+	own    time.Duration // of which on its own clock, its children not included; 0 if it is not known
 	minor  int64
 	major  int64
 	at     time.Duration
@@ -109,7 +110,7 @@ func (p *process) waitOwn(grace time.Duration) exit {
 // exit is how the process ended, once it has.
 func (s *spawned) exit() exit {
 	state := s.cmd.ProcessState
-	e := exit{known: true, at: s.at}
+	e := exit{known: true, at: s.at, own: s.used}
 	e.status, _ = state.Sys().(syscall.WaitStatus)
 	if ru, ok := state.SysUsage().(*syscall.Rusage); ok {
 		e.cpu = record.CPU{User: time.Duration(ru.Utime.Nano()), System: time.Duration(ru.Stime.Nano())}
@@ -143,7 +144,7 @@ func (p *process) exitOf(reaped reapedReply) exit {
 	}
 	e := exit{
 		known: true, status: syscall.WaitStatus(reaped.status), at: reaped.at,
-		cpu:   record.CPU{User: reaped.user, System: reaped.system},
+		cpu: record.CPU{User: reaped.user, System: reaped.system}, own: reaped.own,
 		minor: reaped.minor, major: reaped.major,
 	}
 	p.maker.booked(e)

@@ -19,8 +19,9 @@ import (
 // goroutine that Host.wait joins.
 type spawned struct {
 	cmd    *exec.Cmd
-	exited chan struct{} // closed after the wait: then at and cmd.ProcessState are set
+	exited chan struct{} // closed after the wait: then the rest and cmd.ProcessState are set
 	at     time.Duration
+	used   time.Duration // its own clock at its end; 0 if it could not be read
 }
 
 // spawn starts a program as process p, with its socket as descriptor 3 and the
@@ -60,6 +61,8 @@ func (h *Host) launch(p *process, path string, args, env []string, files []*os.F
 	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
 	h.cgroup.place(cmd.SysProcAttr)
 
+	h.launching.RLock()
+	defer h.launching.RUnlock()
 	p.forkBegan = monotonic()
 	if err := cmd.Start(); err != nil {
 		return fmt.Errorf("start %s: %w", path, err)
@@ -75,8 +78,14 @@ func (h *Host) launch(p *process, path string, args, env []string, files []*os.F
 
 // await waits for a process that was launched.
 func (p *process) await() {
-	_ = p.own.cmd.Wait() // how it ended is in ProcessState
+	for unix.Waitid(unix.P_PID, p.pid, nil, unix.WEXITED|unix.WNOWAIT, nil) == unix.EINTR {
+	}
+	p.own.used, _ = proc.CPU(p.pid) // it has ended, and its clock is there until it is waited for
+	_ = p.own.cmd.Wait()            // how it ended is in ProcessState
 	p.own.at = monotonic()
+	p.host.mu.Lock()
+	delete(p.host.spawned, p.pid)
+	p.host.mu.Unlock()
 	close(p.own.exited)
 }
 

@@ -2,16 +2,16 @@ package live
 
 import (
 	"bytes"
+	"context"
 	"fmt"
 	"os"
-	"path/filepath"
 	"strconv"
 	"strings"
 	"time"
 
 	"golang.org/x/sys/unix"
 
-	"forkbench/record"
+	"forkbench/proc"
 )
 
 // markVar is the environment variable by which the processes of a run can be
@@ -23,109 +23,182 @@ func (h *Host) mark() string {
 	return fmt.Sprintf("%s=%s/%s-%d-%d", markVar, h.m.Guard.id(), h.r.Model, h.r.Number, h.born)
 }
 
-// marked lists the living processes whose mark is the given one or one below
-// it. A process that cleared its environment by exec is not found.
-func marked(mark string) ([]int, error) {
-	files, err := filepath.Glob("/proc/[0-9]*/environ")
-	if err != nil {
-		return nil, err
-	}
+// marked lists the living processes whose mark is the given one or one below it.
+// A process that cleared its environment by exec is not found: its control group
+// has it.
+func marked(mark string) []int {
 	var found []int
-	for _, file := range files {
-		text, err := os.ReadFile(file)
-		if err != nil || len(text) == 0 {
-			continue // gone, a zombie, or somebody else's
-		}
-		for entry := range bytes.SplitSeq(text, []byte{0}) {
-			value, ok := strings.CutPrefix(string(entry), markVar+"=")
-			if ok && (value == mark || strings.HasPrefix(value, mark+"/")) {
-				pid, err := strconv.Atoi(strings.Split(file, "/")[2])
-				if err == nil && pid != os.Getpid() {
-					found = append(found, pid)
-				}
-				break
-			}
-		}
-	}
-	return found, nil
-}
-
-// sweep kills what jobs have left behind, waits for what the kernel has given to
-// this program as the orphans' reaper, and returns how many were still alive.
-func (h *Host) sweep() int {
-	found := h.killMarked()
-	for _, pid := range h.zombies() {
-		h.reapOrphan(pid)
-	}
-	if found > 0 {
-		h.warn("the application left %d processes behind: they were killed", found)
-	}
-	return found
-}
-
-// killMarked ends every process that has the round's mark, and returns how many
-// there were.
-func (h *Host) killMarked() int {
-	_, mark, _ := strings.Cut(h.mark(), "=")
-	found := make(map[int]bool)
-	for range 100 {
-		left, err := marked(mark)
-		if err != nil || len(left) == 0 {
-			break
-		}
-		for _, pid := range left {
-			found[pid] = true
-			_ = unix.Kill(pid, unix.SIGKILL)
-			h.reapOrphan(pid)
-		}
-	}
-	return len(found)
-}
-
-// reapOrphan waits for a killed process if it is this program's to wait for.
-func (h *Host) reapOrphan(pid int) {
-	var ru unix.Rusage
-	for {
-		got, err := unix.Wait4(pid, nil, 0, &ru)
-		switch {
-		case err == unix.EINTR:
-			continue
-		case err != nil || got != pid: // somebody else's: it is gone in a moment
-			time.Sleep(time.Millisecond)
-			return
-		}
-		used := record.CPU{User: time.Duration(ru.Utime.Nano()), System: time.Duration(ru.Stime.Nano())}
-		h.mu.Lock()
-		h.reaped.children = h.reaped.children.Add(used)
-		h.total += used.Total()
-		h.mu.Unlock()
-		return
-	}
-}
-
-// zombies lists orphans that ended by themselves: children of this program that
-// it did not start, in the group of one of the round's booted processes.
-func (h *Host) zombies() []int {
-	files, err := filepath.Glob("/proc/[0-9]*/stat")
-	if err != nil {
-		return nil
-	}
-	var found []int
-	for _, file := range files {
-		text, err := os.ReadFile(file)
-		if err != nil {
-			continue
-		}
-		// pid (comm) state ppid pgrp …, and comm may hold anything
-		rest := string(text[bytes.LastIndexByte(text, ')')+1:])
-		fields := strings.Fields(rest)
-		if len(fields) < 3 || fields[0] != "Z" || fields[1] != strconv.Itoa(os.Getpid()) {
-			continue
-		}
-		group, err := strconv.Atoi(fields[2])
-		if pid, perr := strconv.Atoi(strings.Split(file, "/")[2]); err == nil && perr == nil && h.booted[group] && pid != group {
+	for _, pid := range proc.All() {
+		if pid != os.Getpid() && hasMark(pid, mark) {
 			found = append(found, pid)
 		}
 	}
 	return found
+}
+
+// hasMark says whether a process is marked; not of one that has ended or is
+// somebody else's.
+func hasMark(pid int, mark string) bool {
+	text, err := os.ReadFile("/proc/" + strconv.Itoa(pid) + "/environ")
+	if err != nil {
+		return false
+	}
+	for entry := range bytes.SplitSeq(text, []byte{0}) {
+		if value, ok := strings.CutPrefix(string(entry), markVar+"="); ok {
+			return value == mark || strings.HasPrefix(value, mark+"/")
+		}
+	}
+	return false
+}
+
+// roundMark is the value of the round's mark.
+func (h *Host) roundMark() string { return strings.TrimPrefix(h.mark(), markVar+"=") }
+
+// strays lists the living processes of the round that are none of the host's own:
+// what jobs, and imports, have started and what that has become. If asked, it looks
+// everywhere: also for those that have left the round's control group, and those
+// that are about to end and in no list but that of this program's children.
+func (h *Host) strays(everywhere bool) []int {
+	members := h.cgroup.processes()
+	if everywhere || h.cgroup.dir == nil {
+		members = append(members, h.orphans()...)
+		members = append(members, marked(h.roundMark())...)
+	}
+	known := h.known()
+	var found []int
+	for _, pid := range members {
+		if !known[pid] {
+			known[pid] = true
+			found = append(found, pid)
+		}
+	}
+	return found
+}
+
+// known is the pids of the host's own processes.
+func (h *Host) known() map[int]bool {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	known := make(map[int]bool, len(h.processes)+len(h.spawned))
+	for _, p := range h.processes {
+		if pid := p.number(); pid != 0 {
+			known[pid] = true
+		}
+	}
+	for pid := range h.spawned {
+		known[pid] = true
+	}
+	return known
+}
+
+const (
+	// strayLook is the pause between two looks at what jobs have left behind, and
+	// strayIdle for how many of them in a row nothing may have come of it before it
+	// is ended.
+	strayLook = 10 * time.Millisecond
+	strayIdle = 10
+	// strayPatience bounds the time that what is left behind may work on after the
+	// last of it has ended by itself, and strayLimit bounds it in all.
+	strayPatience = 10 * time.Second
+	strayLimit    = time.Minute
+)
+
+// clear ends what is left of the round when all processes of the host's own have
+// ended, and books it. What still works is let finish, if that is asked: jobs have
+// begun it, and what it uses is theirs. What waits is killed, and counted.
+func (h *Host) clear(ctx context.Context, patiently bool) (killed int) {
+	left := h.strays(true)
+	if patiently {
+		left = h.letFinish(ctx, left)
+	}
+	return h.endStrays(left)
+}
+
+// letFinish waits until what is left behind has ended, or does nothing any more,
+// and returns what is alive then.
+func (h *Host) letFinish(ctx context.Context, left []int) []int {
+	began := monotonic()
+	ended := began // when the last one did
+	idle, used := 0, h.usedBy(left)
+	for idle < strayIdle && len(left) > 0 {
+		if h.Sleep(ctx, strayLook) != nil || h.stopping() {
+			return left
+		}
+		now := monotonic()
+		if now-ended > strayPatience || now-began > strayLimit {
+			h.warn("what jobs had left behind was still at work %d s after the last of them, and was killed: "+
+				"the CPU per job lacks what it had left to do", int((now - began).Seconds()))
+			return left
+		}
+		h.reapOrphans()
+		before := len(left)
+		left = h.strays(false)
+		if len(left) < before {
+			ended = now
+		}
+		was := used
+		used = h.usedBy(left)
+		idle++
+		if used != was || anyAtWork(left) {
+			idle = 0
+		}
+	}
+	return left
+}
+
+// stopping reports whether the round is to end early.
+func (h *Host) stopping() bool {
+	select {
+	case <-h.r.Stop: // nil blocks for ever, which default is for
+		return true
+	default:
+		return false
+	}
+}
+
+// anyAtWork reports whether one of the processes runs, would if it had a core, or
+// waits for a disk.
+func anyAtWork(pids []int) bool {
+	for _, pid := range pids {
+		if s, ok := proc.Stands(pid); ok && (s.State == 'R' || s.State == 'D') {
+			return true
+		}
+	}
+	return false
+}
+
+// usedBy is what living processes have used so far, with what they have waited
+// for.
+func (h *Host) usedBy(pids []int) time.Duration {
+	var sum time.Duration
+	for _, pid := range pids {
+		others := proc.Waited(pid) // before the clock: it is not to be gone in between
+		if used, err := proc.CPU(pid); err == nil {
+			sum += used + others
+		}
+	}
+	return sum
+}
+
+// endStrays kills what is left of the round until nothing is, books it, and returns
+// how many there were.
+func (h *Host) endStrays(left []int) int {
+	killed := make(map[int]bool)
+	for range 1000 {
+		for _, pid := range left {
+			if s, ok := proc.Stands(pid); ok && !s.Exiting {
+				killed[pid] = true
+			}
+			_ = unix.Kill(pid, unix.SIGKILL)
+		}
+		if len(left) > 0 {
+			h.cgroup.kill()
+		}
+		left = h.strays(true)
+		if len(left) == 0 {
+			break
+		}
+		time.Sleep(time.Millisecond)
+	}
+	return len(killed)
 }

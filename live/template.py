@@ -41,7 +41,7 @@ JOB = struct.Struct(">Q")  # job id; the payload follows
 PID = struct.Struct(">I")
 FORKED = struct.Struct(">Iqq")  # pid, fork began, fork returned
 DONE = struct.Struct(">QBqqq")  # job id, status, started, finished, CPU; result or traceback follow
-REAPED = struct.Struct(">Iiqqqqq")  # pid, wait status, user us, system us, faults (2), when
+REAPED = struct.Struct(">Iiqqqqqq")  # pid, wait status, user us, system us, faults (2), when, own CPU
 ONCE = struct.Struct(">IQ")  # seat, job id; the payload follows
 ENDED = struct.Struct(">Iqq")  # seat, fork began, fork returned; a REAPED follows
 
@@ -207,17 +207,31 @@ def keep_children() -> None:
         signal.signal(signal.SIGCHLD, signal.SIG_DFL)
 
 
-def waited(pid: int, options: int) -> bytes:
-    """Waits for a child: a REAPED, or nothing if it has not exited yet."""
+def used_by(pid: int) -> int:
+    """The CPU clock of a child that has exited and was not waited for: its own, its children's not included."""
     try:
+        return time.clock_gettime_ns(~pid << 3 | 2)  # as clock_getcpuclockid(3) has it
+    except OSError:
+        return 0
+
+
+def waited(pid: int, options: int, apart: bool = True) -> bytes:
+    """Waits for a child: a REAPED, or nothing if it has not exited yet.
+
+    Of a child that ran one job nobody asks what it used apart from its own children.
+    """
+    own = 0
+    try:
+        if apart and os.waitid(os.P_PID, pid, os.WEXITED | os.WNOWAIT | options):
+            own = used_by(pid)
         done, status, used = os.wait4(pid, options)
     except ChildProcessError:  # the application waited for it: its accounts are lost
-        return REAPED.pack(pid, -1, 0, 0, 0, 0, time.monotonic_ns())
+        return REAPED.pack(pid, -1, 0, 0, 0, 0, time.monotonic_ns(), 0)
     if not done:
         return b""
     now = time.monotonic_ns()
     user, system = round(used.ru_utime * 1e6), round(used.ru_stime * 1e6)
-    return REAPED.pack(pid, status, user, system, used.ru_minflt, used.ru_majflt, now)
+    return REAPED.pack(pid, status, user, system, used.ru_minflt, used.ru_majflt, now, own)
 
 
 def held(source: bytes) -> bytes:
@@ -446,7 +460,7 @@ class Process:
         Its seat is cleared before, so that nobody kills by a pid that may be another's.
         """
         SITTER.pack_into(self.seats, seat * SEAT, 0)
-        self.channel.send(b"O", ENDED.pack(seat, began, returned) + waited(pid, 0))
+        self.channel.send(b"O", ENDED.pack(seat, began, returned) + waited(pid, 0, apart=False))
 
     def refuse_once(self, seat: int, reason: str) -> None:
         self.channel.send(b"O", ENDED.pack(seat, 0, 0) + reason.encode())

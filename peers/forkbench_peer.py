@@ -4,9 +4,11 @@ The host writes this file into a directory of the round, beside order.json (what
 which Redis), a driver (forkbench_celery.py, forkbench_rq.py) and a pipe. What happens is said on
 the pipe, a line for each event, with times of CLOCK_MONOTONIC in nanoseconds:
 
-    ready PID NOW USER_US SYSTEM_US          a process that was started waits for jobs
+    ready PID NOW USER_US SYSTEM_US WAITED_US    a process that was started waits for jobs; it has used
+                                             that much, WAITED_US of it in children that it has waited for
     fork MAKER PID BEGAN NOW                 a child can take a job
-    reap PID STATUS USER_US SYSTEM_US MINOR_FAULTS MAJOR_FAULTS NOW    it was waited for
+    reap PID STATUS USER_US SYSTEM_US MINOR_FAULTS MAJOR_FAULTS NOW OWN    it was waited for; OWN is its
+                                             CPU clock before that, without its children, or 0
     take JOB NOW                             a worker has a job in hand
     start JOB PID NOW                        the job's first instruction
     done JOB PID STARTED FINISHED CPU        its last
@@ -61,17 +63,31 @@ def say(line: bytes) -> None:
 
 def ready() -> None:
     """Says that this process, which the host started, waits for jobs."""
-    used = resource.getrusage(resource.RUSAGE_SELF)
+    own, waited_for = resource.getrusage(resource.RUSAGE_SELF), resource.getrusage(resource.RUSAGE_CHILDREN)
     say(
-        b"ready %d %d %d %d\n"
-        % (os.getpid(), time.monotonic_ns(), round(used.ru_utime * 1e6), round(used.ru_stime * 1e6))
+        b"ready %d %d %d %d %d\n"
+        % (
+            os.getpid(),
+            time.monotonic_ns(),
+            round((own.ru_utime + waited_for.ru_utime) * 1e6),
+            round((own.ru_stime + waited_for.ru_stime) * 1e6),
+            round((waited_for.ru_utime + waited_for.ru_stime) * 1e6),
+        )
     )
 
 
-def reaped(pid: int, status: int, used: resource.struct_rusage) -> None:
-    """Passes on what wait4 said of a child."""
+def used_by(pid: int) -> int:
+    """The CPU clock of a child that has exited and was not waited for: its own, its children's not included."""
+    try:
+        return time.clock_gettime_ns(~pid << 3 | 2)  # as clock_getcpuclockid(3) has it
+    except OSError:
+        return 0
+
+
+def reaped(pid: int, status: int, used: resource.struct_rusage, own: int = 0) -> None:
+    """Passes on what wait4 said of a child, and what it used itself if that is known."""
     say(
-        b"reap %d %d %d %d %d %d %d\n"
+        b"reap %d %d %d %d %d %d %d %d\n"
         % (
             pid,
             status,
@@ -80,6 +96,7 @@ def reaped(pid: int, status: int, used: resource.struct_rusage) -> None:
             used.ru_minflt,
             used.ru_majflt,
             time.monotonic_ns(),
+            own,
         )
     )
 

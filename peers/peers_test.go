@@ -244,3 +244,33 @@ func TestArrivals(t *testing.T) {
 		})
 	}
 }
+
+// What jobs leave running is booked on the system that ran them, in whatever way it
+// was left, and held against the control group.
+func TestLeftBehind(t *testing.T) {
+	need(t)
+	m := livetest.New(t)
+	const jobs = 8
+	for _, way := range livetest.Ways() {
+		for _, e := range systems {
+			t.Run(way.Name+"/"+e.Name(), func(t *testing.T) {
+				// A copy of one of Celery's pool processes that comes out of a job goes on
+				// beside it, and jobs are lost between the two.
+				spoilt := way.Name == "both" && e.Name() == "celery"
+				round, sink, err := peerstest.Script(t.Context(), m, e, livetest.Leaving, way.Name, jobs, 0, func(m *live.Machine, _ *live.Round) {
+					if spoilt {
+						m.BootTimeout = 5 * time.Second
+					}
+				})
+				if err != nil {
+					t.Fatal(err)
+				}
+				livetest.Booked(t, round, way, round.Settled)
+				if round.Settled != jobs && !spoilt {
+					t.Errorf("%d jobs of %d settled: %q", round.Settled, jobs, round.Warnings)
+				}
+				gone(t, sink)
+			})
+		}
+	}
+}

@@ -1,5 +1,6 @@
 // Package proc is what several packages need of an operating-system process:
-// its CPU clock, what it has waited for, and the end of what it prints.
+// its CPU clock, what it has waited for, its relatives, and the end of what it
+// prints.
 package proc
 
 import (
@@ -35,13 +36,8 @@ const userHz = 100
 // Waited is what the children used that a process has waited for, and their
 // children, to the tick of 10 ms; 0 if it cannot be read.
 func Waited(pid int) time.Duration {
-	text, err := os.ReadFile("/proc/" + strconv.Itoa(pid) + "/stat")
-	if err != nil {
-		return 0
-	}
-	// The name of the program is in parentheses, and may have some in it.
-	fields := bytes.Fields(text[bytes.LastIndexByte(text, ')')+1:])
 	const user, system = 13, 14 // cutime and cstime: fields 16 and 17, the first here is the third
+	fields := stat(pid)
 	if len(fields) <= system {
 		return 0
 	}
@@ -54,6 +50,106 @@ func Waited(pid int) time.Duration {
 		ticks += n
 	}
 	return time.Duration(ticks) * (time.Second / userHz)
+}
+
+// A Standing is how a process stands to others.
+type Standing struct {
+	State                  byte // 'R' runs or could, 'D' waits for a disk, 'S' sleeps, 'Z' has ended and was not waited for
+	Exiting                bool // it has begun to end
+	Parent, Group, Session int
+}
+
+// Stands reads it; false if the process is gone.
+func Stands(pid int) (Standing, bool) {
+	const flags, exiting = 6, 0x4 // PF_EXITING
+	fields := stat(pid)
+	if len(fields) <= flags {
+		return Standing{}, false
+	}
+	bits, err := strconv.Atoi(string(fields[flags]))
+	if err != nil {
+		return Standing{}, false
+	}
+	s := Standing{State: fields[0][0], Exiting: bits&exiting != 0}
+	for i, to := range []*int{&s.Parent, &s.Group, &s.Session} {
+		n, err := strconv.Atoi(string(fields[1+i]))
+		if err != nil {
+			return Standing{}, false
+		}
+		*to = n
+	}
+	return s, true
+}
+
+// stat is the fields of /proc/PID/stat from the third on; none if the process is
+// gone.
+func stat(pid int) [][]byte {
+	text, err := os.ReadFile("/proc/" + strconv.Itoa(pid) + "/stat")
+	if err != nil {
+		return nil
+	}
+	// The name of the program is in parentheses, and may have some in it.
+	return bytes.Fields(text[bytes.LastIndexByte(text, ')')+1:])
+}
+
+// Children lists the children of a process, those that have ended and were not
+// waited for among them.
+func Children(pid int) []int {
+	dir := "/proc/" + strconv.Itoa(pid) + "/task"
+	tasks, err := os.ReadDir(dir)
+	if err != nil {
+		return nil
+	}
+	var found []int
+	for _, task := range tasks {
+		text, err := os.ReadFile(dir + "/" + task.Name() + "/children")
+		if os.IsNotExist(err) && !listsChildren() {
+			return searchChildren(pid)
+		}
+		for field := range bytes.FieldsSeq(text) {
+			if child, err := strconv.Atoi(string(field)); err == nil {
+				found = append(found, child)
+			}
+		}
+	}
+	return found
+}
+
+// listsChildren reports whether the kernel was built with CONFIG_PROC_CHILDREN.
+var listsChildren = sync.OnceValue(func() bool {
+	_, err := os.Stat("/proc/thread-self/children")
+	return err == nil
+})
+
+// searchChildren is Children on a kernel that does not list them.
+func searchChildren(pid int) []int {
+	var found []int
+	for _, other := range All() {
+		if s, ok := Stands(other); ok && s.Parent == pid {
+			found = append(found, other)
+		}
+	}
+	return found
+}
+
+// All lists the processes of the machine.
+func All() []int {
+	dir, err := os.Open("/proc")
+	if err != nil {
+		return nil
+	}
+	defer dir.Close()
+	names, err := dir.Readdirnames(-1)
+	if err != nil {
+		return nil
+	}
+	var found []int
+	for _, name := range names {
+		if pid, err := strconv.Atoi(name); err == nil {
+			found = append(found, pid)
+		}
+	}
+	return found
 }
 
 // A Tail is a Writer that keeps the end of what is written to it: a process may

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"os"
 	"os/exec"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -96,5 +97,39 @@ func TestCPU(t *testing.T) {
 		if _, err := proc.CPU(pid); err == nil {
 			t.Errorf("process %d, which is none, has a CPU clock", pid)
 		}
+	}
+}
+
+// TestChildren: a child is listed until it has been waited for, also by the search
+// that kernels without a list need.
+func TestChildren(t *testing.T) {
+	cmd := exec.Command("true")
+	if err := cmd.Start(); err != nil {
+		t.Fatal(err)
+	}
+	pid := cmd.Process.Pid
+	if err := unix.Waitid(unix.P_PID, pid, nil, unix.WEXITED|unix.WNOWAIT, nil); err != nil {
+		t.Fatal(err)
+	}
+	s, ok := proc.Stands(pid)
+	if want := (proc.Standing{State: 'Z', Exiting: true, Parent: os.Getpid(), Group: unix.Getpgrp(), Session: s.Session}); !ok || s != want {
+		t.Errorf("a child that has ended stands as %+v, %v; want %+v", s, ok, want)
+	}
+	if used, err := proc.CPU(pid); err != nil || used <= 0 {
+		t.Errorf("it used %v (%v); want the clock of what is not waited for yet", used, err)
+	}
+	for name, list := range map[string]func(int) []int{"listed": proc.Children, "found": proc.SearchChildren} {
+		if !slices.Contains(list(os.Getpid()), pid) {
+			t.Errorf("a child that has ended is not %s", name)
+		}
+	}
+	if err := cmd.Wait(); err != nil {
+		t.Fatal(err)
+	}
+	if _, ok := proc.Stands(pid); ok {
+		t.Error("it stands after it was waited for")
+	}
+	if slices.Contains(proc.Children(os.Getpid()), pid) {
+		t.Error("it is listed after it was waited for")
 	}
 }

@@ -207,7 +207,7 @@ type Round struct {
 	Lost        int    `json:"lost"`       // enqueued and neither settled nor left in the stream
 	NotRun      int    `json:"not_run"`    // left in the stream: the round was cut short
 	Dead        int    `json:"dead"`       // dead letters: entries that could not be read, or were given up
-	Strays      int    `json:"strays"`     // processes that jobs left behind, killed at the end
+	Strays      int    `json:"strays"`     // processes that jobs left behind, alive and killed at the end
 	Interrupted bool   `json:"interrupted,omitempty"`
 	Error       string `json:"error,omitempty"` // why the model could not go on
 
@@ -216,10 +216,14 @@ type Round struct {
 	ShutdownNS time.Duration `json:"shutdown_ns"` // until the last process was reaped
 
 	// CPU used during work: from all slots ready until all slots drained.
-	Children   CPU `json:"children"`   // processes that were forked
+	Children   CPU `json:"children"`   // processes that were forked, and Strayed
 	Parents    CPU `json:"parents"`    // processes that were booted: fork and reap
 	Supervisor CPU `json:"supervisor"` // this program
 	Redis      CPU `json:"redis"`
+
+	// Strayed is the part of Children that processes used which jobs started and
+	// nobody in the round waited for, until the last of them had ended.
+	Strayed CPU `json:"strayed,omitzero"`
 
 	// Measuring is what this program used meanwhile to look at memory and at the
 	// cores' pace. It is no part of Supervisor.
@@ -228,7 +232,11 @@ type Round struct {
 	// slept (ru_nvcsw), meanwhile.
 	SupervisorWaits int64 `json:"supervisor_waits"`
 
-	// The cross-check, over the whole life of every process of the round.
+	// The cross-check, over the whole life of every process of the round. BookedNS is
+	// the sum that is held against CgroupNS: Children and Parents, and what was booked
+	// before work and after it. 0 in records of versions that did not have it, which
+	// held Wait4NS against CgroupNS.
+	BookedNS time.Duration `json:"booked_ns,omitempty"`
 	Wait4NS  time.Duration `json:"wait4_ns"`            // what wait4 said, summed
 	CgroupNS time.Duration `json:"cgroup_ns,omitempty"` // what their cgroup says; 0 if there is none
 

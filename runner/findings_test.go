@@ -285,10 +285,12 @@ func TestWarnings(t *testing.T) {
 		{"supervisor", nil, round(func(m *record.Round) {
 			m.Supervisor.System = (m.Children.Total()+m.Parents.Total()+m.Redis.Total())/9 - m.Supervisor.User
 		}), "forkperjob and hybrid: this program itself took 10 % of the CPU time, which the jobs did not have"},
-		{"unbooked CPU", nil, round(func(m *record.Round) { m.CgroupNS = m.Wait4NS * 100 / 95 }),
-			"forkperjob and hybrid: the cgroup saw 5.0 % more CPU time than was booked on processes"},
-		{"CPU booked twice", nil, round(func(m *record.Round) { m.CgroupNS = m.Wait4NS * 100 / 105 }),
-			"forkperjob and hybrid: 5.0 % more CPU time was booked on processes than the cgroup saw"},
+		{"unbooked CPU", nil, round(func(m *record.Round) { m.BookedNS = m.CgroupNS * 95 / 100 }),
+			"forkperjob and hybrid: 5.0 % of the CPU time that its control group used is in none of the figures here"},
+		{"CPU booked twice", nil, round(func(m *record.Round) { m.BookedNS = m.CgroupNS * 105 / 100 }),
+			"forkperjob and hybrid: 5.0 % more CPU time was booked on its processes than their control group used"},
+		{"unbooked CPU in older records", nil, round(func(m *record.Round) { m.BookedNS, m.CgroupNS = 0, m.Wait4NS*100/95 }),
+			"forkperjob and hybrid: 5.0 % of the CPU time that its control group used is in none of the figures here"},
 		{"cold hybrid", func(h *record.Header) { h.Spec.Warm = nil }, nil,
 			"hybrid: its parent did nothing before the forks"},
 		{"cold hybrid that refuses to refork", func(h *record.Header) {

@@ -60,6 +60,7 @@ func metrics() []metric {
 		maybe("cpu_ms_per_job_high", unitMilli, func(m *ModelSummary) *float64 { return m.CPU.High }),
 		of("cpu_children", unitMilli, func(m *ModelSummary) float64 { return m.CPU.Children }),
 		of("cpu_parents", unitMilli, func(m *ModelSummary) float64 { return m.CPU.Parents }),
+		of("cpu_strayed", unitMilli, func(m *ModelSummary) float64 { return m.CPU.Strayed }),
 		of("cpu_supervisor", unitMilli, func(m *ModelSummary) float64 { return m.CPU.Supervisor }),
 		of("cpu_redis", unitMilli, func(m *ModelSummary) float64 { return m.CPU.Redis }),
 		of("user_s", unitSecond, func(m *ModelSummary) float64 { return m.UserS }),

@@ -212,9 +212,10 @@ func (n *notes) aboutCPU(m *modelState, s *ModelSummary) {
 	}
 	switch {
 	case worst > residualShare:
-		n.add(m, "the cgroup saw %.1f %% more CPU time than was booked on processes (in the worst round): a job may start processes of its own", 100*worst)
+		n.add(m, "%.1f %% of the CPU time that its control group used is in none of the figures here (in the worst round), and the CPU per job is too low by it: "+
+			"processes have ended that nobody could wait for, as those of a job that ignores SIGCHLD", 100*worst)
 	case worst < -residualShare:
-		n.add(m, "%.1f %% more CPU time was booked on processes than the cgroup saw (in the worst round)", -100*worst)
+		n.add(m, "%.1f %% more CPU time was booked on its processes than their control group used (in the worst round): some have left it", -100*worst)
 	}
 }
 

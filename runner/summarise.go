@@ -92,6 +92,7 @@ func (m *modelState) summary(allLater *dist, simulated bool) ModelSummary {
 			Interval:   interval(of((*roundState).cpuPerJob)),
 			Children:   perJob(func(l *record.Round) record.CPU { return l.Children.Add(l.Parents) }),
 			Parents:    perJob(func(l *record.Round) record.CPU { return l.Parents }),
+			Strayed:    perJob(func(l *record.Round) record.CPU { return l.Strayed }),
 			Supervisor: perJob(func(l *record.Round) record.CPU { return l.Supervisor }),
 			Redis:      perJob(func(l *record.Round) record.CPU { return l.Redis }),
 		},
@@ -220,7 +221,11 @@ func (r *roundState) residual() (share float64, ok bool) {
 	if r.measure.CgroupNS <= 0 {
 		return 0, false
 	}
-	return float64(r.measure.CgroupNS-r.measure.Wait4NS) / float64(r.measure.CgroupNS), true
+	booked := r.measure.BookedNS
+	if booked == 0 {
+		booked = r.measure.Wait4NS // all that older records have
+	}
+	return float64(r.measure.CgroupNS-booked) / float64(r.measure.CgroupNS), true
 }
 
 // jobs counts those of all closed rounds.

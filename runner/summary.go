@@ -103,6 +103,7 @@ type CPU struct {
 	Interval
 	Children   float64 `json:"children"` // the model's processes: the forked and the booted
 	Parents    float64 `json:"parents"`  // of Children, the booted ones: fork and reap
+	Strayed    float64 `json:"strayed"`  // of Children, what jobs started and nobody waited for
 	Supervisor float64 `json:"supervisor"`
 	Redis      float64 `json:"redis"`
 }

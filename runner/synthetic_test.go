@@ -195,6 +195,7 @@ func (s *synthetic) round(model, number int) []record.Line {
 	m.Redis = record.CPU{User: time.Duration(spec.Jobs) * 20 * µs, System: time.Duration(spec.Jobs) * 40 * µs}
 	m.RedisCommands = int64(3 * spec.Jobs)
 	m.Wait4NS = m.Children.Total() + m.Parents.Total()
+	m.BookedNS = m.Wait4NS
 	m.CgroupNS = m.Wait4NS + m.Wait4NS/2000
 	if s.each != nil {
 		lines = s.each(lines, m)

@@ -2,6 +2,7 @@ package runner
 
 import (
 	"fmt"
+	"math"
 	"slices"
 	"strings"
 )
@@ -29,6 +30,7 @@ const (
 	markSame    = "~"
 	markUnsure  = "?"
 	markUnclean = "!"
+	markWrong   = "!!"
 )
 
 // tableOf lays out what was measured. Rows in which no model has anything to say
@@ -51,6 +53,7 @@ func tableOf(s *Summary) *table {
 	t.add(s, "CPU per job, ms", always(func(m *ModelSummary) cell { return withInterval(m.CPU.Interval) }), MetricCPU)
 	t.add(s, "  its processes", plainly(func(m *ModelSummary) float64 { return m.CPU.Children }), "")
 	t.add(s, "    of which parents", plainly(func(m *ModelSummary) float64 { return m.CPU.Parents }), "")
+	t.add(s, "    of which left behind", plainly(func(m *ModelSummary) float64 { return m.CPU.Strayed }), "")
 	t.add(s, "  supervisor", plainly(func(m *ModelSummary) float64 { return m.CPU.Supervisor }), "")
 	t.add(s, "  Redis", plainly(func(m *ModelSummary) float64 { return m.CPU.Redis }), "")
 	t.add(s, "CPU of a "+s.turn()+", user, s", plainly(func(m *ModelSummary) float64 { return m.UserS }), "")
@@ -74,7 +77,7 @@ func tableOf(s *Summary) *table {
 	t.add(s, "minor faults per job", plainly(func(m *ModelSummary) float64 { return m.FaultsPerJob }), "")
 	t.add(s, "Redis commands per job", known(func(m *ModelSummary) *float64 { return m.CommandsPerJob }), "")
 	t.add(s, "processes made", always(func(m *ModelSummary) cell { return cell{value: count(m.Processes)} }), "")
-	t.add(s, "cgroup residual, %", known(func(m *ModelSummary) *float64 { return m.ResidualPercent }), "")
+	t.add(s, "cgroup residual, %", residual(known(func(m *ModelSummary) *float64 { return m.ResidualPercent })), "")
 	t.add(s, "jobs done, all "+s.turns(), counted(func(m *ModelSummary) int { return m.Jobs.Done }), "")
 	t.add(s, "  failed", counted(func(m *ModelSummary) int { return m.Jobs.Failed }), "")
 	t.add(s, "  crashed", counted(func(m *ModelSummary) int { return m.Jobs.Crashed }), "")
@@ -129,6 +132,17 @@ func known(of func(*ModelSummary) *float64) func(*ModelSummary) cell {
 
 func plainly(of func(*ModelSummary) float64) func(*ModelSummary) cell {
 	return known(func(m *ModelSummary) *float64 { v := of(m); return &v })
+}
+
+// residual marks of where it says that the CPU per job is wrong.
+func residual(of func(*ModelSummary) cell) func(*ModelSummary) cell {
+	return func(m *ModelSummary) cell {
+		c := of(m)
+		if m.ResidualPercent != nil && math.Abs(*m.ResidualPercent) > 100*residualShare {
+			c.value += " " + markWrong
+		}
+		return c
+	}
 }
 
 // latency is a quantile; simulated, it has an interval.
@@ -186,6 +200,9 @@ func legend(s *Summary, t *table) []string {
 	}
 	if marked(func(c cell) bool { return strings.HasPrefix(c.ratio, markUnsure) }) {
 		parts = append(parts, markUnsure+" of one "+s.turn()+", may be chance")
+	}
+	if marked(func(c cell) bool { return strings.HasSuffix(c.value, markWrong) }) {
+		parts = append(parts, markWrong+" CPU per job is wrong by it, see the warnings")
 	}
 	if slices.ContainsFunc(s.Models, func(m ModelSummary) bool { return m.Contaminated > 0 }) {
 		parts = append(parts, markUnclean+" contaminated rounds, see the warnings")

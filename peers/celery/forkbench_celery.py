@@ -82,9 +82,11 @@ class Waiting:
 
     @staticmethod
     def waitpid(pid: int, options: int) -> tuple[int, int]:
+        ended = os.waitid(os.P_PID, pid, os.WEXITED | os.WNOWAIT | options) if pid > 0 else None
+        own = peer.used_by(pid) if ended else 0
         waited, status, used = os.wait4(pid, options)
         if waited:
-            peer.reaped(waited, status, used)
+            peer.reaped(waited, status, used, own)
         return waited, status
 
 

@@ -7,6 +7,7 @@ import pathlib
 import shutil
 import signal
 import socket
+import sys
 import time
 
 
@@ -43,3 +44,38 @@ def kill(pid: int) -> None:
 def waste(size: int) -> str:
     """Fail with a long message."""
     raise ValueError("x" * size)
+
+
+def desert(path: str, hang: bool = False) -> None:
+    """Leave a daemon asleep, without any mark of the run, and its number in a file; and hang if asked."""
+    middle = os.fork()
+    if middle == 0:
+        os.setsid()
+        if os.fork() == 0:
+            pathlib.Path(path + ".new").write_text(str(os.getpid()))
+            os.rename(path + ".new", path)
+            os.execve("/bin/sleep", ["sleep", "600"], {})
+        os._exit(0)
+    os.waitpid(middle, 0)
+    while hang:
+        time.sleep(3600)
+
+
+def disown() -> None:
+    """Have a process burn 50 ms that nobody can wait for."""
+    signal.signal(signal.SIGCHLD, signal.SIG_IGN)
+    child = os.fork()
+    if child == 0:
+        while time.process_time() < 0.05:
+            pass
+        os._exit(0)
+    try:
+        os.waitpid(child, 0)  # returns when it has ended, and has nothing to tell
+    except ChildProcessError:
+        signal.signal(signal.SIGCHLD, signal.SIG_DFL)
+
+
+def strand() -> None:
+    """Start a program that burns 50 ms, and do not wait for it."""
+    text = "import time\nwhile time.process_time() < 0.05:\n    pass"
+    os.spawnv(os.P_NOWAIT, sys.executable, [sys.executable, "-S", "-c", text])
