@@ -33,15 +33,19 @@ func (r *run) conclude() {
 			cold++
 		}
 	}
+	res.Freezing = r.tried(frozen().name, "nothing, only frozen: gc.freeze()", coldName)
+	r.together()
+	r.judge()
 	left := listed
 	for _, f := range r.findings {
 		if r.share(f) < told || left == 0 {
 			continue
 		}
 		left--
-		res.Findings = append(res.Findings, r.item(f, cold))
+		it := r.item(f, cold)
+		it.Refork = r.byRefork(f)
+		res.Findings = append(res.Findings, it)
 	}
-	r.together()
 	res.Profiling = r.profiling()
 	r.trees()
 	r.notes()
@@ -110,9 +114,9 @@ func parts(n *calls.Node) (list []string) {
 	return list
 }
 
-// takes is what a finding takes of a first job, in milliseconds of wall and CPU
-// time: its share of the job when it was timed at full speed; or, where that could
-// not be, its share of the profile's difference.
+// takes is what a finding takes of a first job in a cold fork, in milliseconds of
+// wall and CPU time: its share of the job when it was timed at full speed; or,
+// where that could not be, its share of the profile's difference.
 func (r *run) takes(f *found) (wall, cpu float64) {
 	if f.timed != nil {
 		return f.timed.wall * r.result.FirstJob.Wall.Median, f.timed.cpu * r.result.FirstJob.CPU.Median
@@ -121,39 +125,75 @@ func (r *run) takes(f *found) (wall, cpu float64) {
 	return s.wall * r.result.OneTime.Wall.Median, s.cpu * r.result.OneTime.CPU.Median
 }
 
+// spares is what a finding takes of a first job in a fork of a frozen parent, which
+// is what a parent can spare it.
+func (r *run) spares(f *found) (wall, cpu float64) {
+	if f.frozen != nil {
+		first := r.measured.typical(frozen().name)
+		return f.frozen.wall * first.Wall.Median, f.frozen.cpu * first.CPU.Median
+	}
+	// A later job pays for collections that a fork of a frozen parent does not.
+	s, all, first := r.shares(f), r.result.OneTime, r.measured.typical(frozen().name)
+	return s.wall * min(all.Wall.Median, first.Wall.Median), s.cpu * min(all.CPU.Median, first.CPU.Median)
+}
+
 // attempt compares what findings predict to what a contestant measured.
 func (r *run) attempt(contestant, name string, list ...*found) *Try {
-	t := &Try{Name: name, Measured: r.measured.saving(coldName, contestant)}
-	if t.Measured.Wall == (Interval{}) {
-		return nil // it was not run
+	whole := make(map[*found]float64)
+	for _, f := range list {
+		whole[f] = 1
+	}
+	return r.attemptInPart(contestant, name, whole, list...)
+}
+
+// attemptInPart is attempt where of each finding a part is done.
+func (r *run) attemptInPart(contestant, name string, parts map[*found]float64, list ...*found) *Try {
+	t := r.tried(contestant, name, frozen().name)
+	if t == nil {
+		return nil
 	}
 	for _, f := range list {
-		wall, cpu := r.takes(f)
-		t.PredictedMS, t.PredictedCPU = t.PredictedMS+wall, t.PredictedCPU+cpu
+		wall, cpu := r.spares(f)
+		t.PredictedMS, t.PredictedCPU = t.PredictedMS+parts[f]*wall, t.PredictedCPU+parts[f]*cpu
 	}
 	t.CopiedMS = r.copied(contestant, list)
 	t.PredictedMS, t.PredictedCPU = t.PredictedMS-t.CopiedMS, t.PredictedCPU-t.CopiedMS
-	if cold := r.measured.throughput(coldName); cold > 0 {
-		t.Throughput = r.measured.throughput(contestant) / cold
+	return t
+}
+
+// tried compares a contestant to another and to cold forks; nil if it was not run.
+func (r *run) tried(contestant, name, other string) *Try {
+	t := &Try{Name: name, Measured: r.measured.saving(other, contestant), OverCold: r.measured.saving(coldName, contestant)}
+	if t.OverCold.Wall == (Interval{}) {
+		return nil
 	}
+	ratio := func(to string) float64 {
+		if rate := r.measured.throughput(to); rate > 0 {
+			return r.measured.throughput(contestant) / rate
+		}
+		return 0
+	}
+	t.Throughput, t.ThroughputCold = ratio(other), ratio(coldName)
+	t.Unfit, t.refork = r.measured.unfit(contestant), contestant == refork().name
 	return t
 }
 
 // together tells what several calls at once save.
 func (r *run) together() {
+	credited := r.credited()
 	var can, given []*found
 	for _, f := range r.findings {
 		if len(f.ways) > 0 {
 			can = append(can, f)
 		}
-		if slices.ContainsFunc(r.result.WarmUps, func(w WarmUp) bool { return slices.Contains(w.Does, f.Call.String()) }) {
+		if credited[f] > 0 {
 			given = append(given, f)
 		}
 	}
 	for _, t := range []*Try{
 		r.attempt(refork().name, fmt.Sprintf("all of it (--refork=%d)", reforkAfter), r.findings...),
 		r.attempt(warmed(allCalls, setup{}).name, "all of these calls", can...),
-		r.attempt(warmed(userWarm, setup{}).name, "the warm-ups as given", given...),
+		r.attemptInPart(warmed(userWarm, setup{}).name, "the warm-ups as given", credited, given...),
 	} {
 		if t != nil {
 			r.result.Together = append(r.result.Together, *t)
@@ -308,6 +348,14 @@ func (r *run) verdict() string {
 		}
 	}
 	text := r.verdictOfFindings()
+	if freezing := r.freezing(); freezing != "" {
+		if rest, nothing := strings.CutPrefix(text, nothingWorth); nothing {
+			text = freezing + "; nothing else is worth hoisting" + rest
+		} else {
+			text += "; " + freezing
+		}
+		res.Notes = append(res.Notes, freezeNote)
+	}
 	if len(useless) > 0 {
 		if last := len(useless) - 1; last == 0 {
 			text += fmt.Sprintf("; the warm-up %s changes nothing", useless[0])
@@ -318,10 +366,13 @@ func (r *run) verdict() string {
 	return text
 }
 
+// nothingWorth begins the verdict where there is nothing to hoist.
+const nothingWorth = "nothing worth hoisting"
+
 func (r *run) verdictOfFindings() string {
 	res := r.result
 	first, later := res.FirstJob, res.LaterJob
-	plain := fmt.Sprintf("nothing worth hoisting: a job takes %s in a fresh fork and %s in a process that has run others",
+	plain := fmt.Sprintf(nothingWorth+": a job takes %s in a fresh fork and %s in a process that has run others",
 		milliseconds(first.Wall.Median), milliseconds(later.Wall.Median))
 	if len(res.Findings) == 0 {
 		return plain
@@ -347,8 +398,7 @@ func (r *run) verdictOfFindings() string {
 
 // confirmed reports whether what was measured speaks for what was found: of all
 // that was tried, something saves a part of the job that is worth it. Where
-// nothing was tried, nothing speaks against it; where too few jobs were measured
-// for an interval, their median has to do.
+// nothing was tried, nothing speaks against it.
 func (r *run) confirmed() bool {
 	tries := slices.Clone(r.result.Together)
 	for _, it := range r.result.Findings {
@@ -359,11 +409,7 @@ func (r *run) confirmed() bool {
 	if len(tries) == 0 {
 		return true
 	}
-	least := small * r.turn()
-	return slices.ContainsFunc(tries, func(t Try) bool {
-		return !t.Measured.Wall.spans(0) && t.Measured.Wall.Median >= least ||
-			!t.Measured.CPU.spans(0) && t.Measured.CPU.Median >= least
-	})
+	return slices.ContainsFunc(tries, func(t Try) bool { return t.Unfit == nil && r.worthwhile(&t) })
 }
 
 // turn is what a job takes of a worker with its own cold fork and its exit, in

@@ -84,7 +84,7 @@ func (p *Plan) Run(ctx context.Context) (*Result, error) {
 		},
 	}
 	for _, step := range []func(context.Context) error{
-		r.profileCold, r.watch, r.tryWays, r.time, r.profileWarm, r.checkWarmUps, r.countPages, r.measure,
+		r.profileCold, r.profileFrozen, r.watch, r.tryWays, r.time, r.profileWarm, r.checkWarmUps, r.countPages, r.measure,
 	} {
 		if err := step(ctx); err != nil {
 			return nil, err
@@ -103,13 +103,16 @@ type run struct {
 	result *Result
 
 	cold     trees
-	raw      []*profile // of the cold jobs
-	looked   []*profile // of first jobs, watched
+	frozen   *calls.Node // a first job in a fork of a frozen parent; what warm ones are compared to
+	raw      []*profile  // of the cold jobs
+	looked   []*profile  // of first jobs, watched
 	findings []*found
 	tries    int // calls that were tried in a parent
 	userWarm []string
 	copying  copying
 	warm     *calls.Node // of a first job in a fork of a warm parent; may be nil
+	reforked *calls.Node // the same, where the parent has run jobs
+	unfit    string      // why a parent that has run jobs is to have no forks; or ""
 	failed   string      // why jobs in forks of a parent that has run jobs do not end well; or ""
 
 	measured *measurements
@@ -120,7 +123,10 @@ type run struct {
 type found struct {
 	Finding
 	seen  []observation
-	timed *timing // nil where it could not be timed
+	timed *timing // in a cold fork; nil where it could not be timed
+
+	// The same in a fork of a frozen parent.
+	frozen *timing
 
 	here, below, above []*spot  // where it can be taken hold of
 	parts              []*found // what it consists of, where that is worth a try
@@ -158,6 +164,24 @@ func (r *run) profileCold(ctx context.Context) error {
 	}
 	return nil
 }
+
+// profileFrozen looks at what warm-ups are compared to: the jobs of a parent that
+// is frozen as a warm one is, and has done nothing. In a cold fork a collection is
+// booked on whichever call it fell into.
+func (r *run) profileFrozen(ctx context.Context) error {
+	list, err := r.look(ctx, hybrid.Model{}, profiledProcesses, setup{look: &settings{Jobs: 1}})
+	if err != nil {
+		return err
+	}
+	r.cold.passedOn = r.passedOn
+	t, err := jobTrees(list)
+	r.frozen = t.first
+	return err
+}
+
+// spared reports whether jobs in whose parent something was done do next to nothing
+// of a finding any more; after is a first one of them.
+func (r *run) spared(f *found, after *calls.Node) bool { return f.in(after) <= gone*f.in(r.frozen) }
 
 // watch looks at the findings again: at what they open, start and dirty, and how
 // they can be called by name.
@@ -243,13 +267,19 @@ func (r *run) profileWarm(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
+	if s.warm == nil {
+		if r.unfit = r.added(); r.unfit != "" {
+			return r.profileWarm(ctx)
+		}
+	}
 	t, err := jobTrees(list)
 	if err != nil {
 		return err
 	}
 	r.warm = t.inherited
+	r.reforked = t.inherited
 	if s.warm != nil {
-		r.warm = t.first
+		r.warm, r.reforked = t.first, nil
 	}
 	return nil
 }

@@ -102,6 +102,9 @@ func shortened(text string, most int) string {
 // noRefork is why a process that has run jobs must not be made the parent of
 // others here; or "".
 func (r *run) noRefork() string {
+	if r.unfit != "" {
+		return r.unfit
+	}
 	for _, p := range r.looked {
 		if p.Threads > 0 {
 			return fmt.Sprintf("its jobs leave %s running", plural(p.Threads, "thread"))

@@ -8,6 +8,7 @@ import (
 	"path/filepath"
 	"strings"
 	"sync"
+	"time"
 
 	"forkbench/calls"
 	"forkbench/live"
@@ -23,6 +24,10 @@ type lab struct {
 	jobs    func(n int) jobSequence
 	dir     string // for profiles; it need not exist
 	looks   int
+
+	// passedOn is what the parents of the last look would have passed on to their
+	// forks, cautions left out.
+	passedOn []record.Hazard
 }
 
 type jobSequence = func(yield func(workload.Job) bool)
@@ -42,7 +47,11 @@ func (l *lab) look(ctx context.Context, e models.Executor, n int, s setup) ([]*p
 		return nil, err
 	}
 	sink := new(jobSink)
-	_, err = backlog.Machine(s.machine(l.machine)).Run(ctx, e, runner.Turn{Model: e.Name(), Sink: sink})
+	round, err := backlog.Machine(s.machine(l.machine)).Run(ctx, e, runner.Turn{Model: e.Name(), Sink: sink})
+	l.passedOn = nil
+	if round != nil {
+		l.passedOn = harmful(round.Hazards)
+	}
 	if err = errors.Join(err, backlog.Close()); err != nil {
 		return nil, errors.Join(err, os.RemoveAll(dir))
 	}
@@ -56,9 +65,10 @@ func (l *lab) look(ctx context.Context, e models.Executor, n int, s setup) ([]*p
 type jobSink struct {
 	next record.Sink // may be nil
 
-	mu     sync.Mutex
-	jobs   []record.Job
-	rounds []record.Round
+	mu      sync.Mutex
+	jobs    []record.Job
+	rounds  []record.Round
+	warming map[string][]time.Duration // of a contestant's parents, what it took
 }
 
 // Write takes a line.
@@ -69,6 +79,13 @@ func (s *jobSink) Write(l record.Line) error {
 		s.jobs = append(s.jobs, *l)
 	case *record.Round:
 		s.rounds = append(s.rounds, *l)
+	case *record.Process:
+		if l.Warmed {
+			if s.warming == nil {
+				s.warming = make(map[string][]time.Duration)
+			}
+			s.warming[l.Model] = append(s.warming[l.Model], l.WarmNS)
+		}
 	}
 	s.mu.Unlock()
 	if s.next == nil {
@@ -128,7 +145,10 @@ func jobTrees(list []*profile) (t trees, err error) {
 			later = append(later, tree)
 		}
 	}
-	return trees{calls.Typical(first), calls.Typical(later), calls.Typical(inherited)}, nil
+	return trees{first: calls.Typical(first), later: calls.Typical(later), inherited: calls.Typical(inherited)}, nil
 }
 
-type trees struct{ first, later, inherited *calls.Node }
+type trees struct {
+	first, later, inherited *calls.Node
+	passedOn                []record.Hazard // of what has forks and has done nothing
+}

@@ -32,6 +32,14 @@ const (
 	warmName  = "hybrid" // in several variants
 )
 
+// frozen is the parent that is made ready for forks as each warm parent is, and has
+// nothing to warm: a collection, and what lives is taken out of the collector's
+// sight. It is the placebo: what a warm-up is credited with is what it saves
+// against this, not against a cold fork.
+func frozen() contestant {
+	return contestant{name: "hybrid(warm=nothing)", executor: hybrid.Model{}, knobs: map[string]string{"warm": "nothing"}}
+}
+
 // refork is the hybrid whose parent has run jobs.
 func refork() contestant {
 	return contestant{
@@ -92,7 +100,9 @@ type Saving struct {
 
 // measurements are the jobs of all contestants.
 type measurements struct {
-	jobs map[place]record.Job
+	jobs    map[place]record.Job
+	warming map[string][]time.Duration
+	rounds  []record.Round
 }
 
 type place struct {
@@ -112,7 +122,7 @@ func newMeasurements(s *jobSink) *measurements {
 	for _, j := range s.jobs {
 		jobs[process{j.Model, j.Round, j.Process}]++
 	}
-	m := &measurements{make(map[place]record.Job)}
+	m := &measurements{make(map[place]record.Job), s.warming, s.rounds}
 	for _, j := range s.jobs {
 		switch {
 		case j.Model == laterName && j.Seq == 1:
@@ -136,6 +146,20 @@ func (m *measurements) saving(a, b string) Saving {
 		}
 	}
 	return Saving{interval(walls), interval(cpus)}
+}
+
+// warm is what a contestant's warm-ups take, in milliseconds by the clock: its
+// parent's time in them, less that of a parent that is only frozen. No profiler
+// is there.
+func (m *measurements) warm(contestant string) float64 {
+	var own, none []float64
+	for _, d := range m.warming[contestant] {
+		own = append(own, ms(d))
+	}
+	for _, d := range m.warming[frozen().name] {
+		none = append(none, ms(d))
+	}
+	return max(0, median(own)-median(none))
 }
 
 // typical is what a job of a contestant takes.
@@ -176,15 +200,15 @@ func (m *measurements) throughput(contestant string) float64 {
 	return median(rates)
 }
 
-// measure runs what was found, unprofiled: cold forks, warm processes, and parents
-// that were warmed in one way each.
+// measure runs what was found, unprofiled: cold forks, warm processes, a frozen
+// parent, and parents that were warmed in one way each.
 func (r *run) measure(ctx context.Context) error {
 	list := []contestant{
 		{name: coldName, executor: forkperjob.Model{}},
 		{name: laterName, executor: prefork.Model{}},
 	}
 	if r.Verify {
-		list = append(list, r.warmedParents()...)
+		list = append(append(list, frozen()), r.warmedParents()...)
 	}
 	r.doing("measuring")
 	sink, err := r.measureAll(ctx, list)
@@ -198,7 +222,7 @@ func (r *run) measure(ctx context.Context) error {
 
 // warmedParents lists the ways to warm a parent that are to be measured: by running
 // jobs in it, by each call that can be made alone, by all of these, and by what was
-// given.
+// given, each alone and all of it.
 func (r *run) warmedParents() (list []contestant) {
 	if r.noRefork() == "" {
 		list = append(list, refork())
@@ -211,9 +235,7 @@ func (r *run) warmedParents() (list []contestant) {
 	if alone > 1 {
 		list = append(list, warmed(allCalls, setup{warm: references(r.allWays())}))
 	}
-	if len(r.userWarm) > 0 {
-		list = append(list, warmed(userWarm, setup{warm: r.userWarm}))
-	}
+	list = append(list, r.givenParents()...)
 	return list
 }
 

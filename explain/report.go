@@ -4,6 +4,7 @@ import (
 	"encoding/csv"
 	"fmt"
 	"io"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -57,7 +58,7 @@ func (r *Result) hoistTable() report.Table {
 		Head:  []string{"call", "before the fork"}, Left: []int{1},
 	}
 	for _, it := range r.Findings {
-		t.Rows = append(t.Rows, []string{it.label(), it.hoist(r.NoRefork == "")})
+		t.Rows = append(t.Rows, []string{it.label(), it.hoist()})
 	}
 	return t
 }
@@ -70,9 +71,8 @@ func (it *Item) label() string {
 	return shortened(it.name(), 60)
 }
 
-// hoist says whether a finding can be done in a parent, and how. Refork is whether
-// a parent can run jobs here.
-func (it *Item) hoist(refork bool) string {
+// hoist says whether a finding can be done in a parent, and how.
+func (it *Item) hoist() string {
 	switch {
 	case len(it.Hazards) > 0:
 		return "no: " + it.Hazards[0]
@@ -83,7 +83,7 @@ func (it *Item) hoist(refork bool) string {
 	case len(it.Cautions) > 0:
 		return "not tried: " + it.Cautions[0]
 	}
-	if refork {
+	if it.Refork {
 		return "not by a call of its own; with --refork it is"
 	}
 	return "not by a call of its own"
@@ -94,9 +94,16 @@ func (r *Result) savingsTable() report.Table {
 		Title: "What that saves of each job: ms by the clock and of CPU, measured without the profiler",
 		Head:  []string{"done in the parent", "predicted", "measured", "CPU predicted", "CPU measured", "jobs/s"},
 	}
+	if s := r.Freezing; s != nil {
+		t.Rows = append(t.Rows, []string{s.Name, "", bounds(s.Measured.Wall), "", bounds(s.Measured.CPU), number(s.Throughput) + "×"})
+	}
 	add := func(s *Try) {
+		name := s.Name
+		if s.Unfit != nil {
+			name += " (unsafe: " + s.Unfit[0] + ")"
+		}
 		t.Rows = append(t.Rows, []string{
-			s.Name, number(s.PredictedMS), bounds(s.Measured.Wall), number(s.PredictedCPU), bounds(s.Measured.CPU),
+			name, number(s.PredictedMS), bounds(s.Measured.Wall), number(s.PredictedCPU), bounds(s.Measured.CPU),
 			number(s.Throughput) + "×",
 		})
 	}
@@ -114,28 +121,37 @@ func (r *Result) savingsTable() report.Table {
 func (r *Result) warmUpsTable() report.Table {
 	t := report.Table{
 		Title: "The warm-ups that were given",
-		Head:  []string{"warm-up", "takes ms", "what it does"}, Left: []int{2},
+		Head:  []string{"warm-up", "takes ms", "saves ms", "what it does"}, Left: []int{3},
 	}
 	for _, w := range r.WarmUps {
 		text := w.Verdict
 		if len(w.Hazards) > 0 {
 			text += "; it " + strings.Join(w.Hazards, ", and ")
 		}
-		took := ""
-		if w.TookMS > 0 { // else it broke the jobs, and nothing else is known of it
-			took = number(w.TookMS)
+		took, saves := "", ""
+		switch {
+		case w.TakesMS != nil:
+			took = number(*w.TakesMS)
+		case w.TookMS > 0: // else it broke the jobs, and nothing else is known of it
+			took = number(w.TookMS) + ", profiled"
 		}
-		t.Rows = append(t.Rows, []string{w.Reference, took, text})
+		if w.Saved != nil {
+			saves = bounds(w.Saved.Measured.Wall)
+		}
+		t.Rows = append(t.Rows, []string{w.Reference, took, saves, text})
 	}
 	return t
 }
 
 func (r *Result) legend() string {
-	p := r.Profiling
-	return fmt.Sprintf("Times are of one job. […] 95 %% interval over %s of %s. Predicted: the call's time in a cold fork, without a profiler, less that of copying the pages that it shares with all forks once it is done in the parent. "+
+	p, compared := r.Profiling, ""
+	if r.Freezing != nil {
+		compared = "What is done in the parent is compared to forks of a parent that is frozen (gc.collect, gc.freeze) and has done nothing; that one, in the first line, to cold forks. "
+	}
+	return fmt.Sprintf("Times are of one job. […] 95 %% interval over %s of %s. %sPredicted: the call's time in such a fork, without a profiler, less that of copying the pages that it shares with all forks once it is done in the parent. "+
 		"Profiled were %s, none of which is in a measurement; the profiler makes a first job %s× as long (%s calls and returns; %d ns for each call are taken out again, "+
 		"and what is left is %s of the unprofiled CPU time). It sees the job's own thread only.",
-		plural(r.Rounds, "round"), plural(r.Jobs, "job"), plural(p.Jobs, "job"), number(p.Slowdown), strconv.FormatFloat(p.Events, 'f', 0, 64), p.OverheadNS, percent(p.Accounted))
+		plural(r.Rounds, "round"), plural(r.Jobs, "job"), compared, plural(p.Jobs, "job"), number(p.Slowdown), strconv.FormatFloat(p.Events, 'f', 0, 64), p.OverheadNS, percent(p.Accounted))
 }
 
 // WriteCSV writes a line for each finding, under a line of names.
@@ -145,6 +161,7 @@ func (r *Result) WriteCSV(w io.Writer) error {
 		"call", "kind", "called_from", "wall_ms", "cpu_ms", "share_wall", "share_cpu", "share_of_job", "dirty_pages", "repeated",
 		"warm_up", "hazards", "predicted_wall_ms", "measured_wall_ms", "measured_wall_ms_low", "measured_wall_ms_high",
 		"predicted_cpu_ms", "measured_cpu_ms", "measured_cpu_ms_low", "measured_cpu_ms_high",
+		"saved_wall_ms", "saved_wall_ms_low", "saved_wall_ms_high", "saved_cpu_ms", "saved_cpu_ms_low", "saved_cpu_ms_high",
 	})
 	exact := func(x float64) string { return strconv.FormatFloat(x, 'f', -1, 64) }
 	maybe := func(x *float64) string {
@@ -160,10 +177,11 @@ func (r *Result) WriteCSV(w io.Writer) error {
 			exact(it.Pages), strconv.Itoa(it.Repeated), strings.Join(it.WarmUp, "; "), strings.Join(it.Hazards, "; "),
 		}
 		if s := it.Saved; s != nil {
-			line = append(line, exact(s.PredictedMS), exact(s.Measured.Wall.Median), maybe(s.Measured.Wall.Low), maybe(s.Measured.Wall.High),
-				exact(s.PredictedCPU), exact(s.Measured.CPU.Median), maybe(s.Measured.CPU.Low), maybe(s.Measured.CPU.High))
+			interval := func(i Interval) []string { return []string{exact(i.Median), maybe(i.Low), maybe(i.High)} }
+			line = slices.Concat(line, []string{exact(s.PredictedMS)}, interval(s.OverCold.Wall), []string{exact(s.PredictedCPU)}, interval(s.OverCold.CPU),
+				interval(s.Measured.Wall), interval(s.Measured.CPU))
 		} else {
-			line = append(line, make([]string, 8)...)
+			line = append(line, make([]string, 14)...)
 		}
 		_ = out.Write(line)
 	}

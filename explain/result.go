@@ -23,6 +23,8 @@ type Result struct {
 	LaterJob Saving `json:"later_job"` // what it takes in a process that has run one
 	OneTime  Saving `json:"one_time"`  // the difference, each job compared to itself
 
+	Freezing *Try `json:"freezing,omitempty"` // what a parent saves that is only frozen, against a cold fork
+
 	Findings []Item   `json:"findings"` // the most expensive first
 	Together []Try    `json:"together"` // what is saved by several at once
 	WarmUps  []WarmUp `json:"warm_ups"` // those that were given
@@ -63,17 +65,29 @@ type Item struct {
 	Cautions []string `json:"cautions,omitempty"`
 	Tried    []string `json:"tried,omitempty"` // what did not hoist it
 	Saved    *Try     `json:"saved,omitempty"`
+	Refork   bool     `json:"refork_saves_it,omitempty"` // a parent that has run jobs spares the others it, measured
 }
 
 // A Try is a saving predicted from the profile and measured without it, for each
-// job, against a cold fork.
+// job. What is done in the parent is credited with what it saves against a parent
+// that is frozen and has done nothing: that one's own saving is nobody's merit.
 type Try struct {
 	Name         string  `json:"name"`
 	PredictedMS  float64 `json:"predicted_wall_ms"`
 	PredictedCPU float64 `json:"predicted_cpu_ms"`
-	CopiedMS     float64 `json:"copied_ms"` // of that subtracted: pages of the parent's that its forks copy
-	Measured     Saving  `json:"measured"`
-	Throughput   float64 `json:"throughput_ratio"` // jobs for each second over those of cold forks, one worker
+	CopiedMS     float64 `json:"copied_ms"`              // of that subtracted: pages of the parent's that its forks copy
+	Measured     Saving  `json:"saved"`                  // against a frozen parent; for Freezing, against a cold fork
+	Throughput   float64 `json:"throughput_over_frozen"` // jobs for each second over those of a frozen parent; for Freezing, of cold forks
+
+	// The same against cold forks, with what freezing saves.
+	OverCold       Saving  `json:"measured"`
+	ThroughputCold float64 `json:"throughput_ratio"`
+
+	// Unfit is why it is not to be done, whatever it saves: what forks of that parent
+	// share, or lack.
+	Unfit []string `json:"unfit,omitempty"`
+
+	refork bool
 }
 
 // Profiling is what looking cost.

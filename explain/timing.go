@@ -6,11 +6,12 @@ import (
 	"fmt"
 	"slices"
 
+	"forkbench/models"
 	"forkbench/models/forkperjob"
 	"forkbench/models/hybrid"
 )
 
-// A timing is what a finding takes of a first job in a cold fork, without a
+// A timing is what a finding takes of a first job, without a
 // profiler: under one, code that makes many calls is slowed down more than other
 // code.
 type timing struct {
@@ -19,52 +20,74 @@ type timing struct {
 }
 
 // copying is what forks of a warm parent pay for: each page of the parent's that
-// a child writes to is copied. In a cold fork, those that the one-time work wrote
+// a child writes to is copied. Where it has done nothing, those that the one-time work wrote
 // to are the child's own already.
 type copying struct {
 	cost  float64            // of a page, in milliseconds of CPU
-	cold  float64            // page faults of a first job in a cold fork
+	cold  float64            // page faults of a first job in a fork of a frozen parent
 	pages map[string]float64 // the same, in forks of the parent of a contestant
 }
 
-// time times the findings at full speed.
+// time times the findings at full speed: in cold forks, and in forks of a parent
+// that is frozen, where a collection is cheap.
 func (r *run) time(ctx context.Context) error {
 	names := r.names()
 	if len(names) == 0 {
 		return nil
 	}
 	r.doing("timing them without the profiler")
-	list, err := r.look(ctx, forkperjob.Model{}, timedJobs, setup{look: &settings{Jobs: 1, Time: names}})
-	if failed, ok := errors.AsType[*JobError](err); ok {
-		r.result.Notes = append(r.result.Notes, fmt.Sprintf("With timers around what was found, %s: "+
-			"what it takes and what is predicted come from the profile, which slows down some code more than other.", failed.short()))
-		return nil
-	}
-	if err != nil {
-		return err
-	}
-	var costs []float64
-	for _, p := range list {
-		costs = append(costs, float64(p.FaultNS)/1e6)
-	}
-	r.copying = copying{cost: median(costs), cold: faults(list, 0), pages: make(map[string]float64)}
-	for _, f := range slices.Concat(r.findings, r.hoisted()) {
-		var walls, cpus, pages []float64
-		for _, p := range list {
-			i := slices.IndexFunc(p.Watched, func(o observation) bool { return !f.Own && o.Name == f.Call.String() })
-			if i >= 0 && p.WallNS > 0 && p.CPUNS > 0 {
-				o := p.Watched[i]
-				walls = append(walls, float64(o.WallNS)/float64(p.WallNS))
-				cpus = append(cpus, float64(o.CPUNS)/float64(p.CPUNS))
-				pages = append(pages, float64(o.Faults))
+	for _, frozen := range []bool{false, true} {
+		var model models.Executor = forkperjob.Model{}
+		if frozen {
+			model = hybrid.Model{}
+		}
+		if frozen && !r.Verify {
+			break
+		}
+		list, err := r.look(ctx, model, timedJobs, setup{look: &settings{Jobs: 1, Time: names}})
+		if failed, ok := errors.AsType[*JobError](err); ok {
+			r.result.Notes = append(r.result.Notes, fmt.Sprintf("With timers around what was found, %s: "+
+				"what it takes and what is predicted come from the profile, which slows down some code more than other.", failed.short()))
+			return nil
+		}
+		if err != nil {
+			return err
+		}
+		for _, f := range slices.Concat(r.findings, r.hoisted()) {
+			if t := timings(list, f); frozen {
+				f.frozen = t
+			} else {
+				f.timed = t
 			}
 		}
-		if walls != nil {
-			of := float64(len(walls)) / float64(len(list)) // not all jobs make the call
-			f.timed = &timing{of * median(walls), of * median(cpus), median(pages)}
+		if frozen {
+			var costs []float64
+			for _, p := range list {
+				costs = append(costs, float64(p.FaultNS)/1e6)
+			}
+			r.copying = copying{cost: median(costs), cold: faults(list, 0), pages: make(map[string]float64)}
 		}
 	}
 	return nil
+}
+
+// timings is what a finding takes of the jobs in a list.
+func timings(list []*profile, f *found) *timing {
+	var walls, cpus, pages []float64
+	for _, p := range list {
+		i := slices.IndexFunc(p.Watched, func(o observation) bool { return !f.Own && o.Name == f.Call.String() })
+		if i >= 0 && p.WallNS > 0 && p.CPUNS > 0 {
+			o := p.Watched[i]
+			walls = append(walls, float64(o.WallNS)/float64(p.WallNS))
+			cpus = append(cpus, float64(o.CPUNS)/float64(p.CPUNS))
+			pages = append(pages, float64(o.Faults))
+		}
+	}
+	if walls == nil {
+		return nil
+	}
+	of := float64(len(walls)) / float64(len(list)) // not all jobs make the call
+	return &timing{of * median(walls), of * median(cpus), median(pages)}
 }
 
 // faults is the median of the page faults of jobs in processes that were forked
@@ -115,8 +138,8 @@ func (r *run) copied(contestant string, list []*found) float64 {
 	}
 	left := r.copying.cold
 	for _, f := range list {
-		if f.timed != nil {
-			left -= f.timed.pages
+		if f.frozen != nil {
+			left -= f.frozen.pages
 		}
 	}
 	return max(0, pages-max(0, left)) * r.copying.cost

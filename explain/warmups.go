@@ -18,11 +18,15 @@ import (
 // good for.
 type WarmUp struct {
 	Reference string   `json:"reference"`
-	TookMS    float64  `json:"took_ms"`           // under the profiler; 0 where it breaks the jobs
-	Does      []string `json:"does,omitempty"`    // the findings that jobs need not do any more
-	Verdict   string   `json:"verdict"`           // in words
-	Useless   bool     `json:"useless"`           // it changes nothing for these jobs
-	Hazards   []string `json:"hazards,omitempty"` // what it leaves behind in the parent
+	TookMS    float64  `json:"took_ms"`               // under the profiler; 0 where it breaks the jobs
+	TakesMS   *float64 `json:"takes_ms,omitempty"`    // without one, measured
+	Does      []string `json:"does,omitempty"`        // the findings that jobs need not do any more
+	Verdict   string   `json:"verdict"`               // in words
+	Useless   bool     `json:"useless"`               // it changes nothing for these jobs
+	Hazards   []string `json:"hazards,omitempty"`     // what it leaves behind in the parent
+	Saved     *Try     `json:"saved_alone,omitempty"` // by it alone, measured
+
+	parts map[*found]float64 // of each finding's cost, what it spares the jobs
 }
 
 // givenWarmUps lists them: the workload's own, then the user's.
@@ -47,6 +51,7 @@ func (r *run) checkWarmUps(ctx context.Context) error {
 		if err != nil {
 			return err
 		}
+		left := r.added()
 		t, err := jobTrees(list)
 		if err != nil {
 			return err
@@ -58,13 +63,19 @@ func (r *run) checkWarmUps(ctx context.Context) error {
 				continue
 			}
 			w.TookMS = ms(time.Duration(p.WallNS))
-			w.Hazards = hazards([]observation{{LeftOpen: p.LeftOpen, Threads: p.Threads}})
+			if w.Hazards = hazards([]observation{{LeftOpen: p.LeftOpen, Threads: p.Threads}}); w.Hazards == nil && left != "" {
+				w.Hazards = []string{"must not be made in the parent: " + left}
+			}
 			if did, err = p.tree(); err != nil {
 				return err
 			}
 		}
+		w.parts = make(map[*found]float64)
 		for _, f := range r.findings {
-			if f.in(t.first) <= gone*f.in(r.cold.first) && r.share(f) >= smallest {
+			if before := f.in(r.frozen); before > 0 {
+				w.parts[f] = max(0, 1-f.in(t.first)/before)
+			}
+			if r.spared(f, t.first) && r.share(f) >= smallest {
 				w.Does = append(w.Does, f.Call.String())
 			}
 		}
@@ -81,6 +92,60 @@ func (r *run) checkWarmUps(ctx context.Context) error {
 		r.userWarm = nil // there is nothing to measure
 	}
 	return nil
+}
+
+// givenParents lists the parents that do what was given: all of it, and each alone.
+func (r *run) givenParents() (list []contestant) {
+	if len(r.userWarm) == 0 {
+		return nil
+	}
+	if len(r.userWarm) > 1 {
+		for _, reference := range r.userWarm[:min(givenAlone, len(r.userWarm))] {
+			list = append(list, alone(reference))
+		}
+	}
+	return append(list, warmed(userWarm, setup{warm: r.userWarm}))
+}
+
+// givenAlone are measured alone at most.
+const givenAlone = 6
+
+// alone is the parent that does one of several warm-ups that were given.
+func alone(reference string) contestant {
+	return warmed("given: "+reference, setup{warm: []string{reference}})
+}
+
+// judge puts what was measured of the warm-ups that were given above what was seen
+// of them in a profile: a saving that was measured is one, wherever it comes from.
+func (r *run) judge() {
+	for i := range r.result.WarmUps {
+		w := &r.result.WarmUps[i]
+		name := alone(w.Reference).name
+		if len(r.userWarm) == 1 {
+			name = warmed(userWarm, setup{}).name
+		}
+		if w.Saved = r.tried(name, w.Reference, frozen().name); w.Saved == nil {
+			continue
+		}
+		takes := r.measured.warm(name)
+		w.TakesMS = &takes
+		if r.worthwhile(w.Saved) && w.Useless {
+			w.Useless = false
+			w.Verdict = "saves " + w.Saved.savings() + ", though it does none of the calls above"
+		}
+	}
+}
+
+// credited is what of the findings the warm-ups as given spare the jobs: the
+// largest part that one of them does.
+func (r *run) credited() map[*found]float64 {
+	parts := make(map[*found]float64)
+	for _, w := range r.result.WarmUps {
+		for f, part := range w.parts {
+			parts[f] = max(parts[f], part)
+		}
+	}
+	return parts
 }
 
 // whyUseless says why a warm-up spares the jobs nothing.

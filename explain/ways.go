@@ -81,7 +81,7 @@ func (r *run) adopt(f *found, c candidate, after *calls.Node) {
 		f.Paths = [][]*calls.Node{c.spot.path}
 	}
 	for _, other := range r.findings {
-		if other != f && other.ways == nil && other.spared == nil && other.in(after) <= gone*other.in(r.cold.first) {
+		if other != f && other.ways == nil && other.spared == nil && r.spared(other, after) {
 			other.spared = f
 		}
 	}
@@ -108,11 +108,14 @@ func (r *run) try(ctx context.Context, f *found, ways []warmCall) (after *calls.
 			return nil, reasons[0], nil
 		}
 	}
+	if why := r.added(); why != "" {
+		return nil, "must not be: " + why, nil
+	}
 	t, err := jobTrees(list)
 	if err != nil {
 		return nil, "", err
 	}
-	if f.in(t.first) <= gone*f.in(r.cold.first) {
+	if r.spared(f, t.first) {
 		return t.first, "", nil
 	}
 	return nil, "changes nothing: the jobs do it again", nil

@@ -1,0 +1,39 @@
+package explain
+
+import "fmt"
+
+// freezing is what is said of a parent that is frozen before it forks and does
+// nothing else; or "" where that saves nothing that is worth anybody's while.
+//
+// A collection in a child writes to the header of each object that the child
+// inherited, and so copies nearly all of the parent's memory. Frozen objects are
+// not looked at.
+func (r *run) freezing() string {
+	t := r.result.Freezing
+	if t == nil || !r.worthwhile(t) {
+		return ""
+	}
+	return fmt.Sprintf("gc.freeze() in the parent before the fork, and nothing else, saves %s", t.savings())
+}
+
+// freezeNote says how to do it.
+const freezeNote = "A collection of garbage in a child goes through all that the child inherited, and copies it. Once all is imported and warm, " +
+	"right before the first fork: `import gc; gc.collect(); gc.freeze()`. Every warm parent here is frozen so, and what the others save is what they save besides."
+
+// worthwhile reports whether what was measured of a try is a saving that is worth
+// it: a small share of what a job takes of a worker. Where too few jobs were
+// measured for an interval, their median has to do.
+func (r *run) worthwhile(t *Try) bool {
+	least := small * r.turn()
+	return !t.Measured.Wall.spans(0) && t.Measured.Wall.Median >= least ||
+		!t.Measured.CPU.spans(0) && t.Measured.CPU.Median >= least
+}
+
+// savings tells a saving in words: by the clock, or of CPU where there is none by
+// the clock.
+func (t *Try) savings() string {
+	if t.Measured.Wall.Median <= 0 {
+		return fmt.Sprintf("%s of CPU of each job, measured, but no time by the clock", milliseconds(t.Measured.CPU.Median))
+	}
+	return fmt.Sprintf("%s of each job, measured", milliseconds(t.Measured.Wall.Median))
+}

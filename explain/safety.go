@@ -1,0 +1,54 @@
+package explain
+
+import (
+	"slices"
+	"strings"
+
+	"forkbench/record"
+)
+
+// What a process holds is what tells whether it may have forks, and not the frame
+// that opened it: a C library's connection, or one that a property opened, is as
+// shared as any. The processes are looked at from outside, when they fork first.
+
+// harmful are the hazards that are more than cautions.
+func harmful(list []record.Hazard) []record.Hazard {
+	return slices.DeleteFunc(slices.Clone(list), func(h record.Hazard) bool { return h.Caution })
+}
+
+// added says what the parent of the last look would have passed on to its forks
+// that one which has done nothing would not; or "".
+func (r *run) added() string {
+	var list []string
+	for _, h := range r.passedOn {
+		if !slices.ContainsFunc(r.cold.passedOn, func(o record.Hazard) bool { return o.Kind == h.Kind && o.What == h.What }) {
+			h.From = "" // it is the warm-up that is tried
+			list = append(list, h.Clause())
+		}
+	}
+	return strings.Join(list, ", and ")
+}
+
+// unfit is why forks of a contestant's parent are not to be had, in all rounds.
+func (m *measurements) unfit(contestant string) (reasons []string) {
+	for i := range m.rounds {
+		if m.rounds[i].Model != contestant {
+			continue
+		}
+		for _, h := range harmful(m.rounds[i].Hazards) {
+			h.From = ""
+			if text := h.Clause(); !slices.Contains(reasons, text) {
+				reasons = append(reasons, text)
+			}
+		}
+	}
+	return reasons
+}
+
+// byRefork reports whether a parent that has run jobs spares the others a finding:
+// it may have forks, they were seen not to do it any more, and it was measured that
+// this saves something.
+func (r *run) byRefork(f *found) bool {
+	i := slices.IndexFunc(r.result.Together, func(t Try) bool { return t.refork })
+	return i >= 0 && r.reforked != nil && r.spared(f, r.reforked) && r.worthwhile(&r.result.Together[i])
+}
