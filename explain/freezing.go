@@ -10,7 +10,7 @@ import "fmt"
 // not looked at.
 func (r *run) freezing() string {
 	t := r.result.Freezing
-	if t == nil || !r.worthwhile(t) {
+	if least := small * r.turn(); t == nil || !r.worthwhile(t) || min(t.Measured.Wall.Median, t.Measured.CPU.Median) < least {
 		return ""
 	}
 	return fmt.Sprintf("gc.freeze() in the parent before the fork, and nothing else, saves %s", t.savings())

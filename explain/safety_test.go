@@ -1,0 +1,60 @@
+package explain_test
+
+import (
+	"slices"
+	"strings"
+	"testing"
+
+	"forkbench/explain"
+)
+
+// together is what several calls at once were measured to save.
+func together(t *testing.T, r *explain.Result, name string) explain.Try {
+	t.Helper()
+	i := slices.IndexFunc(r.Together, func(s explain.Try) bool { return strings.HasPrefix(s.Name, name) })
+	if i < 0 {
+		t.Fatalf("%q was not measured: %+v", name, r.Together)
+	}
+	return r.Together[i]
+}
+
+// TestPlacebo: a warm-up that does nothing is not credited with what the collector
+// does not do in a frozen parent; freezing is, and is advice.
+func TestPlacebo(t *testing.T) {
+	r := explained(t, "collected", "collected:nothing")
+	if r.Freezing == nil {
+		t.Fatal("freezing was not measured")
+	}
+	// Each collection in a cold fork copies 300,000 objects.
+	freezing, nothing := r.Freezing.Measured.CPU.Median, together(t, r, "the warm-ups as given")
+	if saved := nothing.Measured.CPU.Median; saved > freezing/2 {
+		t.Errorf("a warm-up that does nothing saves %.1f ms, freezing alone %.1f", saved, freezing)
+	}
+	if over := nothing.OverCold.CPU.Median; over < freezing/2 {
+		t.Errorf("a warm-up that does nothing saves %.1f ms against a cold fork, freezing alone %.1f", over, freezing)
+	}
+	if w := r.WarmUps[0]; !w.Useless || w.TakesMS == nil {
+		t.Errorf("the warm-up that does nothing: %+v", w)
+	}
+	if !strings.Contains(r.Verdict, "gc.freeze() in the parent before the fork, and nothing else, saves ") {
+		t.Errorf("verdict: %s", r.Verdict)
+	}
+	wantText(t, r.Notes, "`import gc; gc.collect(); gc.freeze()`")
+}
+
+// TestOpenedInline: a database that is opened inline is seen by what the process holds, and
+// then nothing that would share it is recommended or measured as a saving.
+func TestOpenedInline(t *testing.T) {
+	r := explained(t, "opened_inline")
+	if !strings.Contains(r.NoRefork, "an SQLite connection to ") {
+		t.Errorf("why no refork: %q", r.NoRefork)
+	}
+	if len(r.Together) > 0 {
+		t.Errorf("measured: %+v", r.Together)
+	}
+	for _, it := range r.Findings {
+		if it.Refork || it.WarmUp != nil {
+			t.Errorf("%s is recommended: %q, refork %v", it.Call, it.WarmUp, it.Refork)
+		}
+	}
+}
