@@ -193,7 +193,7 @@ func (c *conn) read(p []byte) (n int, err error) {
 // claimFile returns the descriptor that came with the frame just received, if
 // it is of a kind that carries one; else -1.
 func (c *conn) claimFile(k kind) int {
-	if len(c.files) == 0 || k != kindForked && k != kindState {
+	if len(c.files) == 0 || k != kindForked && k != kindState && k != kindReady {
 		return -1
 	}
 	fd := c.files[0]

@@ -264,7 +264,7 @@ const doneDropped = 3
 const statusUnready models.Status = 0
 
 func parseUnready(b []byte) (why string, ok bool) {
-	if len(b) < 33 || models.Status(b[8]) != statusUnready {
+	if len(b) < 33 || models.Status(b[8]) != statusUnready || duration(b[9:]) != 0 || duration(b[17:]) != 0 {
 		return "", false
 	}
 	return string(b[33:]), true

@@ -64,8 +64,8 @@ func TestSplitFrames(t *testing.T) {
 	}
 }
 
-// TestReadPayload: a payload laid into a seat is found there, whatever its size.
-func TestReadPayload(t *testing.T) {
+// TestPayload: a payload laid into a seat is found there, whatever its size.
+func TestPayload(t *testing.T) {
 	s, err := newSeats(2)
 	if err != nil {
 		t.Fatal(err)
@@ -75,8 +75,19 @@ func TestReadPayload(t *testing.T) {
 		at := s.take()
 		want := bytes.Repeat([]byte{'x'}, n)
 		at.lay(want)
-		if got, err := readPayload(int(s.file.Fd()), int64(at.number)*seatSize); err != nil || !bytes.Equal(got, want) {
+		fd, err := unix.Dup(int(s.file.Fd()))
+		if err != nil {
+			t.Fatal(err)
+		}
+		own, err := mapSeat(fd, at.number)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if got, err := own.payload(); err != nil || !bytes.Equal(got, want) {
 			t.Errorf("read %d bytes, %v; want %d", len(got), err, n)
+		}
+		if err := unix.Munmap(own.mem); err != nil {
+			t.Error(err)
 		}
 		s.give(at)
 	}
@@ -167,7 +178,7 @@ func FuzzSeat(f *testing.F) {
 		s := seat{mem: make([]byte, seatSize)}
 		binary.NativeEndian.PutUint32(s.mem[seatLength:], length)
 		copy(s.mem[seatSaid:], left)
-		r, ok, err := s.said()
+		r, ok, err := s.said(true)
 		if ok && (err != nil || !bytes.Equal(appendDone(nil, r)[headerSize:], s.mem[seatSaid:seatSaid+length])) {
 			t.Errorf("%d bytes beginning with %x were accepted, %v", length, left, err)
 		}

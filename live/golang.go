@@ -72,7 +72,7 @@ func (Go) once(p *process, job workload.Job) (e exit, made bool, err error) {
 	if err != nil {
 		return exit{}, false, fmt.Errorf("find this program's file: %w", err)
 	}
-	files := []*os.File{p.host.seats(p).file}
+	files := []*os.File{p.seat.of.file}
 	if state != nil {
 		files = append(files, state)
 	}

@@ -4,8 +4,8 @@ import (
 	"encoding/binary"
 	"errors"
 	"fmt"
-	"io"
 	"os"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -46,16 +46,18 @@ func parseOnceOrder(text string) (o onceOrder, err error) {
 	return o, nil
 }
 
-// runOnce runs the job in this process's seat (descriptor 3) and leaves there
-// what came of it.
+// runOnce runs the job in this process's seat and leaves there what came of it. Of
+// the seats (descriptor 3) the job can reach no other.
 func runOnce(text string, workloads []workload.Go) error {
 	order, err := parseOnceOrder(text)
 	if err != nil {
 		return err
 	}
-	unix.CloseOnExec(3)
-	place := int64(order.seat) * seatSize
-	payload, err := readPayload(3, place)
+	seat, err := mapSeat(3, order.seat)
+	if err != nil {
+		return fmt.Errorf("map seat %d: %w", order.seat, err)
+	}
+	payload, err := seat.payload()
 	if err != nil {
 		return fmt.Errorf("read the job from seat %d: %w", order.seat, err)
 	}
@@ -66,54 +68,33 @@ func runOnce(text string, workloads []workload.Go) error {
 	} else {
 		r = w.perform(order.job, payload)
 	}
-	body := appendDone(nil, r)[headerSize:]
-	if len(body) > seatSize-seatSaid {
-		return fmt.Errorf("an outcome of %d bytes does not fit into a seat", len(body))
-	}
-	if err := writeAll(3, body, place+seatSaid); err != nil {
-		return err
-	}
-	return writeAll(3, binary.NativeEndian.AppendUint32(nil, uint32(len(body))), place+seatLength)
+	return seat.say(appendDone(nil, r)[headerSize:])
 }
 
-// readPayload reads what the host has laid into a seat.
-func readPayload(fd int, place int64) ([]byte, error) {
-	head := make([]byte, 4096)
-	n, err := unix.Pread(fd, head, place)
+// mapSeat maps one seat of those in a descriptor, and closes that.
+func mapSeat(fd, number int) (*seat, error) {
+	mem, err := unix.Mmap(fd, int64(number+1)*seatSize, seatSize, unix.PROT_READ|unix.PROT_WRITE, unix.MAP_SHARED)
 	if err != nil {
-		return nil, err
+		return nil, os.NewSyscallError("mmap", err)
 	}
-	if n < len(head) {
-		return nil, io.ErrUnexpectedEOF
-	}
-	size := int(binary.NativeEndian.Uint32(head[seatPayload:]))
-	if size > seatSize-seatSaid {
+	return &seat{number: number, mem: mem}, unix.Close(fd)
+}
+
+// payload is a copy of what the host has laid into the seat.
+func (s *seat) payload() ([]byte, error) {
+	size := int(binary.NativeEndian.Uint32(s.mem[seatPayload:]))
+	if size > len(s.mem)-seatSaid {
 		return nil, fmt.Errorf("a payload of %d bytes", size)
 	}
-	if size <= len(head)-seatSaid {
-		return head[seatSaid : seatSaid+size], nil
-	}
-	payload := make([]byte, size)
-	for got := 0; got < size; {
-		n, err := unix.Pread(fd, payload[got:], place+seatSaid+int64(got))
-		if err != nil {
-			return nil, err
-		}
-		if n == 0 {
-			return nil, io.ErrUnexpectedEOF
-		}
-		got += n
-	}
-	return payload, nil
+	return slices.Clone(s.mem[seatSaid : seatSaid+size]), nil
 }
 
-func writeAll(fd int, b []byte, at int64) error {
-	for len(b) > 0 {
-		n, err := unix.Pwrite(fd, b, at)
-		if err != nil {
-			return os.NewSyscallError("pwrite", err)
-		}
-		b, at = b[n:], at+int64(n)
+// say leaves the outcome of the job, its length last.
+func (s *seat) say(body []byte) error {
+	if len(body) > len(s.mem)-seatSaid {
+		return fmt.Errorf("an outcome of %d bytes does not fit into a seat", len(body))
 	}
+	copy(s.mem[seatSaid:], body)
+	binary.NativeEndian.PutUint32(s.mem[seatLength:], uint32(len(body)))
 	return nil
 }

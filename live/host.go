@@ -261,9 +261,10 @@ func (h *Host) output(p *process) *output {
 	return p.prints
 }
 
-// seats are those that a process shares with all that its booted ancestor forked.
+// seats are those that a process's children sit in. What this program executes for
+// a process that has none sits in its booted ancestor's.
 func (h *Host) seats(p *process) *seats {
-	for p.maker != nil {
+	for p.chairs == nil && p.maker != nil {
 		p = p.maker
 	}
 	return p.chairs

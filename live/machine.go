@@ -210,11 +210,16 @@ func (h *Host) openSeats(p *process) error {
 	if err != nil {
 		return err
 	}
+	h.seat(p, s)
+	return nil
+}
+
+// seat has a process's children sit in s.
+func (h *Host) seat(p *process, s *seats) {
 	p.chairs = s
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	h.seating = append(h.seating, s)
-	return nil
 }
 
 // closeShared closes what booted processes shared with their children, when all

@@ -45,14 +45,17 @@ func (p *process) once(job workload.Job, o models.Outcome) models.Outcome {
 	e.ours = p.killed.Load()
 	p.last = e
 
-	done, ok, err := p.seat.said()
+	done, ok, err := p.seat.said(p.own != nil)
 	p.leave()
+	if ok {
+		err = p.believe(done, job.ID, e.at)
+	}
 	var unready *BootError
 	switch {
 	case errors.As(err, &unready):
 		unready.Output = p.host.output(p).tail()
 		o = p.unrun(o, p.forkFailed(unready))
-	case ok && done.id == job.ID:
+	case ok && err == nil:
 		o = p.conclude(o, done)
 	default:
 		o = p.died(o, e, err)
@@ -66,7 +69,7 @@ func (p *process) leave() {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	p.watch.Stop()
-	p.host.seats(p).give(p.seat)
+	p.seat.of.give(p.seat)
 	p.seat = nil
 	p.state = closed
 }
@@ -106,7 +109,7 @@ func (p *process) overdue() {
 		if p.own != nil {
 			p.own.kill()
 		} else {
-			p.seat.kill()
+			p.killForked()
 		}
 		left = m.Grace
 	case p.own == nil && p.seat.gone():

@@ -42,7 +42,7 @@ type process struct {
 	conn   *conn
 	own    *spawned // not nil if it is the host's own child
 	prints *output  // of a booted process; its children share it
-	chairs *seats   // likewise
+	chairs *seats   // of its children; nil if those are its maker's
 
 	token chan struct{} // of who may read conn; see ask
 	runs  waiter        // of Run, which one slot at a time may call
@@ -109,6 +109,9 @@ var errDead = errors.New("the process has ended")
 // Warm asks the process to do the one-time work.
 func (p *process) Warm(context.Context) error {
 	began := monotonic()
+	if p.own == nil {
+		p.conn.carries.Store(true) // the seats of a process that becomes a template
+	}
 	answer, err := p.prepare(func(b []byte) []byte { return appendHeader(b, kindWarm, 0) })
 	p.warming += monotonic() - began
 	if err != nil {
@@ -173,6 +176,13 @@ func (p *process) load(order bootOrder, job *fusedJob) error {
 func (p *process) prepare(request func([]byte) []byte) (readyReply, error) {
 	var answer readyReply
 	r := p.ask(&waiter{answers: kindReady}, p.host.m.BootTimeout, request)
+	if r.file >= 0 && r.err == nil {
+		s, err := adoptSeats(r.file, p.host.m.Workers)
+		if err != nil {
+			return answer, err
+		}
+		p.host.seat(p, s)
+	}
 	if r.err != nil {
 		if errors.Is(r.err, os.ErrDeadlineExceeded) {
 			return answer, fmt.Errorf("it was not ready within %v: see --boot-timeout", p.host.m.BootTimeout)
@@ -258,8 +268,8 @@ func (p *process) Run(_ context.Context, job workload.Job) models.Outcome {
 		return p.broken(o, r.err)
 	}
 	done, err := parseDone(r.body)
-	if err == nil && done.id != job.ID {
-		err = fmt.Errorf("it answered for job %d when it was given job %d", done.id, job.ID)
+	if err == nil {
+		err = p.believe(done, job.ID, p.end)
 	}
 	if err != nil {
 		return p.broken(o, err)
@@ -271,6 +281,23 @@ func (p *process) Run(_ context.Context, job workload.Job) models.Outcome {
 	}
 	return o
 }
+
+// believe says what cannot be so of a report, which a job may have written to
+// itself: where it did, its process counts as crashed. The limit is when the process
+// had ended, or the report was there.
+func (p *process) believe(done doneReply, job uint64, limit time.Duration) error {
+	switch {
+	case done.id != job:
+		return fmt.Errorf("it answered for job %d when it was given job %d", done.id, job)
+	case done.started < p.forkBegan || done.finished < done.started || done.finished > limit+clockSlack || done.cpu < 0:
+		return fmt.Errorf("what it reported of job %d cannot be: started %v and finished %v after its fork, which lasted %v, with %v of CPU",
+			job, done.started-p.forkBegan, done.finished-p.forkBegan, limit-p.forkBegan, done.cpu)
+	}
+	return nil
+}
+
+// clockSlack is how far this program's idea of CLOCK_MONOTONIC may be off.
+const clockSlack = time.Millisecond
 
 // conclude is the outcome of a job that its process reported.
 func (p *process) conclude(o models.Outcome, done doneReply) models.Outcome {

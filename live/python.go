@@ -141,6 +141,7 @@ func (Python) fork(p *process, job *fusedJob) error {
 		return err
 	}
 	p.pid, p.forkBegan, p.ready = forked.pid, forked.began, forked.returned
+	p.chairs = new(seats) // it has its maker's no more, and makes its own if it is promoted
 	p.setState(running)
 	p.host.register(p)
 	return nil

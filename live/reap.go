@@ -49,14 +49,35 @@ func (p *process) kill() {
 	if p.own == nil {
 		p.mu.Lock()
 		defer p.mu.Unlock()
-		if p.seat != nil {
-			p.seat.kill()
-		} else if p.pid != 0 && p.state != closed {
-			_ = unix.Kill(p.pid, unix.SIGKILL)
+		if p.state != closed {
+			p.killForked()
 		}
 		return
 	}
 	p.own.kill()
+}
+
+// killForked kills a process that another has forked, if it still is that one's child.
+// The caller holds p.mu.
+func (p *process) killForked() {
+	pid := p.pid
+	if p.seat != nil {
+		pid = p.seat.pid()
+	}
+	killChild(pid, p.maker.number(), p.maker.over())
+}
+
+// over reports whether the process is known to be dead: its children are orphans.
+func (p *process) over() bool {
+	if p.own == nil {
+		return p.is(closed) || p.killed.Load()
+	}
+	select {
+	case <-p.own.exited:
+		return true
+	default:
+		return false
+	}
 }
 
 // kill ends the process and its group, unless it has been waited for.
@@ -182,7 +203,6 @@ func (p *process) waitOrphan() exit {
 	if p.pid == 0 {
 		p.forkBegan, p.ready = p.asked, p.seat.returned()
 		p.pid = p.number() // the maker is dead: nobody changes it any more
-		p.kill()           // it may have been made in the last moment
 	}
 	if p.pid == 0 {
 		return exit{at: monotonic()} // it had been waited for, or was never made
@@ -191,6 +211,7 @@ func (p *process) waitOrphan() exit {
 	var ru unix.Rusage
 	patience := time.Now().Add(p.host.m.Grace)
 	for {
+		p.kill() // it may have been made in the last moment, and is the maker's or ours
 		pid, err := unix.Wait4(p.pid, &status, 0, &ru)
 		switch {
 		case err == unix.EINTR:

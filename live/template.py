@@ -45,12 +45,16 @@ REAPED = struct.Struct(">Iiqqqqqq")  # pid, wait status, user us, system us, fau
 ONCE = struct.Struct(">IQ")  # seat, job id; the payload follows
 ENDED = struct.Struct(">Iqq")  # seat, fork began, fork returned; a REAPED follows
 
-# A seat is a part of the memory shared with the host (descriptor 5): who sits there, what it said.
+# Seats are memory shared with the host. What the host acts upon stands in the first SEAT bytes, the
+# register, which no child has mapped: who sits where. A seat holds what its child said, and no other
+# child has it mapped.
 SEAT = 2 << 20
-SITTER = struct.Struct("@I")  # pid, or 0 if it has been or is about to be waited for
-RETURNED = struct.Struct("@q")  # when the fork returned
+ENTRY = 16  # of the register, one for each seat
+SITTER = struct.Struct("@I")  # at 0 of it: pid, or 0 if it has been or is about to be waited for
+RETURNED = struct.Struct("@q")  # at 8 of it: when the fork returned
+RETURNED_AT = 8
 SAID = struct.Struct("@I")  # the length of what follows it, a DONE body; written last
-RETURNED_AT, SAID_AT, DONE_AT = 8, 16, 20
+SAID_AT, DONE_AT = 4, 8
 NO_SEAT = -1  # of a child that has a socket
 
 STATUS_DONE, STATUS_FAILED, STATUS_DROPPED = 1, 2, 3
@@ -241,6 +245,22 @@ def held(source: bytes) -> bytes:
     return dumps(names["held"]()).encode()
 
 
+def mapped_seats(file: int, keep: int = -1) -> mmap.mmap:
+    """Maps seats, for this process and none that it forks: fork_once lets a child have its own.
+
+    No child gets at them by a descriptor, either: also mmap's own copy of it is closed. So the
+    mapping must never be let go of, which would close whatever then has that number.
+    """
+    seats = mmap.mmap(file, 0)
+    seats.madvise(mmap.MADV_DONTFORK)
+    which = os.fstat(file)
+    for fd in map(int, os.listdir("/proc/self/fd")):
+        with contextlib.suppress(OSError):  # the directory's own is closed by now
+            if fd != keep and os.path.samestat(os.fstat(fd), which):
+                os.close(fd)
+    return seats
+
+
 class Channel:
     """A socket to the host, blocking, with a buffer for what came early."""
 
@@ -315,6 +335,9 @@ class Process:
         self.poll = select.poll()
         self.poll.register(channel.fd, select.POLLIN)
         self.seats = seats
+        self.seated = True  # the seats are mapped in this process; not in a forked one
+        # Seats of ancestors, which are not mapped here. To let go of them would unmap what else is there.
+        self.absent: list[mmap.mmap] = []
 
     def serve(self) -> None:
         """Answers the host until it goes or this process's life is over."""
@@ -333,7 +356,7 @@ class Process:
             elif kind == 0x68:  # h
                 self.channel.send(b"H", held(body))
             elif kind == 0x77:  # w
-                self.reply_ready(self.application.do_warm)
+                self.warm()
             elif kind == 0x62:  # b
                 self.reply_ready(lambda: self.boot(loads(body)))  # noqa: B023
             else:
@@ -349,7 +372,29 @@ class Process:
         self.application = Application(order)
         keep_children()
 
-    def reply_ready(self, work: Callable[[], None]) -> None:
+    def warm(self) -> None:
+        """Does the one-time work. A process that was forked becomes a template by it: it gets seats."""
+        if self.seated or not hasattr(os, "pidfd_open"):
+            self.reply_ready(self.application.do_warm)
+            return
+        try:
+            fd = os.memfd_create("forkbench-seats", os.MFD_CLOEXEC | os.MFD_ALLOW_SEALING)
+        except OSError:  # the limit of open files: it can do without seats
+            self.reply_ready(self.application.do_warm)
+            return
+        try:
+            os.ftruncate(fd, len(self.seats))
+            seats = mapped_seats(fd, keep=fd)
+        except OSError:
+            self.reply_ready(self.application.do_warm)
+        else:
+            self.absent.append(self.seats)
+            self.seats, self.seated = seats, True
+            self.reply_ready(self.application.do_warm, fd)
+        finally:
+            os.close(fd)
+
+    def reply_ready(self, work: Callable[[], None], fd: int = -1) -> None:
         """Does the work and says how it went; what it raises is the host's to report."""
         answer: dict[str, Any] = {}
         try:
@@ -367,7 +412,10 @@ class Process:
             answer["no_pidfd"] = True
         answer["steps"] = list(steps)
         steps.clear()
-        self.channel.send(b"R", dumps(answer).encode())
+        if fd >= 0:
+            self.channel.send_with_fd(b"R", dumps(answer).encode(), fd)
+        else:
+            self.channel.send(b"R", dumps(answer).encode())
 
     def run(self, job_id: int, call: Call) -> None:
         """Runs a job and reports it; exits with the last one of this process's life."""
@@ -405,8 +453,8 @@ class Process:
     def fork_once(self, body: bytes) -> None:
         """Makes a child for one job, which leaves what came of it in its seat and exits."""
         seat, job_id = ONCE.unpack_from(body)
-        place = seat * SEAT
-        if place + SEAT > len(self.seats):
+        place = (seat + 1) * SEAT
+        if not self.seated or place + SEAT > len(self.seats):
             raise ValueError(f"there is no seat {seat}")
         refusal = self.refusal()
         if refusal:
@@ -414,17 +462,20 @@ class Process:
             return
         call = call_of(body[12:])
         began = time.monotonic_ns()
+        self.seats.madvise(mmap.MADV_DOFORK, place, SEAT)
         self.forking = True
         try:
             pid = os.fork()
         except OSError as error:
             self.forking = False
+            self.seats.madvise(mmap.MADV_DONTFORK, place, SEAT)
             self.refuse_once(seat, f"fork failed: {error.strerror} (limit of processes, or memory)")
             return
         if pid == 0:
             self.be_once(place, job_id, call)
         returned = time.monotonic_ns()
         self.forking = False
+        self.seats.madvise(mmap.MADV_DONTFORK, place, SEAT)
         try:
             pidfd = os.pidfd_open(pid)
         except OSError as error:  # waiting here and now would keep the other slots waiting
@@ -432,8 +483,8 @@ class Process:
             waited(pid, 0)
             self.refuse_once(seat, f"no pidfd for a child: {error.strerror} (limit of open files)")
             return
-        SITTER.pack_into(self.seats, place, pid)
-        RETURNED.pack_into(self.seats, place + RETURNED_AT, returned)
+        SITTER.pack_into(self.seats, seat * ENTRY, pid)
+        RETURNED.pack_into(self.seats, seat * ENTRY + RETURNED_AT, returned)
         self.shared = self.shared or bool(self.ending) or bool(self.children)
         self.ending[pidfd] = (pid, seat, began, returned)
         self.poll.register(pidfd, select.POLLIN)
@@ -442,6 +493,7 @@ class Process:
         """Is the child: it has no host to serve, and touches as little as it can."""
         try:
             os.close(self.channel.fd)  # self.forking stays, there is nothing to forget
+            self.seats.madvise(mmap.MADV_DONTFORK, place, SEAT)  # what the job forks has no seat
             status, started, finished, cpu, detail = self.perform(call)
             DONE.pack_into(self.seats, place + DONE_AT, job_id, status, started, finished, cpu)
             if detail:
@@ -457,9 +509,9 @@ class Process:
     def unseat(self, pid: int, seat: int, began: int, returned: int) -> None:
         """Waits for a child that has exited and tells the host all of it.
 
-        Its seat is cleared before, so that nobody kills by a pid that may be another's.
+        The register is cleared before, so that nobody kills by a pid that may be another's.
         """
-        SITTER.pack_into(self.seats, seat * SEAT, 0)
+        SITTER.pack_into(self.seats, seat * ENTRY, 0)
         self.channel.send(b"O", ENDED.pack(seat, began, returned) + waited(pid, 0, apart=False))
 
     def refuse_once(self, seat: int, reason: str) -> None:
@@ -528,6 +580,7 @@ class Process:
             self.children = set()
         self.ending = {}
         self.shared = False
+        self.seated = False
         self.poll = select.poll()
         self.poll.register(self.channel.fd, select.POLLIN)
 
@@ -603,9 +656,7 @@ def main() -> NoReturn:
     os.set_inheritable(3, False)
     os.close(4)  # this file
     sys.argv = ["forkbench"]
-    seats = mmap.mmap(5, 0)
-    os.close(5)
-    process = Process(Channel(3), seats)
+    process = Process(Channel(3), mapped_seats(5))
     os.register_at_fork(after_in_child=process.forget)
     try:
         process.serve()
