@@ -128,6 +128,7 @@ func (a *Aggregator) begin(h *record.Header) {
 		copied.Spec.Models[i].Knobs = maps.Clone(m.Knobs)
 	}
 	copied.Spec.Warm, copied.Spec.Env = slices.Clone(h.Spec.Warm), slices.Clone(h.Spec.Env)
+	copied.Spec.Setup = slices.Clone(h.Spec.Setup)
 	a.header = &copied
 	a.byName = make(map[string]*modelState, len(copied.Spec.Models))
 	for _, spec := range copied.Spec.Models {
@@ -281,6 +282,8 @@ type roundState struct {
 	number int
 
 	statuses [models.TimedOut + 1]int
+	dropped  map[string]int               // results that were not kept, by the reason
+	hint     string                       // how to set the application up, if a job failed for want of that
 	failure  [models.TimedOut + 1]failure // the failed job with the least ID
 	inSlots  int64                        // µs that jobs spent in slots, dequeued to finished, summed
 	last     time.Duration                // the last job's settling
@@ -349,6 +352,12 @@ func (r *roundState) addJob(j *record.Job) {
 		r.failure[j.Status] = failure{j.ID, lastLine(j.Detail)}
 	}
 	r.statuses[j.Status]++
+	if j.Dropped != "" {
+		r.drop(j.Dropped)
+	}
+	if j.Status == models.Failed && r.hint == "" {
+		r.hint = SetupHint(j.Detail)
+	}
 	r.last = max(r.last, j.SettledNS)
 	r.inSlots += (j.FinishedNS - j.DequeuedNS).Microseconds()
 	r.settled.add(j.FinishedNS)

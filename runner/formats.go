@@ -78,7 +78,7 @@ func WriteMarkdown(w io.Writer, s *Summary) error {
 	for _, notes := range []struct {
 		title string
 		texts []string
-	}{{"Errors", s.Errors}, {"Warnings", s.Warnings}} {
+	}{{"Errors", s.Errors}, {"Warnings", s.Warnings}, {"Notes", s.Notes}} {
 		if len(notes.texts) == 0 {
 			continue
 		}

@@ -70,6 +70,7 @@ func (a *Aggregator) warnings(s *Summary) []string {
 		n.aboutConvergence(m, s)
 		n.aboutJobs(m, &s.Models[i].Jobs)
 		n.aboutHazards(m)
+		n.aboutSetup(m, &s.Spec)
 		n.aboutCPU(m, &s.Models[i])
 		n.aboutWarming(m, &s.Models[i], &s.Spec)
 	}

@@ -33,6 +33,7 @@ func (a *Aggregator) Analysis() *Analysis {
 		s.Spec.Models[i].Knobs = maps.Clone(m.Knobs)
 	}
 	s.Spec.Warm, s.Spec.Env = slices.Clone(s.Spec.Warm), slices.Clone(s.Spec.Env)
+	s.Spec.Setup = slices.Clone(s.Spec.Setup)
 
 	var later dist // of all models: they ran the same jobs
 	for _, m := range a.models {
@@ -56,6 +57,7 @@ func (a *Aggregator) Analysis() *Analysis {
 	// What stopped a model comes first: the rest may follow from it.
 	s.Errors = atMost(append(s.Errors, slices.Concat(stopped, impossible)...), maxNotes)
 	s.Warnings = atMost(append(s.Warnings, a.warnings(&s)...), maxNotes)
+	s.Notes = atMost(a.remarks(), maxNotes)
 	s.Verdict = verdict(&s, stopped, impossible)
 	analysis.Summary = s
 	return analysis
@@ -241,6 +243,9 @@ func (m *modelState) jobs() Jobs {
 		j.NotRun += r.measure.NotRun
 		j.Lost += r.measure.Lost
 		j.Duplicated += r.measure.Duplicated
+		for _, n := range r.dropped {
+			j.ResultsDropped += n
+		}
 	}
 	return j
 }

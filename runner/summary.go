@@ -18,9 +18,10 @@ type Summary struct {
 	Spec        record.Spec        `json:"spec"`
 	Models      []ModelSummary     `json:"models"`
 	Comparisons []Comparison       `json:"comparisons"`
-	Verdict     string             `json:"verdict"`  // one sentence, with its interval
-	Warnings    []string           `json:"warnings"` // why a number should not be trusted
-	Errors      []string           `json:"errors"`   // sanity checks violated, models that could not go on
+	Verdict     string             `json:"verdict"`         // one sentence, with its interval
+	Warnings    []string           `json:"warnings"`        // why a number should not be trusted
+	Notes       []string           `json:"notes,omitempty"` // what takes nothing from the numbers: results that were not kept, say
+	Errors      []string           `json:"errors"`          // sanity checks violated, models that could not go on
 }
 
 // A ModelSummary is one model's rounds together. Centres are medians over
@@ -187,6 +188,10 @@ type Jobs struct {
 	NotRun     int `json:"not_run"` // left in the stream when the run was cut short
 	Lost       int `json:"lost"`
 	Duplicated int `json:"duplicated"`
+
+	// ResultsDropped is how many of those done returned what was not kept: it is
+	// not JSON, or above 1 MiB. docs/jobs.md has the rule.
+	ResultsDropped int `json:"results_dropped,omitempty"`
 }
 
 // A Comparison holds two models' ratio in one metric: A / B, paired round by

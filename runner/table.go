@@ -237,6 +237,9 @@ func caption(s *Summary) string {
 			parts[3] = "replications of each model" + fmt.Sprintf(" until ±%s %%", number(100*x.Until))
 		}
 	}
+	if len(s.Spec.Setup) > 0 {
+		parts = append(parts, "set up by "+plain(strings.Join(s.Spec.Setup, ", ")))
+	}
 	return strings.Join(parts, ", ")
 }
 

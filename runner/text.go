@@ -22,6 +22,7 @@ func WriteText(w io.Writer, s *Summary, o report.TextOptions) error {
 	}
 	p.List(report.Red, "error: ", s.Errors)
 	p.List(report.Yellow, "warning: ", s.Warnings)
+	p.List("", "note: ", s.Notes)
 	p.Paragraph(report.Dim, machine(s))
 	_, err := p.WriteTo(w)
 	return err

@@ -20,7 +20,12 @@ import sys
 from collections.abc import Callable
 from importlib import import_module
 from types import GetSetDescriptorType, MemberDescriptorType, ModuleType
-from typing import Any, Union
+from typing import TYPE_CHECKING, Any, Union
+
+if TYPE_CHECKING:
+    from workload.application import awaited
+else:
+    from forkbench_application import awaited
 
 REFERENCES: list[str] = []
 
@@ -174,7 +179,7 @@ def do(reference: str) -> None:
     walked = module
     for i, step in enumerate(steps):
         if isinstance(step, Call):
-            found = found(*step.args, **step.kwargs)
+            found = awaited(found(*step.args, **step.kwargs))
         elif isinstance(step, Index):
             found = found[step.key]
         else:
@@ -186,7 +191,7 @@ def do(reference: str) -> None:
                     raise  # what it computes misses something
                 raise missing(walked, found, step) from None
             if i == len(steps) - 1 and not computed:
-                value()
+                awaited(value())
             found = value
             walked += f"{'.' if i else ':'}{step}"
 

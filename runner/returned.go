@@ -1,0 +1,117 @@
+package runner
+
+import (
+	"cmp"
+	"fmt"
+	"maps"
+	"slices"
+	"strings"
+
+	"forkbench/record"
+)
+
+// maxDropped bounds the reasons that are told apart in one round.
+const maxDropped = 32
+
+// otherReasons counts what came after them.
+const otherReasons = "for other reasons"
+
+// drop counts a result that was not kept, by its reason.
+func (r *roundState) drop(reason string) {
+	if r.dropped == nil {
+		r.dropped = make(map[string]int)
+	}
+	if _, known := r.dropped[reason]; !known && len(r.dropped) >= maxDropped {
+		reason = otherReasons
+	}
+	r.dropped[strings.Clone(reason)]++
+}
+
+// dropped counts those of all rounds.
+func (m *modelState) dropped() map[string]int {
+	all := make(map[string]int)
+	for _, r := range m.rounds {
+		for reason, n := range r.dropped {
+			all[reason] += n
+		}
+	}
+	return all
+}
+
+// remarks is what a reader may want to know, and takes nothing from the numbers.
+func (a *Aggregator) remarks() []string {
+	var n notes
+	for _, m := range a.models {
+		n.aboutReturned(m)
+	}
+	return n.texts()
+}
+
+// aboutReturned tells of results that were not kept. Their jobs are done.
+func (n *notes) aboutReturned(m *modelState) {
+	dropped := m.dropped()
+	if len(dropped) == 0 {
+		return
+	}
+	reasons := slices.SortedFunc(maps.Keys(dropped), func(a, b string) int {
+		return cmp.Or(cmp.Compare(dropped[b], dropped[a]), cmp.Compare(a, b))
+	})
+	total, idle := 0, ""
+	var parts []string
+	for i, reason := range reasons {
+		total += dropped[reason]
+		if strings.HasSuffix(reason, ": generator") || strings.HasSuffix(reason, ": async_generator") {
+			idle = "; of a generator nothing is run until somebody asks it for a value, which neither RQ nor Celery does"
+		}
+		if i < maxReasons {
+			parts = append(parts, fmt.Sprintf("%s %s", count(dropped[reason]), plain(reason)))
+		}
+	}
+	if more := len(reasons) - maxReasons; more > 0 {
+		parts = append(parts, fmt.Sprintf("and %d more reasons", more))
+	}
+	if len(reasons) == 1 {
+		parts[0] = plain(reasons[0])
+	}
+	what := "results were"
+	if total == 1 {
+		what = "result was"
+	}
+	n.add(m, "%s %s dropped (%s), and the jobs are done%s", count(total), what, strings.Join(parts, "; "), idle)
+}
+
+// maxReasons is how many of them are shown.
+const maxReasons = 5
+
+// aboutSetup shows the way out where jobs failed because nobody had set their
+// application up.
+func (n *notes) aboutSetup(m *modelState, spec *record.Spec) {
+	if len(spec.Setup) > 0 {
+		return // it is said how, and that was not it
+	}
+	for _, r := range m.rounds {
+		if r.hint != "" {
+			n.add(m, "jobs failed because their application is not set up: %s", r.hint)
+			return
+		}
+	}
+}
+
+// Signs, in a job's own words, that its application was not set up.
+var unready = []struct{ sign, text string }{
+	{"Working outside of application context", "--setup=MODULE:FUNCTION, where the function returns create_app().app_context(), enters one before the jobs"},
+	{"Working outside of request context", "--setup=MODULE:FUNCTION can enter one before the jobs"},
+	{"AppRegistryNotReady", "--setup=django:setup loads the applications before the jobs"},
+	{"settings are not configured", "set DJANGO_SETTINGS_MODULE, and load the applications with --setup=django:setup"},
+}
+
+// SetupHint is the way out where a job's failure, or that of loading its code,
+// says that the application was not set up; else it is empty.
+func SetupHint(detail string) string {
+	for _, u := range unready {
+		if strings.Contains(detail, u.sign) {
+			return u.text
+		}
+	}
+	return ""
+}
