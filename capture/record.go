@@ -139,7 +139,8 @@ func (r *recorder) complete(job *Job) {
 		return
 	}
 	c := &job.Call
-	if name, ok := r.o.Names[c.Function]; ok {
+	name, mapped := r.o.Names[c.Function]
+	if mapped {
 		c.Function = name
 	}
 	if isNull(c.Args) {
@@ -148,10 +149,10 @@ func (r *recorder) complete(job *Job) {
 	if isNull(c.Kwargs) {
 		c.Kwargs = nil
 	}
-	if !workload.IsFunction(c.Function) {
+	if !mapped && !workload.IsFunction(c.Function) {
 		job.Err = &UnreadableError{
 			Reason: fmt.Sprintf("the name %.80q is not the path of a function", c.Function),
-			WayOut: fmt.Sprintf("say which it is: --map='%.80s=MODULE:FUNCTION'", c.Function),
+			WayOut: fmt.Sprintf("say which it is: --map='%.80[1]s=MODULE:FUNCTION', or keep it for a run with --setup=MODULE:APP: --map='%.80[1]s=%.80[1]s'", c.Function),
 		}
 	} else if err := c.Check(); err != nil {
 		job.Err = &UnreadableError{Reason: "not a call", Detail: err.Error()}

@@ -9,13 +9,17 @@ import (
 	"io"
 	"os"
 	"strings"
+	"unicode"
+	"unicode/utf8"
 )
 
 // A Call is a line of a job file: one job of a queue that holds jobs of several
 // functions. `compare record` writes them.
 type Call struct {
 	// Function is MODULE:FUNCTION, or a path with dots only, as Celery and RQ
-	// write it: then the longest prefix that is a module is the module.
+	// write it: then the longest prefix that is a module is the module. The name of
+	// a task of Celery may be any other text; it leads somewhere only where the
+	// application is set up.
 	Function string `json:"function"`
 
 	// Args is a JSON array and Kwargs a JSON object; nil for none. An object with
@@ -80,8 +84,8 @@ func parseCall(text []byte) (Call, error) {
 // Check says what is wrong with a call, all at once.
 func (c *Call) Check() error {
 	var errs []error
-	if !IsFunction(c.Function) {
-		errs = append(errs, fmt.Errorf("function %q: must be MODULE:FUNCTION or a path with dots, as in app.tasks.send", c.Function))
+	if !IsFunction(c.Function) && !isTaskName(c.Function) {
+		errs = append(errs, fmt.Errorf("function %.100q: must be MODULE:FUNCTION or a path with dots, as in app.tasks.send, or the name of a task", c.Function))
 	}
 	if !isJSON(c.Args, '[') {
 		errs = append(errs, errors.New("args: must be a JSON array"))
@@ -101,6 +105,15 @@ func IsFunction(text string) bool {
 	}
 	return isPythonName(module) && isPythonName(function)
 }
+
+// isTaskName reports whether Celery could know a task by the text: it is anything
+// that can be read.
+func isTaskName(text string) bool {
+	return text != "" && len(text) <= maxTaskName && strings.TrimSpace(text) == text &&
+		utf8.ValidString(text) && !strings.ContainsFunc(text, func(r rune) bool { return !unicode.IsGraphic(r) })
+}
+
+const maxTaskName = 255 // bytes
 
 // isJSON reports whether a valid JSON text begins as it should. Nothing, and null,
 // are for none.

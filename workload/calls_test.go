@@ -46,7 +46,8 @@ func TestReadCallsErrors(t *testing.T) {
 		{"\n\n", "no job in the file"},
 		{"[]", "f:1: not a job (a line cannot be a JSON array)"},
 		{"{}", `f:1: function "": must be MODULE:FUNCTION`},
-		{`{"function":"send"}`, `function "send": must be`},
+		{`{"function":" send"}`, `function " send": must be`},
+		{`{"function":"send\u001b[2J"}`, `function "send\x1b[2J": must be`},
 		{`{"function":"a.b","arg":[]}`, `unknown field "arg"`},
 		{`{"function":"a.b","args":{}}`, "args: must be a JSON array"},
 		{`{"function":"a.b","args":1,"kwargs":[]}`, "kwargs: must be a JSON object"},
@@ -123,7 +124,7 @@ try:
 except ValueError as error:
     calls.append(str(error))
 try:
-    module.load(["os.path.join", "os.path.nothing", "nowhere.at.all", "nowhere:f", "os:path", "os.name"])
+    module.load(["os.path.join", "os.path.nothing", "nowhere.at.all", "nowhere:f", "os:path", "os.name", "..x", "a-b.c", "send"])
 except module.NotFound as error:
     wrong = str(error)
 print(json.dumps({"Found": found, "Calls": calls, "Wrong": wrong}))
@@ -137,7 +138,7 @@ print(json.dumps({"Found": found, "Calls": calls, "Wrong": wrong}))
 		`an argument of type 'set': only datetime, date, time, decimal, uuid, bytes, base64 are known`,
 	})
 	for _, want := range []string{
-		"5 of 6 functions not found", "os.path.nothing: os.path has no nothing", "nowhere.at.all: no such module", "nowhere:f: no such module",
+		"8 of 9 functions not found", "send: neither the path of a function nor", "os.path.nothing: os.path has no nothing", "nowhere.at.all: no such module", "nowhere:f: no such module",
 		"os:path: is not callable, but of type module", "os.name: is not callable, but of type str",
 	} {
 		if !strings.Contains(got.Wrong, want) {

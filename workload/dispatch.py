@@ -54,6 +54,8 @@ def find(name: str) -> Callable[..., Any]:
     known = application.task(name)
     if known is not None:
         return known  # type: ignore[no-any-return]
+    if not all(part.isidentifier() for part in name.replace(":", ".", 1).split(".")):
+        raise NotFound(f"{name}: no path of a function, and the name of no task")
     for module_name, path in readings(name):
         try:
             found: Any = importlib.import_module(module_name)
@@ -69,6 +71,8 @@ def find(name: str) -> Callable[..., Any]:
             raise NotFound(f"{name}: is not callable, but of type {type(found).__name__}")
         application.get_ready_for(found)
         return found  # type: ignore[no-any-return]
+    if "." not in name and ":" not in name:
+        raise NotFound(f"{name}: neither the path of a function nor the name of a task")
     raise NotFound(f"{name}: no such module on sys.path")
 
 

@@ -19,7 +19,7 @@ import (
 func readOptions(cmd *cobra.Command) (*options, []string) {
 	o := new(options)
 	problems := o.read(cmd, flagsOf(o))
-	for _, check := range []func() []string{o.settleContestants, o.checkKnobs, o.checkPython, o.checkPeers, o.checkRest, o.checkOut} {
+	for _, check := range []func() []string{o.settleContestants, o.checkKnobs, o.checkPython, o.checkPeers, o.checkRest, o.checkDuration, o.checkOut} {
 		problems = append(problems, check()...)
 	}
 	return o, problems
@@ -37,7 +37,7 @@ func (o *options) read(cmd *cobra.Command, flags []flag) (problems []string) {
 }
 
 // pythonFlags are of use only where jobs run in Python.
-var pythonFlags = []string{"python", "path", "warm", "allow-threads"}
+var pythonFlags = []string{"python", "path", "setup", "warm", "allow-threads"}
 
 // settleContestants gives each contestant its own settings.
 func (o *options) settleContestants() (problems []string) {
@@ -56,7 +56,7 @@ func (o *options) checkKnobs() (problems []string) {
 	reported := make(map[string]bool)
 	for _, m := range knownModels() {
 		for _, knob := range m.knobs {
-			if !o.given[knob] || reported[knob] || o.used(knob) || knob == warmKnob && !m.warms {
+			if !o.given[knob] || reported[knob] || o.used(knob) || knob == warmKnob {
 				continue
 			}
 			reported[knob] = true
@@ -65,6 +65,17 @@ func (o *options) checkKnobs() (problems []string) {
 		}
 	}
 	return problems
+}
+
+// coldNotice is what to say where --warm names work that nobody does: the
+// parents of these models are cold, unless they are told otherwise.
+func (o *options) coldNotice() string {
+	if !o.given[warmKnob] || o.used(warmKnob) || len(o.contestants) == 0 {
+		return ""
+	}
+	name := o.contestants[0].model.name
+	return fmt.Sprintf("notice: --warm=%s is done by none of the models: the parents of %s are cold; name %s(warm), or hybrid, beside it",
+		shorten(o.texts[warmKnob], 80), strings.Join(kinds(o.contestants), " and "), name)
 }
 
 // used reports whether a knob given as a flag makes a difference to a contestant.

@@ -41,7 +41,7 @@ func (p *program) rootCommand() *cobra.Command {
 			if err := p.usage(cmd, problems); err != nil {
 				return err
 			}
-			return p.compare(cmd.Context(), o, p.measure)
+			return p.compare(cmd.Context(), o, p.measure, o.coldNotice(), o.durationNotice())
 		},
 	}
 	bind(root, flagsOf(new(options)))
@@ -81,11 +81,16 @@ type measured struct {
 }
 
 // compare makes a comparison, with measure or in another way, and shows its
-// results.
+// results. The notices come first; empty ones are none.
 func (p *program) compare(
-	ctx context.Context, o *options, measure func(context.Context, *interrupts, *options, *progress) (measured, error),
+	ctx context.Context, o *options, measure func(context.Context, *interrupts, *options, *progress) (measured, error), notices ...string,
 ) error {
 	show := p.progress(o.quiet)
+	for _, text := range notices {
+		if text != "" {
+			show.say(text)
+		}
+	}
 	in, ctx := watchSignals(ctx, p.signals, func(text string) {
 		show.stopping()
 		show.say(text)
@@ -254,7 +259,7 @@ func (p *program) header(o *options, app application, guard *live.Guard, server 
 	e.Redis, e.ForkPrimitive, e.Cgroup = server.Describe(), app.runtime.ForkPrimitive(), guard.Cgroup()
 	h.Spec = record.Spec{
 		Jobs: o.jobs, Workers: o.workers, Rounds: o.rounds, Seed: o.seed,
-		Workload: app.workload.Name(), Runtime: app.runtime.Name(), Warm: app.warm(), Payload: o.payload,
+		Workload: app.workload.Name(), Runtime: app.runtime.Name(), Setup: o.setup, Warm: app.warm(), Payload: o.payload,
 		Env: o.shownEnv(), Arrivals: o.arrivals.String(), TimeoutNS: o.timeout,
 	}
 	for i := range o.contestants {
@@ -270,6 +275,11 @@ func bootError(w workload.Workload, o *options, err error) error {
 		return err
 	}
 	names := "--workload=" + w.Name()
+	if len(o.setup) > 0 {
+		names += " --setup=" + strings.Join(o.setup, ",")
+	} else if hint := runner.SetupHint(boot.Traceback); hint != "" {
+		boot.Message += " (" + hint + ")"
+	}
 	if len(o.warm) > 0 {
 		names += " --warm=" + strings.Join(o.warm, ",")
 	}

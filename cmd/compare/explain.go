@@ -85,7 +85,7 @@ func (p *program) explainCommand() *cobra.Command {
 func explainFlags(o *options) []flag {
 	names := []string{
 		"workload", "payload", "jobs", "rounds", "seed", "timeout", "env",
-		"python", "path", "warm", "boot-timeout", "allow-threads",
+		"python", "path", "setup", "warm", "boot-timeout", "allow-threads",
 		"redis", "out", "force", "format", "quiet", "verbose",
 	}
 	var list []flag

@@ -35,8 +35,10 @@ type options struct {
 	seed         uint64
 	timeout      time.Duration
 	bootTimeout  time.Duration
+	maxDuration  time.Duration // of a schedule; 0 if it was not given
 	python       string
 	path         []string // absolute
+	setup        []string
 	warm         []string
 	warms        bool // the model warms its parents
 	allowThreads bool
@@ -86,6 +88,8 @@ func flagsOf(o *options) []flag {
 			usage: "the jobs' arguments: a JSON value on each line (an array: positional, an object: by name)"},
 		{group: groupRun, name: "arrivals", value: "PLAN", def: "burst", set: o.setArrivals,
 			usage: "when jobs are due: burst, rate:200/s, poisson:200/s, trace:FILE or jobs:FILE"},
+		{group: groupRun, name: maxDurationFlag, value: "TIME", set: o.setMaxDuration,
+			usage: "allow jobs that come over time to take so long, over all rounds and models; without it, 10m"},
 		{group: groupRun, name: "jobs", value: "N", def: "1000",
 			set:   whole(&o.jobs, 1, maxJobs, ": they are all in Redis's memory"),
 			usage: "jobs that each model runs in each round"},
@@ -106,6 +110,8 @@ func flagsOf(o *options) []flag {
 			usage: "the interpreter, 3.9 or newer: .venv/bin/python, say"},
 		{group: groupPython, name: "path", value: "DIR", repeat: true, set: o.setPath,
 			usage: "where to import from, before all else; repeatable (default . for py: workloads)"},
+		{group: groupPython, name: "setup", value: "MODULE:NAME", repeat: true, set: o.setSetup,
+			usage: "set the application up in each booted process, before anything is imported: a function, or a context to enter; repeatable"},
 		{group: groupPython, name: "warm", value: "MODULE:FUNCTION", repeat: true, set: o.setWarm,
 			usage: "one-time work for the parent of hybrid to do before it forks; repeatable; also MODULE (its import), app:table('en'), app:settings.tables; 'forkperjob(warm)' does it too"},
 		{group: groupPython, name: "boot-timeout", value: "TIME", def: "1m", set: span(&o.bootTimeout, "1m", ""),
@@ -221,6 +227,17 @@ func (o *options) setPath(dir string) error {
 		return err
 	}
 	o.path = append(o.path, dir)
+	return nil
+}
+
+func (o *options) setSetup(text string) error {
+	for _, name := range workload.SplitList(text) {
+		// It is named as a function to run is.
+		if _, err := workload.Parse("py:" + name); err != nil {
+			return errors.New(strings.ReplaceAll(inner(err).Error(), "py:", ""))
+		}
+		o.setup = append(o.setup, name)
+	}
 	return nil
 }
 

@@ -112,8 +112,8 @@ func choose(ctx context.Context, o *options, say func(string)) (application, err
 	}
 	python, err := findPython(ctx, o.python)
 	if err == nil {
-		r := live.Python{Interpreter: python.path, Path: o.path, Warm: o.warm, AllowThreads: o.allowThreads}
-		if r.Path == nil && importsYours(o.workload.Name()) {
+		r := live.Python{Interpreter: python.path, Path: o.path, Setup: o.setup, Warm: o.warm, AllowThreads: o.allowThreads}
+		if r.Path == nil && (importsYours(o.workload.Name()) || len(o.setup) > 0) {
 			here, err := filepath.Abs(".") // jobs may change their directory
 			if err != nil {
 				return application{}, err

@@ -74,8 +74,8 @@ func recordFlags(o *recordOptions) []flag {
 
 func (o *recordOptions) setMap(text string) error {
 	name, function, found := strings.Cut(text, "=")
-	if !found || name == "" || !workload.IsFunction(function) {
-		return errors.New("must be NAME=MODULE:FUNCTION, as in send-mail=app.tasks:send_mail")
+	if !found || name == "" || !workload.IsFunction(function) && function != name {
+		return errors.New("must be NAME=MODULE:FUNCTION, as in send-mail=app.tasks:send_mail; NAME=NAME keeps it, for a run with --setup")
 	}
 	if o.names == nil {
 		o.names = make(map[string]string)

@@ -224,6 +224,9 @@ func readSweep(cmd *cobra.Command) (*sweepOptions, []string) {
 		problems = append(problems, check()...)
 	}
 	s.fill()
+	if s.live {
+		problems = append(problems, s.checkTurns(s.rounds*len(s.contestants)*s.livePoints)...)
+	}
 	return s, problems
 }
 
@@ -297,7 +300,7 @@ func isKnob(name string) bool {
 }
 
 // liveFlags are of use only where real processes run.
-var liveFlags = []string{"workload", "payload", "rounds", "live-points", "redis", "env", "python", "path", "warm", "allow-threads", "boot-timeout"}
+var liveFlags = []string{"workload", "payload", "rounds", "live-points", "redis", "env", "python", "path", "setup", "warm", "allow-threads", "boot-timeout", maxDurationFlag}
 
 func (s *sweepOptions) checkLive() (problems []string) {
 	if !s.live {
