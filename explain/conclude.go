@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"forkbench/calls"
+	"forkbench/hoist"
 	"forkbench/live"
 )
 
@@ -49,6 +50,10 @@ func (r *run) conclude() {
 	res.Profiling = r.profiling()
 	r.trees()
 	r.notes()
+	if res.Hoist = r.place(); res.Hoist != nil {
+		res.Notes = append(res.Notes, "Where it goes: "+strings.Join(hoist.Files(), ", ")+
+			" are beside this report, with the call in its place: for RQ, Celery, gunicorn, and a pre-fork server of your own.")
+	}
 	res.Verdict = r.verdict()
 }
 

@@ -5,6 +5,7 @@ import (
 	"io"
 
 	"forkbench/calls"
+	"forkbench/hoist"
 )
 
 // Version is the version of the result's JSON form.
@@ -28,6 +29,10 @@ type Result struct {
 	Findings []Item   `json:"findings"` // the most expensive first
 	Together []Try    `json:"together"` // what is saved by several at once
 	WarmUps  []WarmUp `json:"warm_ups"` // those that were given
+
+	// Hoist is what of it goes into a parent, nil if that is nothing: see package
+	// hoist. Work of the built-in workloads is not in it, nobody else has that.
+	Hoist *hoist.Work `json:"hoist,omitempty"`
 
 	NoRefork string `json:"no_refork,omitempty"` // why a parent that has run jobs was not measured
 

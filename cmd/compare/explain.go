@@ -16,6 +16,7 @@ import (
 
 	"forkbench/explain"
 	"forkbench/flame"
+	"forkbench/hoist"
 	"forkbench/live"
 	"forkbench/record"
 	"forkbench/workload"
@@ -262,6 +263,14 @@ func (p *program) writeExplanation(dir string, r *explain.Result) (names []strin
 	if d := difference(r); d != nil {
 		files = append(files, file{differenceName, d.WriteSVG})
 	}
+	if r.Hoist != nil {
+		for _, s := range hoist.Snippets(*r.Hoist) {
+			files = append(files, file{s.File, func(w io.Writer) error {
+				_, err := io.WriteString(w, s.Text)
+				return err
+			}})
+		}
+	}
 	for _, f := range files {
 		if err := replaceFile(filepath.Join(dir, f.name), f.write); err != nil {
 			return names, err
@@ -303,7 +312,7 @@ func writeExplained(w io.Writer, r *explain.Result) error {
 
 // explanationNames lists all files that an explanation can write.
 func explanationNames() []string {
-	names := []string{recordsName, explanationName, explainedName, differenceName}
+	names := append([]string{recordsName, explanationName, explainedName, differenceName}, hoist.Files()...)
 	for _, m := range explain.Models() {
 		names = append(names, "flame-"+m+".svg", m+".folded", m+".pb.gz")
 	}
