@@ -81,7 +81,7 @@ func (s *stage) run(args ...string) {
 }
 
 // serve runs a server until as many jobs have been done, and ends it.
-func (s *stage) serve(jobs int, poke func() error, args ...string) {
+func (s *stage) serve(poke func() error, args ...string) {
 	s.t.Helper()
 	cmd, out := s.python(args...)
 	if err := cmd.Start(); err != nil {
@@ -102,7 +102,7 @@ func (s *stage) serve(jobs int, poke func() error, args ...string) {
 		}
 	}
 	_ = cmd.Process.Signal(syscall.SIGTERM)
-	<-ended
+	_ = <-ended // by a signal
 	s.env = append(s.env, "PARENT="+strconv.Itoa(cmd.Process.Pid))
 }
 
@@ -145,14 +145,14 @@ func TestSystems(t *testing.T) {
 			s.env = append(s.env, "REDIS_URL=unix://"+socket)
 			s.run("-c", "import os, lazy, redis, rq\nqueue = rq.Queue('mail', connection=redis.Redis.from_url(os.environ['REDIS_URL']))\n"+
 				"for _ in range("+strconv.Itoa(jobs)+"): queue.enqueue(lazy.job, 1)")
-			s.serve(jobs, nil, "rq_worker.py", "mail")
+			s.serve(nil, "rq_worker.py", "mail")
 		},
 		"Celery": func(s *stage) {
 			s.env = append(s.env, "BROKER=redis+socket://"+socket)
 			s.write("shop.py", "import os, celery, celery_hoist, lazy\napp = celery.Celery('shop', broker=os.environ['BROKER'])\n"+
 				"job = app.task(lazy.job, name='job')\n")
 			s.run("-c", "import shop\nfor _ in range("+strconv.Itoa(jobs)+"): shop.job.delay(1)")
-			s.serve(jobs, nil, "-m", "celery", "-A", "shop", "worker", "-c", "2", "--max-tasks-per-child=1", "--loglevel=warning")
+			s.serve(nil, "-m", "celery", "-A", "shop", "worker", "-c", "2", "--max-tasks-per-child=1", "--loglevel=warning")
 		},
 		"gunicorn": func(s *stage) {
 			at := filepath.Join(s.dir, "http")
@@ -169,12 +169,12 @@ func TestSystems(t *testing.T) {
 				}
 				return err
 			}
-			s.serve(jobs, poke, "-m", "gunicorn", "-c", "gunicorn.conf.py", "-b", "unix:"+at, "-w", "2", "--max-requests=1", "lazy:wsgi")
+			s.serve(poke, "-m", "gunicorn", "-c", "gunicorn.conf.py", "-b", "unix:"+at, "-w", "2", "--max-requests=1", "lazy:wsgi")
 		},
 		"a server of one's own": func(s *stage) {
 			s.write("server.py", "import os, time, prefork\nprefork.before_fork()\n"+
 				"for _ in range("+strconv.Itoa(jobs)+"):\n    if os.fork() == 0:\n        import lazy\n        lazy.job(1)\n        os._exit(0)\n    os.wait()\ntime.sleep(60)\n")
-			s.serve(jobs, nil, "server.py")
+			s.serve(nil, "server.py")
 		},
 	} {
 		t.Run(name, func(t *testing.T) {
