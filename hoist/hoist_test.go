@@ -102,7 +102,9 @@ func (s *stage) serve(poke func() error, args ...string) {
 		}
 	}
 	_ = cmd.Process.Signal(syscall.SIGTERM)
-	_ = <-ended // by a signal
+	if err := <-ended; err == nil {
+		s.t.Logf("%v ended with 0", args)
+	}
 	s.env = append(s.env, "PARENT="+strconv.Itoa(cmd.Process.Pid))
 }
 
