@@ -100,6 +100,7 @@ func Profile(ctx context.Context, rounds []*Round, o Options) (*Result, error) {
 	c.child()
 	c.parent()
 	c.redis()
+	c.strays()
 	if err := c.supervisor(ctx); err != nil {
 		return nil, err
 	}

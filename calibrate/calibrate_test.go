@@ -316,6 +316,24 @@ func TestJobsThatWereNotDone(t *testing.T) {
 	}
 }
 
+// What jobs leave running is in no profile, and that is said.
+func TestLeftBehind(t *testing.T) {
+	rounds := run(t, truth(), 1, "prefork", "hybrid")
+	for _, strayed := range []time.Duration{0, time.Duration(rounds[0].Settled) * 20 * time.Millisecond} {
+		rounds[0].Strayed.User = strayed
+		rounds[0].Children.User += strayed
+		made, err := calibrate.Profile(t.Context(), rounds, calibrate.Options{})
+		if err != nil {
+			t.Fatal(err)
+		}
+		const want = "what jobs leave running used 10 ms of CPU for each job"
+		said := slices.ContainsFunc(made.Warnings, func(w string) bool { return strings.Contains(w, want) })
+		if said != (strayed > 0) {
+			t.Errorf("%v left behind: the warnings are %q", strayed, made.Warnings)
+		}
+	}
+}
+
 // A prediction that was cut short is none.
 func TestCancelled(t *testing.T) {
 	ctx, cancel := context.WithCancel(t.Context())

@@ -1,6 +1,7 @@
 package calibrate
 
 import (
+	"fmt"
 	"math"
 
 	"forkbench/record"
@@ -284,3 +285,23 @@ const (
 
 // reads is how many round trips it took to read the jobs.
 func (r *Round) reads() int { return (r.Enqueued + readAhead - 1) / readAhead }
+
+// strays says what the profile does not have: a simulated job leaves nothing
+// running.
+func (c *calibration) strays() {
+	var left, all, jobs float64
+	for _, r := range c.rounds {
+		left += milli(r.Strayed.Total())
+		all += milli(r.Children.Total())
+		jobs += float64(r.Settled)
+	}
+	if left > noStrays*all {
+		c.Warnings = append(c.Warnings, fmt.Sprintf(
+			"what jobs leave running used %.3g ms of CPU for each job, %.0f %% of all that their processes used, and is not in the profile: a simulated job costs so much less",
+			left/jobs, 100*left/all))
+	}
+}
+
+// noStrays is the share of the processes' CPU up to which what jobs leave running
+// can be overlooked.
+const noStrays = 0.01

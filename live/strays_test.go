@@ -44,6 +44,22 @@ func TestLeftBehind(t *testing.T) {
 	}
 }
 
+// TestKilledTree: what a job has others do is booked also if the job dies before it
+// has waited for them.
+func TestKilledTree(t *testing.T) {
+	const jobs = 4
+	dies := livetest.Leaving + "\ndef dies(*_):\n    popen()\n    os.kill(os.getpid(), signal.SIGKILL)\n"
+	way := livetest.Way{Name: "dies", Burns: 50 * time.Millisecond, Leave: 50 * time.Millisecond}
+	rig := newRig(t, script{text: dies, function: way.Name})
+	for _, e := range []models.Executor{prefork.Model{}, forkperjob.Model{}, hybrid.Model{}} {
+		done, _, err := rig.run(e, repeat(jobs, "[]")...)
+		if err != nil {
+			t.Fatal(err)
+		}
+		livetest.Booked(t, done, way, jobs)
+	}
+}
+
 // TestUnbooked: the check of the accounts can fail. What ends under a parent that
 // ignores SIGCHLD is in nobody's account, and the table's sum is short of it.
 func TestUnbooked(t *testing.T) {
