@@ -4,6 +4,7 @@ package report
 
 import (
 	"bytes"
+	"fmt"
 	"io"
 	"slices"
 	"strings"
@@ -29,7 +30,7 @@ type Table struct {
 
 // WriteText writes the report as text. The verdict is the first line, however
 // long: whoever wants it takes that line. Columns of a table that do not fit beside each
-// other continue below.
+// other continue below, and each part says which columns it has.
 func (r *Report) WriteText(w io.Writer, o TextOptions) error {
 	p := NewPage(o)
 	p.Line(Bold, r.Verdict)
@@ -49,7 +50,7 @@ func (p *Page) table(t *Table) {
 	}
 	widths := t.widths()
 	for begin := 1; begin < len(t.Head); {
-		columns, width := []int{0}, widths[0]
+		first, columns, width := begin, []int{0}, widths[0]
 		for ; begin < len(t.Head); begin++ {
 			width += len(Gap) + widths[begin]
 			if len(columns) > 1 && width > p.width {
@@ -57,8 +58,16 @@ func (p *Page) table(t *Table) {
 			}
 			columns = append(columns, begin)
 		}
-		p.Paragraph("", t.Title)
-		if t.Title == "" {
+		title := t.Title
+		if all := len(t.Head) - 1; begin-first < all {
+			title = strings.TrimSuffix(title, ":")
+			if title != "" {
+				title += ", "
+			}
+			title += Part("columns", first, begin-1, all) + ":"
+		}
+		p.Paragraph("", title)
+		if title == "" {
 			p.Line("", "")
 		}
 		p.Line(Bold, t.row(t.Head, columns, widths))
@@ -66,6 +75,17 @@ func (p *Page) table(t *Table) {
 			p.Line("", t.row(row, columns, widths))
 		}
 	}
+}
+
+// Part says which part of something a table shows: "models 4 and 5 of 5".
+func Part(what string, from, to, all int) string {
+	switch to - from {
+	case 0:
+		return fmt.Sprintf("%s %d of %d", strings.TrimSuffix(what, "s"), from, all)
+	case 1:
+		return fmt.Sprintf("%s %d and %d of %d", what, from, to, all)
+	}
+	return fmt.Sprintf("%s %d to %d of %d", what, from, to, all)
 }
 
 func (t *Table) widths() []int {

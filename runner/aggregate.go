@@ -41,7 +41,8 @@ func Analyze(lines iter.Seq2[record.Line, error]) (*Analysis, error) {
 }
 
 // An Aggregator reduces lines while they come, in bounded memory however many
-// jobs there are. The order of the lines within a round does not matter, so a
+// jobs there are, but for two bits a job of the rounds that go on, or in which
+// jobs were not done. The order of the lines within a round does not matter, so a
 // live run and its records give the same Analysis.
 //
 // It is safe for concurrent use.
@@ -151,7 +152,7 @@ func (a *Aggregator) open(model string, round int) (*roundState, error) {
 	case m.closed[round] != nil:
 		return nil, fmt.Errorf("%s: a line of round %d after that round's end", model, round)
 	case m.open == nil:
-		m.open = newRound(round, len(m.rounds) == 0)
+		m.open = newRound(round, len(m.rounds) == 0, &a.header.Spec)
 	case m.open.number != round:
 		return nil, fmt.Errorf("%s: a line of round %d before the end of round %d", model, round, m.open.number)
 	}
@@ -174,12 +175,18 @@ type modelState struct {
 	prediction *record.Prediction // of a simulated run, at its end
 }
 
-// Turn is a sink for the lines of one round, for rounds of one model that go on
+// Turn is a sink for the lines of one round, after the header, for rounds of one model that go on
 // side by side, as replications of a simulation do. Lines of different turns may
 // come at the same time; those of one come one after another, and its
 // *record.Round last.
 func (a *Aggregator) Turn(model string, round int) record.Sink {
-	return &turn{aggregator: a, model: model, round: newRound(round, round == 0)}
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	var spec record.Spec
+	if a.header != nil {
+		spec = a.header.Spec
+	}
+	return &turn{aggregator: a, model: model, round: newRound(round, round == 0, &spec)}
 }
 
 type turn struct {
@@ -237,6 +244,8 @@ func (m *modelState) close(r *roundState, l *record.Round, h *record.Header) {
 	if l := l.Latency; l != nil {
 		r.p50, r.p95, r.p99 = millis(l.P50NS), millis(l.P95NS), millis(l.P99NS)
 	}
+	r.fates.close(l.Settled == l.Enqueued)
+	r.causes.forget()
 	r.broken = r.check(&h.Spec, &h.Environment)
 	if !r.ended() {
 		r.blunders.forget(oddProcess) // see check
@@ -260,7 +269,9 @@ func (m *modelState) close(r *roundState, l *record.Round, h *record.Header) {
 }
 
 // counting is the rounds that numbers are taken from, and their distributions:
-// those that ended well, or all that settled something if none did.
+// those that ended well, or if none did those that were interrupted and had
+// settled something. What a model did before it could not go on is no measure of
+// it.
 func (m *modelState) counting() ([]*roundState, *dists) {
 	var complete, partial []*roundState
 	for _, r := range m.rounds {
@@ -282,11 +293,12 @@ type roundState struct {
 	number int
 
 	statuses [models.TimedOut + 1]int
-	dropped  map[string]int               // results that were not kept, by the reason
-	hint     string                       // how to set the application up, if a job failed for want of that
-	failure  [models.TimedOut + 1]failure // the failed job with the least ID
-	inSlots  int64                        // µs that jobs spent in slots, dequeued to finished, summed
-	last     time.Duration                // the last job's settling
+	dropped  map[string]int // results that were not kept, by the reason
+	hint     string         // how to set the application up, if a job failed for want of that
+	causes   causes         // why jobs were not done
+	fates    fates          // which were
+	inSlots  int64          // µs that jobs spent in slots, dequeued to finished, summed
+	last     time.Duration  // the last job's settling
 
 	processes int
 	warmed    bool // a booted process was warmed
@@ -311,12 +323,6 @@ type roundState struct {
 	broken  []string // checks that the round did not pass
 }
 
-// A failure is why a job did not end as done.
-type failure struct {
-	id     uint64
-	detail string
-}
-
 // A birth is what a process and its first job say about how it was made: the
 // first of the two lines waits for the other.
 type birth struct {
@@ -331,9 +337,10 @@ type birth struct {
 // processes and processes that never had a job.
 const maxWaiting = 1 << 14
 
-func newRound(number int, keep bool) *roundState {
+func newRound(number int, keep bool, spec *record.Spec) *roundState {
 	return &roundState{
 		number:  number,
+		fates:   newFates(spec),
 		waiting: make(map[int]birth),
 		keep:    keep,
 		procs:   firsts[record.Process]{compare: byFork},
@@ -343,14 +350,18 @@ func newRound(number int, keep bool) *roundState {
 
 // ended reports whether the round ran to its end, measured whether there is
 // something to take numbers from, and counts whether both are so.
-func (r *roundState) ended() bool    { return !r.measure.Interrupted && r.measure.Error == "" }
-func (r *roundState) measured() bool { return r.measure.Settled > 0 && r.measure.WorkNS > 0 }
-func (r *roundState) counts() bool   { return r.ended() && r.measured() }
+func (r *roundState) ended() bool { return !r.measure.Interrupted && r.measure.Error == "" }
+func (r *roundState) measured() bool {
+	return r.measure.Error == "" && r.measure.Settled > 0 && r.measure.WorkNS > 0
+}
+func (r *roundState) counts() bool { return r.ended() && r.measured() }
 
 func (r *roundState) addJob(j *record.Job) {
-	if r.statuses[j.Status] == 0 || j.ID < r.failure[j.Status].id {
-		r.failure[j.Status] = failure{j.ID, lastLine(j.Detail)}
+	done := j.Status == models.Done
+	if !done {
+		r.causes.add(j.ID, j.Status, j.Detail)
 	}
+	r.fates.add(j.ID, done)
 	r.statuses[j.Status]++
 	if j.Dropped != "" {
 		r.drop(j.Dropped)
@@ -360,7 +371,7 @@ func (r *roundState) addJob(j *record.Job) {
 	}
 	r.last = max(r.last, j.SettledNS)
 	r.inSlots += (j.FinishedNS - j.DequeuedNS).Microseconds()
-	r.settled.add(j.FinishedNS)
+	r.settled.add(j.FinishedNS, done)
 	r.dists.latency.add(j.FinishedNS - j.DueNS)
 	r.checkJob(j)
 
@@ -429,11 +440,4 @@ func (r *roundState) match(id int, b birth) {
 func (b birth) cost() time.Duration {
 	idle := max(0, b.dequeued-max(b.ready, b.fork))
 	return b.started - b.fork - idle
-}
-
-// lastLine is the end of a job's Detail, where a traceback names the error, fit
-// for one line of text.
-func lastLine(detail string) string {
-	detail = strings.TrimSpace(detail)
-	return plain(detail[strings.LastIndexByte(detail, '\n')+1:])
 }

@@ -85,11 +85,11 @@ func TestSummaryByHand(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
+	cpu := runner.CPU{Interval: runner.Interval{Median: 12}, Children: 10, Parents: 1, Supervisor: 0.5, Redis: 1.5}
 	want := runner.ModelSummary{
 		Model: "m", Rounds: 1, StartupS: 0.09, ElapsedS: 0.04,
-		Throughput: runner.Interval{Median: 100},
-		CPU: runner.CPU{Interval: runner.Interval{Median: 12}, Children: 10, Parents: 1,
-			Supervisor: 0.5, Redis: 1.5},
+		DonePerS: runner.Interval{Median: 100}, CPUDone: &cpu,
+		Throughput: runner.Interval{Median: 100}, CPU: cpu,
 		UserS: 0.034, SystemS: 0.014,
 		Latency: runner.Quantiles{P50: 16, P95: 39, P99: 39, Max: 39}, // of 11, 16, 25, 39
 		Phases: runner.Phases{
@@ -102,6 +102,7 @@ func TestSummaryByHand(t *testing.T) {
 		FaultsPerJob: 150, CommandsPerJob: new(2.5), Processes: 4,
 		ResidualPercent: new(0.5),
 		Jobs:            runner.Jobs{Enqueued: 4, Settled: 4, Done: 4},
+		Causes:          []runner.Cause{},
 	}
 	if diff := cmp.Diff(want, a.Summary.Models[0], near); diff != "" {
 		t.Error(diff)
@@ -163,6 +164,8 @@ func TestMediansOverRounds(t *testing.T) {
 	}
 	// Paired, the rounds agree: twice the rate, the same CPU, half the latency.
 	wantComparisons := []runner.Comparison{
+		{Metric: "jobs_done_per_s", A: "a", B: "b", Ratio: 2, Low: new(2.0), High: new(2.0), P: new(0.0)},
+		{Metric: "cpu_ms_per_job_done", A: "a", B: "b", Ratio: 1, Low: new(1.0), High: new(1.0), P: new(1.0)},
 		{Metric: "throughput", A: "a", B: "b", Ratio: 2, Low: new(2.0), High: new(2.0), P: new(0.0)},
 		{Metric: "cpu_ms_per_job", A: "a", B: "b", Ratio: 1, Low: new(1.0), High: new(1.0), P: new(1.0)},
 		{Metric: "p95", A: "a", B: "b", Ratio: 0.5, Low: new(0.5), High: new(0.5), P: new(0.0)},

@@ -262,9 +262,9 @@ func TestWarnings(t *testing.T) {
 		{"without a reason", nil, fail(models.TimedOut, ""),
 			"forkperjob and hybrid: every job timed out, so the times are those of dying: no reason given"},
 		{"one failed", nil, job(5, func(j *record.Job) { j.Status, j.Detail = models.Failed, "ValueError: 5" }),
-			"forkperjob and hybrid: 3 of 600 jobs failed; the first: ValueError: 5"},
+			"forkperjob and hybrid: 3 of 600 jobs failed: ValueError: 5"},
 		{"hostile detail", nil, job(5, func(j *record.Job) { j.Status, j.Detail = models.Failed, "x\n\x1b]0;owned\x07" }),
-			"3 of 600 jobs failed; the first: \uFFFD]0;owned\uFFFD"},
+			"3 of 600 jobs failed: \uFFFD]0;owned\uFFFD"},
 		{"contaminated", nil, contaminate,
 			"forkperjob and hybrid: 2 of 3 rounds were contaminated (in round 1, other processes used 31 % of the CPU); a quiet machine gives better numbers"},
 		{"interrupted", func(h *record.Header) { h.Spec.Rounds = 4 }, round(func(m *record.Round) { m.Interrupted = m.Round == 2 }),
@@ -418,7 +418,7 @@ func TestRaceBuildPublishesNoNumbers(t *testing.T) {
 	run.header.Environment.Race = true
 	a := analyze(t, run)
 	for i, m := range a.Summary.Models {
-		if want := (runner.ModelSummary{Model: m.Model, Jobs: m.Jobs}); !cmp.Equal(m, want) || m.Jobs.Done != 600 {
+		if want := (runner.ModelSummary{Model: m.Model, Jobs: m.Jobs, Causes: []runner.Cause{}}); !cmp.Equal(m, want) || m.Jobs.Done != 600 {
 			t.Errorf("%+v", m)
 		}
 		if s := a.Series[i]; s.Model != m.Model || s.Rounds != nil || s.Latency != nil || s.Jobs != nil {

@@ -63,7 +63,7 @@ func unusable(ms []ModelSummary) string {
 	var all []*warning
 	for i := range ms {
 		m := &ms[i]
-		if m.recommendable() {
+		if len(m.Unfit) == 0 {
 			continue
 		}
 		why := m.Unfit[0]

@@ -46,16 +46,30 @@ func metrics() []metric {
 			return value(&m.Latency)
 		})
 	}
+	done := func(name string, value func(c *CPU) *float64) metric {
+		return maybe(name, unitMilli, func(m *ModelSummary) *float64 {
+			if m.CPUDone == nil {
+				return nil
+			}
+			return value(m.CPUDone)
+		})
+	}
 	jobs := func(name string, value func(j *Jobs) int) metric {
 		return metric{name, unitCount, func(m *ModelSummary) *float64 { v := float64(value(&m.Jobs)); return &v }, true}
 	}
 	return []metric{
 		of("startup_s", unitSecond, func(m *ModelSummary) float64 { return m.StartupS }),
 		of("elapsed_s", unitSecond, func(m *ModelSummary) float64 { return m.ElapsedS }),
-		of("throughput", unitRate, func(m *ModelSummary) float64 { return m.Throughput.Median }),
+		of(MetricDone, unitRate, func(m *ModelSummary) float64 { return m.DonePerS.Median }),
+		maybe(MetricDone+"_low", unitRate, func(m *ModelSummary) *float64 { return m.DonePerS.Low }),
+		maybe(MetricDone+"_high", unitRate, func(m *ModelSummary) *float64 { return m.DonePerS.High }),
+		done(MetricCPUDone, func(c *CPU) *float64 { return &c.Median }),
+		done(MetricCPUDone+"_low", func(c *CPU) *float64 { return c.Low }),
+		done(MetricCPUDone+"_high", func(c *CPU) *float64 { return c.High }),
+		of(MetricThroughput, unitRate, func(m *ModelSummary) float64 { return m.Throughput.Median }),
 		maybe("throughput_low", unitRate, func(m *ModelSummary) *float64 { return m.Throughput.Low }),
 		maybe("throughput_high", unitRate, func(m *ModelSummary) *float64 { return m.Throughput.High }),
-		of("cpu_ms_per_job", unitMilli, func(m *ModelSummary) float64 { return m.CPU.Median }),
+		of(MetricCPU, unitMilli, func(m *ModelSummary) float64 { return m.CPU.Median }),
 		maybe("cpu_ms_per_job_low", unitMilli, func(m *ModelSummary) *float64 { return m.CPU.Low }),
 		maybe("cpu_ms_per_job_high", unitMilli, func(m *ModelSummary) *float64 { return m.CPU.High }),
 		of("cpu_children", unitMilli, func(m *ModelSummary) float64 { return m.CPU.Children }),
@@ -83,6 +97,7 @@ func metrics() []metric {
 		jobs("enqueued", func(j *Jobs) int { return j.Enqueued }),
 		jobs("settled", func(j *Jobs) int { return j.Settled }),
 		jobs("done", func(j *Jobs) int { return j.Done }),
+		jobs("undone", func(j *Jobs) int { return j.Undone }),
 		jobs("failed", func(j *Jobs) int { return j.Failed }),
 		jobs("crashed", func(j *Jobs) int { return j.Crashed }),
 		jobs("timed_out", func(j *Jobs) int { return j.TimedOut }),

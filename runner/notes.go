@@ -163,6 +163,7 @@ func (n *notes) aboutConvergence(m *modelState, s *Summary) {
 
 func (n *notes) aboutJobs(m *modelState, jobs *Jobs) {
 	settled := jobs.Done + jobs.Failed + jobs.Crashed + jobs.TimedOut
+	all := m.causes()
 	for _, c := range []struct {
 		status models.Status
 		count  int
@@ -175,9 +176,9 @@ func (n *notes) aboutJobs(m *modelState, jobs *Jobs) {
 		switch {
 		case c.count == 0:
 		case c.count == settled:
-			n.add(m, "every job %s, so the times are those of %s: %s", c.what, failing(c.status), m.failure(c.status))
+			n.add(m, "every job %s, so the times are those of %s: %s", c.what, failing(c.status), reasons(all, c.status, c.count))
 		default:
-			n.add(m, "%d of %s %s; the first: %s", c.count, plural(settled, "job"), c.what, m.failure(c.status))
+			n.add(m, "%s of %s %s: %s", count(c.count), plural(settled, "job"), c.what, reasons(all, c.status, c.count))
 		}
 	}
 }
@@ -189,14 +190,27 @@ func failing(s models.Status) string {
 	return "dying"
 }
 
-// failure is why the first job of the first round with one ended so.
-func (m *modelState) failure(s models.Status) string {
-	for _, r := range m.rounds {
-		if r.statuses[s] > 0 && r.failure[s].detail != "" {
-			return r.failure[s].detail
+// causesTold is how many causes stand in a warning.
+const causesTold = 3
+
+// reasons is why so many jobs ended in one way, the commonest causes first.
+func reasons(all []Cause, status models.Status, jobs int) string {
+	var parts []string
+	left := jobs
+	for _, c := range all {
+		switch {
+		case c.Status != status || len(parts) == causesTold:
+		case c.Jobs == jobs:
+			return c.Text
+		default:
+			parts = append(parts, fmt.Sprintf("%s × %s", count(c.Jobs), c.Text))
+			left -= c.Jobs
 		}
 	}
-	return "no reason given"
+	if left > 0 {
+		parts = append(parts, count(left)+" for other reasons")
+	}
+	return strings.Join(parts, "; ")
 }
 
 func (n *notes) aboutCPU(m *modelState, s *ModelSummary) {

@@ -16,14 +16,15 @@ const (
 	maxDetail  = 1 << 10 // bytes of a kept job's Detail
 )
 
-// A counter counts events over time, in at most maxBuckets buckets, whose width
+// A counter counts jobs over time, in at most maxBuckets buckets, whose width
 // doubles whenever time runs past the last one. The zero value is ready to use.
 type counter struct {
 	width  time.Duration
-	counts []int
+	counts []int // of all
+	done   []int // of those done
 }
 
-func (c *counter) add(at time.Duration) {
+func (c *counter) add(at time.Duration, done bool) {
 	if c.width == 0 {
 		c.width = time.Millisecond
 	}
@@ -33,22 +34,30 @@ func (c *counter) add(at time.Duration) {
 	}
 	i := int(at / c.width)
 	for len(c.counts) <= i {
-		c.counts = append(c.counts, 0)
+		c.counts, c.done = append(c.counts, 0), append(c.done, 0)
 	}
 	c.counts[i]++
+	if done {
+		c.done[i]++
+	}
 }
 
 func (c *counter) widen() {
 	c.width *= 2
-	half := (len(c.counts) + 1) / 2
+	c.counts, c.done = halved(c.counts), halved(c.done)
+}
+
+// halved is counts with each two put together, in place.
+func halved(counts []int) []int {
+	half := (len(counts) + 1) / 2
 	for i := range half {
-		sum := c.counts[2*i]
-		if 2*i+1 < len(c.counts) {
-			sum += c.counts[2*i+1]
+		sum := counts[2*i]
+		if 2*i+1 < len(counts) {
+			sum += counts[2*i+1]
 		}
-		c.counts[i] = sum
+		counts[i] = sum
 	}
-	c.counts = c.counts[:half]
+	return counts[:half]
 }
 
 // samples keeps at most maxSamples samples of a round, evenly thinned out: of

@@ -1,6 +1,8 @@
 package runner
 
 import (
+	"fmt"
+	"iter"
 	"maps"
 	"slices"
 
@@ -20,6 +22,7 @@ func (a *Aggregator) Analysis() *Analysis {
 		Version:     SummaryVersion,
 		Models:      []ModelSummary{},
 		Comparisons: []Comparison{},
+		Shares:      []ShareTest{},
 		Warnings:    []string{},
 		Errors:      []string{},
 	}
@@ -43,7 +46,7 @@ func (a *Aggregator) Analysis() *Analysis {
 	analysis := new(Analysis)
 	for _, m := range a.models {
 		if s.Environment.Race {
-			s.Models = append(s.Models, ModelSummary{Model: m.spec.Name, Jobs: m.jobs()})
+			s.Models = append(s.Models, ModelSummary{Model: m.spec.Name, Jobs: m.jobs(), Causes: []Cause{}})
 			analysis.Series = append(analysis.Series, Series{Model: m.spec.Name})
 			continue
 		}
@@ -51,7 +54,8 @@ func (a *Aggregator) Analysis() *Analysis {
 		analysis.Series = append(analysis.Series, m.series())
 	}
 	if !s.Environment.Race {
-		s.Comparisons = append(s.Comparisons, compareAll(a.models, s.Spec.Simulated)...)
+		s.Shares = shareTests(a.models)
+		s.Comparisons = append(s.Comparisons, a.comparisons(&s)...)
 	}
 	stopped, impossible := a.stopped(), a.impossible()
 	// What stopped a model comes first: the rest may follow from it.
@@ -77,38 +81,30 @@ func (m *modelState) summary(allLater *dist, simulated bool) ModelSummary {
 		return xs
 	}
 	mid := func(value func(*roundState) float64) float64 { return median(of(value)) }
-	// perJob is in milliseconds of the part's CPU.
-	perJob := func(part func(*record.Round) record.CPU) float64 {
-		return mid(func(r *roundState) float64 {
-			return millis(part(&r.measure).Total()) / float64(r.measure.Settled)
-		})
-	}
-
 	s := ModelSummary{
 		Model:      m.spec.Name,
 		Rounds:     len(rounds),
 		StartupS:   mid(func(r *roundState) float64 { return r.measure.StartupNS.Seconds() }),
 		ElapsedS:   mid(func(r *roundState) float64 { return r.measure.WorkNS.Seconds() }),
+		DonePerS:   interval(of((*roundState).donePerSecond)),
 		Throughput: interval(of((*roundState).throughput)),
-		CPU: CPU{
-			Interval:   interval(of((*roundState).cpuPerJob)),
-			Children:   perJob(func(l *record.Round) record.CPU { return l.Children.Add(l.Parents) }),
-			Parents:    perJob(func(l *record.Round) record.CPU { return l.Parents }),
-			Strayed:    perJob(func(l *record.Round) record.CPU { return l.Strayed }),
-			Supervisor: perJob(func(l *record.Round) record.CPU { return l.Supervisor }),
-			Redis:      perJob(func(l *record.Round) record.CPU { return l.Redis }),
-		},
-		UserS:   mid(func(r *roundState) float64 { return r.cpu().User.Seconds() }),
-		SystemS: mid(func(r *roundState) float64 { return r.cpu().System.Seconds() }),
-		Latency: d.latency.quantiles(),
-		Phases:  phases(d, allLater),
+		UserS:      mid(func(r *roundState) float64 { return r.cpu().User.Seconds() }),
+		SystemS:    mid(func(r *roundState) float64 { return r.cpu().System.Seconds() }),
+		Latency:    d.latency.quantiles(),
+		Phases:     phases(d, allLater),
 		FaultsPerJob: mid(func(r *roundState) float64 {
 			return float64(r.faults) / float64(r.measure.Settled)
 		}),
 		Processes:  int(mid(func(r *roundState) float64 { return float64(r.processes) })),
 		WarmParent: m.warmed(),
 		Jobs:       m.jobs(),
+		Stopped:    m.stopped(),
+		Causes:     m.causes(),
 	}
+	if c := cpuPer(rounds, func(r *roundState) int { return r.measure.Settled }, interval); c != nil {
+		s.CPU = *c
+	}
+	s.CPUDone = cpuPer(rounds, (*roundState).done, interval)
 	var peak int64
 	var uss, commands, residual []float64
 	for _, r := range rounds {
@@ -204,14 +200,66 @@ func phases(d *dists, allLater *dist) Phases {
 	return p
 }
 
+// cpuPer is the rounds' CPU time for each of the jobs that a round is said to
+// have; rounds without any are left out. It is nil if there are no others.
+func cpuPer(rounds []*roundState, jobs func(*roundState) int, interval func([]float64) Interval) *CPU {
+	rounds = slices.DeleteFunc(slices.Clone(rounds), func(r *roundState) bool { return jobs(r) == 0 })
+	if len(rounds) == 0 {
+		return nil
+	}
+	each := func(part func(*record.Round) record.CPU) []float64 {
+		xs := make([]float64, len(rounds))
+		for i, r := range rounds {
+			xs[i] = millis(part(&r.measure).Total()) / float64(jobs(r))
+		}
+		return xs
+	}
+	return &CPU{
+		Interval:   interval(each(cpuOf)),
+		Children:   median(each(func(l *record.Round) record.CPU { return l.Children.Add(l.Parents) })),
+		Parents:    median(each(func(l *record.Round) record.CPU { return l.Parents })),
+		Strayed:    median(each(func(l *record.Round) record.CPU { return l.Strayed })),
+		Supervisor: median(each(func(l *record.Round) record.CPU { return l.Supervisor })),
+		Redis:      median(each(func(l *record.Round) record.CPU { return l.Redis })),
+	}
+}
+
+// cpuOf is the CPU time of all parts.
+func cpuOf(l *record.Round) record.CPU {
+	return l.Children.Add(l.Parents).Add(l.Supervisor).Add(l.Redis)
+}
+
+// done is how many jobs were.
+func (r *roundState) done() int { return r.statuses[models.Done] }
+
+// donePerSecond is jobs done per second of work.
+func (r *roundState) donePerSecond() float64 {
+	return float64(r.done()) / r.measure.WorkNS.Seconds()
+}
+
+// cpuPerDone is the CPU time of all parts, in milliseconds per job done, or 0 if
+// none was.
+func (r *roundState) cpuPerDone() float64 {
+	if r.done() == 0 {
+		return 0
+	}
+	return millis(r.cpu().Total()) / float64(r.done())
+}
+
+// cpuPerDone is the CPU time of all parts for each job done, in milliseconds.
+func (m *ModelSummary) cpuPerDone() float64 {
+	if m.CPUDone == nil {
+		return 0
+	}
+	return m.CPUDone.Median
+}
+
 // throughput is jobs settled per second of work.
 func (r *roundState) throughput() float64 {
 	return float64(r.measure.Settled) / r.measure.WorkNS.Seconds()
 }
 
-func (r *roundState) cpu() record.CPU {
-	return r.measure.Children.Add(r.measure.Parents).Add(r.measure.Supervisor).Add(r.measure.Redis)
-}
+func (r *roundState) cpu() record.CPU { return cpuOf(&r.measure) }
 
 // cpuPerJob is the CPU time of all parts, in milliseconds per job settled.
 func (r *roundState) cpuPerJob() float64 {
@@ -236,7 +284,8 @@ func (m *modelState) jobs() Jobs {
 	for _, r := range m.rounds {
 		j.Enqueued += r.measure.Enqueued
 		j.Settled += r.measure.Settled
-		j.Done += r.statuses[models.Done]
+		j.Done += r.done()
+		j.Undone += r.undone()
 		j.Failed += r.statuses[models.Failed]
 		j.Crashed += r.statuses[models.Crashed]
 		j.TimedOut += r.statuses[models.TimedOut]
@@ -248,6 +297,25 @@ func (m *modelState) jobs() Jobs {
 		}
 	}
 	return j
+}
+
+// undone is how many jobs the model had its turn at and did not do.
+func (r *roundState) undone() int {
+	asked := r.measure.Enqueued
+	if r.measure.Interrupted {
+		asked -= r.measure.NotRun // they are nobody's fault
+	}
+	return max(asked-r.done(), 0)
+}
+
+// stopped is why the model could not go on, the first time.
+func (m *modelState) stopped() string {
+	for _, r := range m.rounds {
+		if r.measure.Error != "" {
+			return fmt.Sprintf("in round %d: %s", r.number+1, plain(r.measure.Error))
+		}
+	}
+	return ""
 }
 
 // unfit is why the model must not be recommended, each reason once.
@@ -273,11 +341,13 @@ func (m *modelState) series() Series {
 		measure := r.measure
 		measure.Warnings, measure.Unfit, measure.Hazards = slices.Clone(measure.Warnings), slices.Clone(measure.Unfit), slices.Clone(measure.Hazards)
 		s.Rounds = append(s.Rounds, RoundSeries{
-			Round:   r.number,
-			Measure: measure,
-			Bucket:  r.settled.width,
-			Settled: slices.Clone(r.settled.counts),
-			Memory:  slices.Clone(r.samples.kept),
+			Round:    r.number,
+			Measure:  measure,
+			Bucket:   r.settled.width,
+			Settled:  slices.Clone(r.settled.counts),
+			Done:     slices.Clone(r.settled.done),
+			JobsDone: r.done(),
+			Memory:   slices.Clone(r.samples.kept),
 		})
 		if r.keep {
 			s.Processes, s.Jobs = slices.Clone(r.procs.kept), slices.Clone(r.jobs.kept)
@@ -288,38 +358,46 @@ func (m *modelState) series() Series {
 
 // The metrics that models are compared in, by their names in [Metrics].
 const (
+	MetricDone       = "jobs_done_per_s"
+	MetricCPUDone    = "cpu_ms_per_job_done"
 	MetricThroughput = "throughput"
 	MetricCPU        = "cpu_ms_per_job"
 	MetricLatency    = "p95"
 )
 
-// compareAll compares each model with each one after it, in the rounds that
-// count for both.
-func compareAll(ms []*modelState, simulated bool) []Comparison {
+// comparisons compares each model with each one after it, in the rounds that
+// count for both, unless there is no ratio between them.
+func (a *Aggregator) comparisons(s *Summary) []Comparison {
 	centre := median
-	if simulated {
+	if s.Spec.Simulated {
 		centre = geometricMean
 	}
 	metrics := []struct {
 		name string
 		of   func(*roundState) float64
 	}{
+		{MetricDone, (*roundState).donePerSecond},
+		{MetricCPUDone, (*roundState).cpuPerDone},
 		{MetricThroughput, (*roundState).throughput},
 		{MetricCPU, (*roundState).cpuPerJob},
 		{MetricLatency, func(r *roundState) float64 { return r.p95 }},
 	}
 	var all []Comparison
-	for i, a := range ms {
-		for _, b := range ms[i+1:] {
+	for i, ma := range a.models {
+		for _, mb := range a.models[i+1:] {
+			nameA, nameB := ma.spec.Name, mb.spec.Name
+			if s.unequal(nameA, nameB) {
+				continue
+			}
 			for _, metric := range metrics {
-				if metric.name == MetricLatency && (a.unstable() || b.unstable()) {
+				if metric.name == MetricLatency && (ma.unstable() || mb.unstable()) {
 					continue
 				}
-				as, bs := paired(a, b, metric.of)
+				as, bs := paired(ma, mb, metric.of)
 				if len(as) == 0 {
 					continue
 				}
-				c := Comparison{Metric: metric.name, A: a.spec.Name, B: b.spec.Name}
+				c := Comparison{Metric: metric.name, A: nameA, B: nameB}
 				c.Ratio, c.Low, c.High, c.P = ratio(as, bs, centre)
 				all = append(all, c)
 			}
@@ -328,17 +406,25 @@ func compareAll(ms []*modelState, simulated bool) []Comparison {
 	return all
 }
 
+// commonRounds is the rounds that count for both models.
+func commonRounds(a, b *modelState) iter.Seq2[*roundState, *roundState] {
+	return func(yield func(*roundState, *roundState) bool) {
+		roundsA, _ := a.counting()
+		roundsB, _ := b.counting()
+		for _, ra := range roundsA {
+			i := slices.IndexFunc(roundsB, func(rb *roundState) bool { return rb.number == ra.number })
+			if i >= 0 && !yield(ra, roundsB[i]) {
+				return
+			}
+		}
+	}
+}
+
 // paired is a metric of both models in the rounds that count for both. A round
 // in which either has none (no CPU time at all, say) is left out.
 func paired(a, b *modelState, of func(*roundState) float64) (as, bs []float64) {
-	roundsA, _ := a.counting()
-	roundsB, _ := b.counting()
-	for _, ra := range roundsA {
-		i := slices.IndexFunc(roundsB, func(rb *roundState) bool { return rb.number == ra.number })
-		if i < 0 {
-			continue
-		}
-		if va, vb := of(ra), of(roundsB[i]); va > 0 && vb > 0 {
+	for ra, rb := range commonRounds(a, b) {
+		if va, vb := of(ra), of(rb); va > 0 && vb > 0 {
 			as, bs = append(as, va), append(bs, vb)
 		}
 	}

@@ -17,8 +17,9 @@ type Summary struct {
 	Environment record.Environment `json:"environment"`
 	Spec        record.Spec        `json:"spec"`
 	Models      []ModelSummary     `json:"models"`
-	Comparisons []Comparison       `json:"comparisons"`
-	Verdict     string             `json:"verdict"`         // one sentence, with its interval
+	Comparisons []Comparison       `json:"comparisons"`     // of models that did the same share of their jobs
+	Shares      []ShareTest        `json:"shares"`          // whether they did
+	Verdict     string             `json:"verdict"`         // one or two sentences, with intervals
 	Warnings    []string           `json:"warnings"`        // why a number should not be trusted
 	Notes       []string           `json:"notes,omitempty"` // what takes nothing from the numbers: results that were not kept, say
 	Errors      []string           `json:"errors"`          // sanity checks violated, models that could not go on
@@ -30,20 +31,30 @@ type ModelSummary struct {
 	Model  string `json:"model"`
 	Rounds int    `json:"rounds"` // rounds that count: complete, and measured
 
-	StartupS   float64   `json:"startup_s"`
-	ElapsedS   float64   `json:"elapsed_s"`  // work only
-	Throughput Interval  `json:"throughput"` // jobs settled per second of work
-	CPU        CPU       `json:"cpu_ms_per_job"`
-	UserS      float64   `json:"user_s"` // all parts, work only
-	SystemS    float64   `json:"system_s"`
-	Latency    Quantiles `json:"latency_ms"` // due to finished, all rounds pooled
-	Phases     Phases    `json:"phases_ms"`
-	Memory     Memory    `json:"memory_mb"`
+	StartupS float64 `json:"startup_s"`
+	ElapsedS float64 `json:"elapsed_s"` // work only
+
+	// What a model gets done. A job that failed, crashed, timed out or was never run
+	// is not done, and what it cost is shared out among those that were. CPUDone is
+	// null where no job was done.
+	DonePerS Interval `json:"jobs_done_per_s"`
+	CPUDone  *CPU     `json:"cpu_ms_per_job_done"`
+
+	// The same of all jobs that were settled, whatever became of them: what a model
+	// gets through. Where every job is done they are the same.
+	Throughput Interval `json:"throughput"`     // jobs settled per second of work
+	CPU        CPU      `json:"cpu_ms_per_job"` // per job settled
+
+	UserS   float64   `json:"user_s"` // all parts, work only
+	SystemS float64   `json:"system_s"`
+	Latency Quantiles `json:"latency_ms"` // due to finished, all rounds pooled, of every job settled
+	Phases  Phases    `json:"phases_ms"`
+	Memory  Memory    `json:"memory_mb"`
 
 	// WarmParent says that a booted process was warmed before it forked.
 	WarmParent   bool    `json:"warm_parent"`
-	FaultsPerJob float64 `json:"faults_per_job"` // minor faults of the children
-	// CommandsPerJob is null where the server could not tell.
+	FaultsPerJob float64 `json:"faults_per_job"` // minor faults of the children, per job settled
+	// CommandsPerJob is per job settled. It is null where the server could not tell.
 	CommandsPerJob *float64 `json:"redis_commands_per_job"`
 	Processes      int      `json:"processes"` // made in one round, median
 	// ResidualPercent is what the cgroup saw and wait4 did not, in percent of
@@ -55,6 +66,11 @@ type ModelSummary struct {
 	// Hazards are what its processes had that their forks must not share, from all
 	// rounds, each once.
 	Hazards []record.Hazard `json:"hazards,omitempty"`
+	// Stopped is why the model could not go on, in which round first; empty if it
+	// could. There is then no ratio to others.
+	Stopped string `json:"stopped,omitempty"`
+	// Causes is why jobs were not done, the commonest first.
+	Causes []Cause `json:"causes"`
 
 	// Unfit is why the model must not be recommended as it is, from all rounds; see
 	// record.Round.
@@ -177,11 +193,15 @@ type Memory struct {
 }
 
 // Jobs counts what became of the jobs. Settled counts each job once, whatever
-// its outcome; Done + Failed + Crashed + TimedOut = Settled.
+// its outcome; Done + Failed + Crashed + TimedOut = Settled. Undone is those that
+// the model had its turn at and did not do: Failed, Crashed, TimedOut, Lost, given
+// up, and NotRun where it could not go on. What an interruption left is in NotRun
+// only.
 type Jobs struct {
 	Enqueued   int `json:"enqueued"`
 	Settled    int `json:"settled"`
 	Done       int `json:"done"`
+	Undone     int `json:"undone"`
 	Failed     int `json:"failed"`
 	Crashed    int `json:"crashed"`
 	TimedOut   int `json:"timed_out"`
@@ -198,7 +218,7 @@ type Jobs struct {
 // round, as a median over rounds or, if simulated, a geometric mean. P is the p-value of "there is no difference". Low, High and P are null
 // where there are too few rounds.
 type Comparison struct {
-	Metric string   `json:"metric"` // "throughput", "cpu_ms_per_job" or "p95"
+	Metric string   `json:"metric"` // as in Metrics
 	A      string   `json:"a"`
 	B      string   `json:"b"`
 	Ratio  float64  `json:"ratio"`
@@ -233,11 +253,13 @@ type Series struct {
 
 // A RoundSeries is one round over time. Times are from the start of work.
 type RoundSeries struct {
-	Round   int
-	Measure record.Round
-	Bucket  time.Duration // width of a Settled bucket
-	Settled []int         // jobs finished in each bucket; at most 256 buckets
-	Memory  []record.Sample
+	Round    int
+	Measure  record.Round
+	Bucket   time.Duration // width of a Settled bucket
+	Settled  []int         // jobs finished in each bucket, however; at most 256 buckets
+	Done     []int         // of which done
+	JobsDone int           // done in all
+	Memory   []record.Sample
 }
 
 // A CDFPoint says that a share of the jobs took at most a time.

@@ -29,6 +29,7 @@ const (
 	absent      = "–"
 	markSame    = "~"
 	markUnsure  = "?"
+	markUnequal = "≠"
 	markUnclean = "!"
 	markWrong   = "!!"
 )
@@ -47,15 +48,28 @@ func tableOf(s *Summary) *table {
 		}
 		t.models = append(t.models, name)
 	}
-	t.add(s, "jobs per second", always(func(m *ModelSummary) cell { return withInterval(m.Throughput) }), MetricThroughput)
+	short := s.short()
+	if short { // how much was done comes before how fast
+		t.addJobs(s)
+	}
+	perSecond, cpu, perJob := "jobs per second", "CPU per job, ms", "per job"
+	if short {
+		perSecond, cpu, perJob = "jobs done per second", "CPU per job done, ms", "per job settled"
+	}
+	t.add(s, perSecond, always(func(m *ModelSummary) cell { return withInterval(m.DonePerS) }), MetricDone)
 	t.add(s, "work, s", plainly(func(m *ModelSummary) float64 { return m.ElapsedS }), "")
 	t.add(s, "start-up before it, s", plainly(func(m *ModelSummary) float64 { return m.StartupS }), "")
-	t.add(s, "CPU per job, ms", always(func(m *ModelSummary) cell { return withInterval(m.CPU.Interval) }), MetricCPU)
-	t.add(s, "  its processes", plainly(func(m *ModelSummary) float64 { return m.CPU.Children }), "")
-	t.add(s, "    of which parents", plainly(func(m *ModelSummary) float64 { return m.CPU.Parents }), "")
-	t.add(s, "    of which left behind", plainly(func(m *ModelSummary) float64 { return m.CPU.Strayed }), "")
-	t.add(s, "  supervisor", plainly(func(m *ModelSummary) float64 { return m.CPU.Supervisor }), "")
-	t.add(s, "  Redis", plainly(func(m *ModelSummary) float64 { return m.CPU.Redis }), "")
+	t.add(s, cpu, always(func(m *ModelSummary) cell {
+		if m.CPUDone == nil {
+			return cell{value: absent}
+		}
+		return withInterval(m.CPUDone.Interval)
+	}), MetricCPUDone)
+	t.add(s, "  its processes", ofDoneCPU(func(c *CPU) float64 { return c.Children }), "")
+	t.add(s, "    of which parents", ofDoneCPU(func(c *CPU) float64 { return c.Parents }), "")
+	t.add(s, "    of which left behind", ofDoneCPU(func(c *CPU) float64 { return c.Strayed }), "")
+	t.add(s, "  supervisor", ofDoneCPU(func(c *CPU) float64 { return c.Supervisor }), "")
+	t.add(s, "  Redis", ofDoneCPU(func(c *CPU) float64 { return c.Redis }), "")
 	t.add(s, "CPU of a "+s.turn()+", user, s", plainly(func(m *ModelSummary) float64 { return m.UserS }), "")
 	t.add(s, "  system", plainly(func(m *ModelSummary) float64 { return m.SystemS }), "")
 	t.add(s, "latency p50, ms", latency(func(q *Quantiles) float64 { return q.P50 }, func(x *Simulation) Interval { return x.P50 }), "")
@@ -74,21 +88,38 @@ func tableOf(s *Summary) *table {
 	t.add(s, "  exit", plainly(func(m *ModelSummary) float64 { return m.Phases.Exit }), "")
 	t.add(s, "peak memory (PSS), MB", known(func(m *ModelSummary) *float64 { return m.Memory.PeakPSS }), "")
 	t.add(s, "  a worker's own (USS)", known(func(m *ModelSummary) *float64 { return m.Memory.USSPerWorker }), "")
-	t.add(s, "minor faults per job", plainly(func(m *ModelSummary) float64 { return m.FaultsPerJob }), "")
-	t.add(s, "Redis commands per job", known(func(m *ModelSummary) *float64 { return m.CommandsPerJob }), "")
+	t.add(s, "minor faults "+perJob, plainly(func(m *ModelSummary) float64 { return m.FaultsPerJob }), "")
+	t.add(s, "Redis commands "+perJob, known(func(m *ModelSummary) *float64 { return m.CommandsPerJob }), "")
 	t.add(s, "processes made", always(func(m *ModelSummary) cell { return cell{value: count(m.Processes)} }), "")
 	t.add(s, "cgroup residual, %", residual(known(func(m *ModelSummary) *float64 { return m.ResidualPercent })), "")
+	if !short {
+		t.addJobs(s)
+	}
+	if slices.ContainsFunc(s.Models, func(m ModelSummary) bool { return m.Rounds != s.Spec.Rounds }) {
+		t.add(s, s.turns()+" that count", counted(func(m *ModelSummary) int { return m.Rounds }), "")
+	}
+	t.legend = legend(s, t)
+	return t
+}
+
+// addJobs appends what became of the jobs.
+func (t *table) addJobs(s *Summary) {
 	t.add(s, "jobs done, all "+s.turns(), counted(func(m *ModelSummary) int { return m.Jobs.Done }), "")
 	t.add(s, "  failed", counted(func(m *ModelSummary) int { return m.Jobs.Failed }), "")
 	t.add(s, "  crashed", counted(func(m *ModelSummary) int { return m.Jobs.Crashed }), "")
 	t.add(s, "  timed out", counted(func(m *ModelSummary) int { return m.Jobs.TimedOut }), "")
 	t.add(s, "  not run", counted(func(m *ModelSummary) int { return m.Jobs.NotRun }), "")
 	t.add(s, "  lost", counted(func(m *ModelSummary) int { return m.Jobs.Lost }), "")
-	if slices.ContainsFunc(s.Models, func(m ModelSummary) bool { return m.Rounds != s.Spec.Rounds }) {
-		t.add(s, s.turns()+" that count", counted(func(m *ModelSummary) int { return m.Rounds }), "")
-	}
-	t.legend = legend(s, t)
-	return t
+}
+
+// short reports whether a model did not do all of its jobs.
+func (s *Summary) short() bool {
+	return slices.ContainsFunc(s.Models, func(m ModelSummary) bool { return m.Jobs.Undone > 0 })
+}
+
+// anyDone reports whether any job was.
+func (s *Summary) anyDone() bool {
+	return slices.ContainsFunc(s.Models, func(m ModelSummary) bool { return m.Jobs.Done > 0 })
 }
 
 // add appends a row, unless no model has a value for it. Where metric is given,
@@ -100,7 +131,7 @@ func (t *table) add(s *Summary, label string, of func(*ModelSummary) cell, metri
 		m := &s.Models[i]
 		c := of(m)
 		empty = empty && (c.value == absent || c.value == "0")
-		if metric != "" && i > 0 {
+		if metric != "" && i > 0 && c.value != absent {
 			c.ratio = ratioTo(s, metric, m.Model)
 		}
 		r.cells = append(r.cells, c)
@@ -158,6 +189,17 @@ func latency(of func(*Quantiles) float64, interval func(*Simulation) Interval) f
 	})
 }
 
+// ofDoneCPU is a part of the CPU time per job done.
+func ofDoneCPU(of func(*CPU) float64) func(*ModelSummary) cell {
+	return known(func(m *ModelSummary) *float64 {
+		if m.CPUDone == nil {
+			return nil
+		}
+		v := of(m.CPUDone)
+		return &v
+	})
+}
+
 // counted is for what is known of a model without a measured round, too.
 func counted(of func(*ModelSummary) int) func(*ModelSummary) cell {
 	return func(m *ModelSummary) cell { return cell{value: count(of(m))} }
@@ -171,7 +213,10 @@ func withInterval(i Interval) cell {
 // was found, "?1.02×" where one round cannot tell.
 func ratioTo(s *Summary, metric, model string) string {
 	c, ok := s.comparison(metric, model, s.Models[0].Model)
-	if !ok {
+	switch {
+	case !ok && s.Models[0].Rounds > 0 && s.anyDone() && s.unequal(model, s.Models[0].Model):
+		return markUnequal
+	case !ok:
 		return ""
 	}
 	text := number(c.Ratio) + "×"
@@ -192,7 +237,7 @@ func legend(s *Summary, t *table) []string {
 	if marked(func(c cell) bool { return c.interval != "" }) {
 		parts = append(parts, "[…] 95 % interval")
 	}
-	if marked(func(c cell) bool { return c.ratio != "" }) {
+	if marked(func(c cell) bool { return strings.HasSuffix(c.ratio, "×") }) {
 		parts = append(parts, "× against "+s.Models[0].Model)
 	}
 	if marked(func(c cell) bool { return strings.HasPrefix(c.ratio, markSame) }) {
@@ -203,6 +248,12 @@ func legend(s *Summary, t *table) []string {
 	}
 	if marked(func(c cell) bool { return strings.HasSuffix(c.value, markWrong) }) {
 		parts = append(parts, markWrong+" CPU per job is wrong by it, see the warnings")
+	}
+	if marked(func(c cell) bool { return c.ratio == markUnequal }) {
+		parts = append(parts, markUnequal+" no ratio: not the same share of the jobs was done")
+	}
+	if s.short() && slices.ContainsFunc(t.rows, func(r row) bool { return strings.HasPrefix(r.label, "latency") }) {
+		parts = append(parts, "latencies are those of all jobs settled, done or not")
 	}
 	if slices.ContainsFunc(s.Models, func(m ModelSummary) bool { return m.Contaminated > 0 }) {
 		parts = append(parts, markUnclean+" contaminated rounds, see the warnings")

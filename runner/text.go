@@ -28,7 +28,8 @@ func WriteText(w io.Writer, s *Summary, o report.TextOptions) error {
 	return err
 }
 
-// write writes the models side by side, as many as fit.
+// write writes the models side by side, as many as fit. Where they do not all fit,
+// each table says which it has.
 func (t *table) write(p *report.Page) {
 	label := 0
 	for _, r := range t.rows {
@@ -46,6 +47,9 @@ func (t *table) write(p *report.Page) {
 			width += len(report.Gap) + c.width()
 		}
 		p.Line("", "")
+		if len(columns) < len(t.models) {
+			p.Line("", report.Part("Models", begin+1, begin+len(columns), len(t.models))+":")
+		}
 		t.block(p, label, columns)
 		begin += len(columns)
 	}

@@ -1,6 +1,7 @@
 package runner
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"math"
@@ -20,7 +21,11 @@ import (
 //	hybrid(refork=20).throughput < 2*hybrid.throughput
 //	failed > 0
 //
-// [Metrics] lists the names. A number without a unit is in the metric's own.
+// [Metrics] lists the names. A time or a size needs a unit, unless the metric's
+// name says which (startup_s) or it is 0.
+//
+// Only what is done counts here: throughput is short for jobs_done_per_s, and
+// cpu_ms_per_job for cpu_ms_per_job_done.
 type Threshold struct {
 	left  reference
 	op    string // ">", ">=", "<" or "<="
@@ -128,6 +133,17 @@ func parseThreshold(text string) (t Threshold, err error) {
 	return t, nil
 }
 
+// ofDone is what a threshold means by the names of metrics that count jobs
+// settled: a gate that lets failing fast pass is none.
+var ofDone = map[string]string{
+	MetricThroughput:    MetricDone,
+	"throughput_low":    MetricDone + "_low",
+	"throughput_high":   MetricDone + "_high",
+	MetricCPU:           MetricCPUDone,
+	MetricCPU + "_low":  MetricCPUDone + "_low",
+	MetricCPU + "_high": MetricCPUDone + "_high",
+}
+
 func parseReference(text string) (reference, error) {
 	if text == "" {
 		return reference{}, errors.New("a metric is missing; a threshold looks like p95>50ms")
@@ -136,7 +152,7 @@ func parseReference(text string) (reference, error) {
 	if parts == nil {
 		return reference{}, fmt.Errorf("%q is neither METRIC nor MODEL.METRIC", text)
 	}
-	m, ok := metricNamed(parts[2])
+	m, ok := metricNamed(cmp.Or(ofDone[parts[2]], parts[2]))
 	if !ok {
 		names := Metrics()
 		if similar := closest(parts[2], names); similar != "" {
@@ -150,8 +166,14 @@ func parseReference(text string) (reference, error) {
 // parse reads a value of the metric.
 func (x *metric) parse(digits, suffix string) (float64, error) {
 	v, err := finite(digits)
-	if err != nil || suffix == "" {
-		return v, err
+	if err != nil {
+		return 0, err
+	}
+	if suffix == "" {
+		if v != 0 && x.ambiguous() {
+			return 0, fmt.Errorf("%s needs a unit: %s%s, say", x.name, digits, x.unit)
+		}
+		return v, nil
 	}
 	factor, ok := unitFactors[x.unit][suffix]
 	if !ok {
@@ -161,6 +183,12 @@ func (x *metric) parse(digits, suffix string) (float64, error) {
 		return 0, fmt.Errorf("%s%s is out of range", digits, suffix)
 	}
 	return v, nil
+}
+
+// ambiguous reports whether a bare number could be meant in several units: the
+// metric is a time or a size, and its name does not say in what.
+func (x *metric) ambiguous() bool {
+	return len(unitFactors[x.unit]) > 1 && !slices.Contains(strings.Split(x.name, "_"), string(x.unit))
 }
 
 func finite(text string) (float64, error) {
@@ -200,8 +228,12 @@ func (u unit) text(v float64) string {
 
 // Crossed reports whether the summary crosses the threshold, and says how. What
 // cannot be checked counts as crossed: a gate that has nothing to look at must
-// not stay open.
+// not stay open. Nor must one that looks at a model with jobs undone; see [Gate].
 func (t Threshold) Crossed(s *Summary) (crossed bool, why string) {
+	return Gate{Thresholds: []Threshold{t}}.crossed(t, s)
+}
+
+func (g Gate) crossed(t Threshold, s *Summary) (crossed bool, why string) {
 	checked := false
 	for i := range s.Models {
 		m := &s.Models[i]
@@ -209,7 +241,12 @@ func (t Threshold) Crossed(s *Summary) (crossed bool, why string) {
 			continue
 		}
 		value := t.left.metric.of(m)
-		limit := t.limitFor(s, m)
+		limit, of := t.limitFor(s, m)
+		for _, held := range []*ModelSummary{m, of} {
+			if held != nil && g.tooManyUndone(held, t.left.metric.jobs) {
+				return true, fmt.Sprintf("%v does not pass: %s; --allow-failures=SHARE says how many are fine", t, held.outcomeOf([]string{held.Model}))
+			}
+		}
 		if value == nil || limit == nil {
 			continue
 		}
@@ -227,24 +264,24 @@ func (t Threshold) Crossed(s *Summary) (crossed bool, why string) {
 }
 
 // limitFor is the limit that a model is held to, or nil if there is no value for
-// it.
-func (t Threshold) limitFor(s *Summary, m *ModelSummary) *float64 {
+// it, and the model whose value it is, if any.
+func (t Threshold) limitFor(s *Summary, m *ModelSummary) (*float64, *ModelSummary) {
 	if t.right == nil {
-		return &t.limit
+		return &t.limit, nil
 	}
 	if t.right.model != "" && t.right.model != m.Model {
 		i := slices.IndexFunc(s.Models, func(m ModelSummary) bool { return m.Model == t.right.model })
 		if i < 0 {
-			return nil
+			return nil, nil
 		}
 		m = &s.Models[i]
 	}
 	v := t.right.metric.of(m)
 	if v == nil {
-		return nil
+		return nil, nil
 	}
 	limit := t.limit * *v
-	return &limit
+	return &limit, m
 }
 
 func (t Threshold) holds(value, limit float64) bool {

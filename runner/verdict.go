@@ -16,45 +16,83 @@ const (
 	repeatedOften = 0.05 // processes per job
 )
 
-// verdict is what to take home, in one sentence. What is impossible in the
+// verdict is what to take home, in one or two sentences. What is impossible in the
 // records comes first, for then nothing else counts; before it what stopped a
-// model, which may be its cause.
+// model, which may be its cause. Then comes how much the models got done, unless
+// they all did all of it, and then how fast, of those that did the most.
 func verdict(s *Summary, stopped, impossible []string) string {
 	measured := slices.DeleteFunc(slices.Clone(s.Models), func(m ModelSummary) bool { return m.Rounds == 0 })
 	switch {
 	case s.Environment.Race:
 		return "No verdict: built with -race, this program measures the race detector; build it without."
-	case len(measured) == 0 && len(stopped) > 0:
-		return "No verdict: " + stopped[0] + "."
-	case len(impossible) > 0:
+	case len(impossible) > 0 && len(measured) > 0:
 		why := slices.Concat(stopped, impossible)
 		text := "Do not use these numbers: " + why[0]
 		if more := len(why) - 1; more > 0 {
 			text += fmt.Sprintf(" (and %d more, see the errors)", more)
 		}
 		return text + "."
+	case len(stopped) > 0 && !slices.ContainsFunc(s.Models, func(m ModelSummary) bool { return m.Jobs.Settled > 0 }):
+		return "No verdict: " + stopped[0] + "."
+	case len(stopped) > 0 && len(measured) == 0:
+		return "No verdict: " + also(s.Outcome(), unusable(s.Models)) + "."
+	case len(impossible) > 0:
+		return "Do not use these numbers: " + impossible[0] + "."
 	case len(measured) == 0:
 		return "No verdict: no " + s.turn() + " was finished."
-	case !slices.ContainsFunc(measured, func(m ModelSummary) bool { return m.Jobs.Done > 0 }):
-		text := "No verdict: not one job was done; the warnings say why"
-		if why := unusable(s.Models); why != "" {
-			text += "; " + why
-		}
-		return text + "."
+	case !s.anyDone():
+		return "No verdict, as not one job was done: " + also(s.Outcome(), unusable(s.Models)) + "."
 	}
+	outcome, warning := s.Outcome(), unusable(s.Models)
+	if outcome != "" {
+		outcome, warning = also(outcome, warning), "" // it is the cause, probably
+	}
+	sentences := []string{outcome, speed(s, s.foremost(measured), measured, warning)}
+	sentences = slices.DeleteFunc(sentences, func(text string) bool { return text == "" })
+	if x := s.Spec.Simulation; x != nil {
+		sentences[0] = fmt.Sprintf("Simulated on %s: %s", plural(x.Cores, "core"), sentences[0])
+	}
+	return strings.Join(sentences, ". ") + "."
+}
+
+// also is two clauses, either of which may be missing.
+func also(a, b string) string {
+	if a != "" && b != "" {
+		a += "; "
+	}
+	return a + b
+}
+
+// foremost is the models that did the largest share of their jobs, or none that is
+// found to be smaller; of those that could go on to their end.
+func (s *Summary) foremost(measured []ModelSummary) []ModelSummary {
+	going := slices.DeleteFunc(slices.Clone(measured), func(m ModelSummary) bool { return m.Stopped != "" || m.Jobs.Done == 0 })
+	if len(going) == 0 {
+		return nil
+	}
+	best := slices.MaxFunc(going, func(a, b ModelSummary) int { return cmp.Compare(a.Jobs.share(), b.Jobs.share()) }).Model
+	return slices.DeleteFunc(going, func(m ModelSummary) bool { return s.differ(best, m.Model) })
+}
+
+// speed says how fast the models were that did the largest share of their jobs,
+// and what there is to find in it, after a warning that belongs to it; "" if there
+// is nothing to say.
+func speed(s *Summary, foremost, measured []ModelSummary, warning string) string {
 	h := headlineFor(s)
-	text, subjects := "", measured
-	steady := measured // that keep up
-	if s.Spec.Simulated {
-		steady = slices.DeleteFunc(slices.Clone(measured), func(m ModelSummary) bool { return m.unstable() })
-	}
-	switch len(steady) {
-	case 0:
+	text, subjects := "", foremost
+	steady := slices.DeleteFunc(slices.Clone(foremost), func(m ModelSummary) bool { return m.unstable() })
+	switch {
+	case len(foremost) == 0:
+		return warning
+	case len(steady) == 0:
 		text = "no model keeps up with its jobs"
-	case 1:
+	case len(steady) == 1:
 		text, subjects = h.alone(&steady[0]), steady
 	default:
 		text, subjects = h.compare(s, steady)
+	}
+	if slices.ContainsFunc(subjects, func(m ModelSummary) bool { return m.Jobs.Undone > 0 }) && h.ofDone != "" && len(steady) > 0 {
+		text = h.ofDone + text
 	}
 	if slices.ContainsFunc(subjects, func(m ModelSummary) bool { return 2*m.Contaminated > m.Rounds }) {
 		text += ", on a machine that was busy with other work"
@@ -67,25 +105,18 @@ func verdict(s *Summary, stopped, impossible []string) string {
 	if slices.ContainsFunc(subjects, func(m ModelSummary) bool { return m.Simulation != nil && !m.unstable() && !m.Simulation.Converged }) {
 		text += ", which has not converged (see the warnings)"
 	}
-	if why := unusable(s.Models); why != "" {
-		text += "; " + why
-	}
-	if finding := repeated(&s.Spec, measured); finding != "" {
-		text += "; " + finding
-	}
+	text = also(text, warning)
+	text = also(text, s.repeated(foremost))
 	var gone []string
 	for _, m := range s.Models {
-		if m.Rounds == 0 {
+		if m.Rounds == 0 && m.Jobs.Undone == 0 && m.Stopped == "" {
 			gone = append(gone, m.Model)
 		}
 	}
 	if gone != nil {
 		text += "; nothing was measured of " + list(gone)
 	}
-	if x := s.Spec.Simulation; x != nil {
-		text = fmt.Sprintf("Simulated on %s: %s", plural(x.Cores, "core"), text)
-	}
-	return text + "."
+	return text
 }
 
 // A headline is the metric that a verdict is about.
@@ -96,6 +127,7 @@ type headline struct {
 	again  string                       // of the same to a third: ratio, name
 	what   string
 	alone  func(m *ModelSummary) string
+	ofDone string // what comes before it where jobs were not done
 }
 
 // headlineFor chooses throughput where the jobs were all due at once. Where they
@@ -104,15 +136,16 @@ type headline struct {
 func headlineFor(s *Summary) headline {
 	if s.Spec.Arrivals == "" || s.Spec.Arrivals == "burst" {
 		return headline{
-			metric: MetricThroughput,
-			best:   func(a, b *ModelSummary) int { return cmp.Compare(b.Throughput.Median, a.Throughput.Median) },
+			metric: MetricDone,
+			best:   func(a, b *ModelSummary) int { return cmp.Compare(b.DonePerS.Median, a.DonePerS.Median) },
 			ratio:  "%s ran %s the jobs per second of %s",
 			again:  "%s those of %s",
 			what:   "jobs per second",
 			alone: func(m *ModelSummary) string {
 				return fmt.Sprintf("%s ran %s jobs per second%s, with %s ms of CPU time for each",
-					m.Model, number(m.Throughput.Median), bounds(m.Throughput.Low, m.Throughput.High), number(m.CPU.Median))
+					m.Model, number(m.DonePerS.Median), bounds(m.DonePerS.Low, m.DonePerS.High), number(m.cpuPerDone()))
 			},
+			ofDone: "Counting jobs done only, ",
 		}
 	}
 	return headline{
@@ -122,8 +155,12 @@ func headlineFor(s *Summary) headline {
 		again:  "%s that of %s",
 		what:   "p95 latency",
 		alone: func(m *ModelSummary) string {
-			return fmt.Sprintf("%s finished 95 %% of its jobs within %s ms of their due time, with %s ms of CPU time for each",
-				m.Model, number(m.Latency.P95), number(m.CPU.Median))
+			jobs, each := "its jobs", "each"
+			if m.Jobs.Undone > 0 {
+				jobs, each = "its jobs, done or not,", "each one done"
+			}
+			return fmt.Sprintf("%s finished 95 %% of %s within %s ms of their due time, with %s ms of CPU time for %s",
+				m.Model, jobs, number(m.Latency.P95), number(m.cpuPerDone()), each)
 		},
 	}
 }
@@ -243,7 +280,7 @@ func (m *ModelSummary) repeatedPerJob() float64 {
 // repeated names the one-time work that forks repeat, and says what to do. What
 // was measured only while the machine did other work too is no finding: a first
 // job may have been slow for that.
-func repeated(spec *record.Spec, ms []ModelSummary) string {
+func (s *Summary) repeated(ms []ModelSummary) string {
 	var worst *ModelSummary
 	for i := range ms {
 		if m := &ms[i]; m.repeatsWork() && !m.allContaminated() && (worst == nil || m.repeatedPerJob() > worst.repeatedPerJob()) {
@@ -255,20 +292,20 @@ func repeated(spec *record.Spec, ms []ModelSummary) string {
 		return inherited(ms, warm)
 	}
 	penalty := *worst.Phases.FirstJobPenalty
-	if worst.WarmParent && namesWarming(spec, worst.Model) {
+	if worst.WarmParent && namesWarming(&s.Spec, worst.Model) {
 		return fmt.Sprintf("the first job of each %s process still costs %s ms more than a later one: pages copied, and what the warm-up does not reach",
 			worst.Model, number(penalty))
 	}
 	text := fmt.Sprintf("the first job of each %s process costs %s ms more than a later one: one-time work that every fork repeats, unless it is hoisted into the parent",
 		worst.Model, number(penalty))
 	switch {
-	case warm == nil && slices.ContainsFunc(ms, func(m ModelSummary) bool { return m.WarmParent }):
-		return text // what there is of it is no example
+	case warm == nil && slices.ContainsFunc(s.Models, func(m ModelSummary) bool { return m.WarmParent }):
+		return text // those that there are are no example
 	case warm == nil:
 		return text + " (--model=hybrid)"
 	case warm.Phases.FirstJobPenalty == nil, warm.allContaminated(): // it may or may not be
 		return text
-	case *warm.Phases.FirstJobPenalty >= penalty/2 && spec.Simulated:
+	case *warm.Phases.FirstJobPenalty >= penalty/2 && s.Spec.Simulated:
 		return text + ", as far as the profile says that it can be"
 	case *warm.Phases.FirstJobPenalty >= penalty/2:
 		return text + ", which " + warm.Model + " does not do yet: name it with --warm=MODULE:FUNCTION"
@@ -290,15 +327,19 @@ func namesWarming(spec *record.Spec, model string) bool {
 	return len(spec.Warm) > 0
 }
 
-// recommendable reports whether the model may be held up as an example.
-func (m *ModelSummary) recommendable() bool { return len(m.Unfit) == 0 }
-
-// warmest is the model with a warm parent that spares its first jobs the most, of
-// those that may be recommended, or nil if there is no such model.
+// warmest is the model with a warm parent that spares its first jobs the most, or
+// nil if there is no such model. One of whose jobs fewer were done than of another's
+// is no example to follow, even where that may be chance, nor is one with a reason
+// against it.
 func warmest(ms []ModelSummary) *ModelSummary {
+	most := 0.0
+	for i := range ms {
+		most = max(most, ms[i].Jobs.share())
+	}
 	var best *ModelSummary
 	for i := range ms {
-		if m := &ms[i]; m.WarmParent && m.recommendable() && (best == nil || m.firstJob() < best.firstJob()) {
+		m := &ms[i]
+		if m.WarmParent && len(m.Unfit) == 0 && m.Jobs.share() == most && (best == nil || m.firstJob() < best.firstJob()) {
 			best = m
 		}
 	}

@@ -64,7 +64,7 @@ func TestVerdict(t *testing.T) {
 		{"five models", newSynthetic(200, 3, light, slower, named(slower, "slow too"), named(forkperjob, "last"), named(light, "a")), nil,
 			"# ran #× [#, #] the jobs per second of last; no difference in jobs per second was found between # and # (#× [#, #]); the first job of each last process costs # ms more than a later one: one-time work that every fork repeats, unless it is hoisted into the parent (--model=hybrid)."},
 		{"nothing done", newSynthetic(200, 3, prefork), everyJob(func(j *record.Job) { j.Status = models.Failed }),
-			"No verdict: not one job was done; the warnings say why."},
+			"No verdict, as not one job was done: prefork did none of 600 jobs, 600 failed: no reason given."},
 		{"nothing measured", newSynthetic(200, 1, prefork, hybrid), func(_ []record.Line, m *record.Round) []record.Line {
 			*m = record.Round{Model: m.Model, Enqueued: 200, NotRun: 200, Error: "python3: not found"}
 			return nil
@@ -75,7 +75,8 @@ func TestVerdict(t *testing.T) {
 			}
 			*m = record.Round{Model: m.Model, Round: m.Round, Enqueued: 200, NotRun: 200, Error: "2 threads"}
 			return nil
-		}, "prefork ran #× [#, #] the jobs per second of slower; nothing was measured of hybrid."},
+		}, "hybrid did none of 600 jobs, 600 never run, since it could not go on in round 1: 2 threads; slower and prefork did all 600. " +
+			"prefork ran #× [#, #] the jobs per second of slower."},
 		{"two errors", newSynthetic(200, 1, prefork), round(func(m *record.Round) { m.Settled, m.Lost = 199, 1 }),
 			"Do not use these numbers: prefork: in round #, # of # jobs lost: neither settled nor left in the stream (and # more, see the errors)."},
 	} {

@@ -125,7 +125,7 @@ func (o *options) checkRest() (problems []string) {
 	}
 	if o.contestants != nil {
 		names := contestantNames(o.contestants)
-		for _, t := range o.failIf {
+		for _, t := range o.gate.Thresholds {
 			for _, name := range t.Models() {
 				if !slices.Contains(names, name) {
 					problems = append(problems, fmt.Sprintf("--fail-if=%s: %s is not run: the models are %s", t, name, strings.Join(names, ", ")))

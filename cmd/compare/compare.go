@@ -122,7 +122,7 @@ func (p *program) compare(
 	case interrupted:
 		return exitWith(exitInterrupted, errors.New("interrupted: the report is about what was measured until then"))
 	}
-	err = judge(&m.analysis.Summary, o.failIf)
+	err = judge(&m.analysis.Summary, o.gate)
 	if o.explain {
 		err = errors.Join(err, p.explainMeasured(ctx, o, m.dir))
 	}

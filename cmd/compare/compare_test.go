@@ -179,17 +179,56 @@ func TestThresholds(t *testing.T) {
 	b.run("report", "out", "--fail-if=done > 20").want(t, exitDone)
 }
 
-func TestFailedJobsAreNoFailure(t *testing.T) {
+// Some failed jobs are no failure of the comparison; that nothing was done is. A
+// threshold does not let them pass, unless so many are fine.
+func TestFailedJobs(t *testing.T) {
 	b := newBench(t)
-	payloads(t, `[10]`)
-	args := []string{
-		"--workload=py:faults:waste", "--path=" + b.testdata, "--payload=payloads", "--model=prefork", "--jobs=10", "--rounds=1", "--out=out", "--force",
+	run := func(fail string, more ...string) result {
+		payloads(t, append(slices.Repeat([]string{"[false]"}, 9), fail)...)
+		return b.run(append([]string{
+			"--workload=py:faults:luck", "--path=" + b.testdata, "--payload=payloads", "--model=prefork", "--jobs=10", "--rounds=1", "--out=out", "--force",
+		}, more...)...)
 	}
-	b.run(args...).want(t, exitDone, "10 not done")
-	if got := summaryIn(t, "out").Models[0].Jobs.Failed; got != 10 {
-		t.Errorf("%d failed, want 10", got)
+	const one = "prefork did 9 of 10 jobs, 1 failed: RuntimeError: no luck"
+	if r := run("[true]"); !strings.HasPrefix(r.stdout, one+".") {
+		t.Errorf("the first sentence is not %q:\n%s", one, r.stdout)
+	} else {
+		r.want(t, exitDone, "1 not done")
 	}
-	b.run(append(args, "--fail-if=failed > 0")...).want(t, exitCrossed, "failed of prefork is 10")
+	run("[true]", "--fail-if=failed > 0").want(t, exitCrossed, "failed of prefork is 1")
+	run("[true]", "--fail-if=failed > 1").want(t, exitDone)
+	run("[true]", "--fail-if=p95 > 1h").want(t, exitCrossed, "does not pass: "+one)
+	run("[true]", "--fail-if=throughput < 0.001", "--allow-failures=9%").want(t, exitCrossed, "does not pass: "+one)
+	run("[true]", "--fail-if=throughput < 0.001", "--allow-failures=0.1").want(t, exitDone)
+	b.run("report", "out", "--fail-if=p95 > 1h").want(t, exitCrossed, "does not pass: "+one)
+	b.run("report", "out", "--fail-if=p95 > 1h", "--allow-failures=10%").want(t, exitDone)
+
+	payloads(t, "[true]")
+	all := []string{"--workload=py:faults:luck", "--path=" + b.testdata, "--payload=payloads", "--model=prefork,hybrid", "--jobs=10", "--rounds=1", "--out=out", "--force"}
+	const none = "not one job was done by prefork, hybrid"
+	b.run(all...).want(t, exitFailed, none)
+	b.run(append(all, "--fail-if=failed > 0")...).want(t, exitCrossed, "failed of prefork is 10")
+	b.run(append(all, "--allow-failures=100%")...).want(t, exitDone)
+	b.run("report", "out").want(t, exitFailed, none)
+}
+
+// A run that is refused before its first job has done nothing: no job of it
+// crashed, and it has no speed.
+func TestRefusedRun(t *testing.T) {
+	b := newBench(t)
+	r := b.run("--workload=py:faults:luck", "--path="+b.testdata, "--warm=faults:begin", "--model=hybrid", "--jobs=10", "--workers=2", "--rounds=1", "--out=out")
+	r.want(t, exitFailed, "more than one thread", "--allow-threads")
+	if !strings.HasPrefix(r.stdout, "No verdict: hybrid could not go on in round 1: fork process") {
+		t.Errorf("the verdict does not name the cause:\n%s", r.stdout)
+	}
+	if j := summaryIn(t, "out").Models[0].Jobs; j.Crashed != 0 || j.Settled != 0 || j.NotRun != 10 {
+		t.Errorf("jobs %+v", j)
+	}
+	for _, unwanted := range []string{"crashed", "per second", "latency"} {
+		if strings.Contains(r.stdout, unwanted) {
+			t.Errorf("%q of a run that was refused:\n%s", unwanted, r.stdout)
+		}
+	}
 }
 
 // payloads writes the file of that name.

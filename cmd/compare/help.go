@@ -39,7 +39,7 @@ const rootExample = `  # Three models, 1000 jobs, 3 rounds, nothing to install:
 const exitCodes = `
 Exit codes:
   0    done; jobs may have failed: see --fail-if='failed > 0'
-  1    failed, or the results contradict themselves
+  1    failed, a model did none of its jobs, or the results contradict themselves
   2    the command line is wrong
   3    this machine lacks something; it says what, and how to get it
   99   a --fail-if threshold was crossed

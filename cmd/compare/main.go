@@ -118,7 +118,7 @@
 // The exit code says how it went:
 //
 //	0    done; jobs may have failed, see --fail-if='failed > 0'
-//	1    failed, or the results contradict themselves
+//	1    failed, a model did none of its jobs, or the results contradict themselves
 //	2    the command line is wrong
 //	3    this machine lacks something; it says what, and how to get it
 //	99   a --fail-if threshold was crossed
@@ -128,6 +128,13 @@
 // any, to a number or to another metric:
 //
 //	$ compare --fail-if='failed > 0' --fail-if='hybrid.p95 > 60s'
+//
+// What jobs that were not done say about speed is nothing: a model with any does not
+// pass a threshold on any of its figures, unless so many are fine. Of a count, the
+// threshold itself says how many:
+//
+//	$ compare --workload=crash:0.05 --model=prefork --fail-if='p95 > 60s' --allow-failures=10%
+//	$ compare --workload=crash:0.05 --model=prefork --fail-if='crashed > 300'
 //
 // The first Ctrl-C (or SIGTERM, or SIGHUP) lets the jobs that run finish, and
 // reports what was measured; the second kills them, and prints the table of what

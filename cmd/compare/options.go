@@ -58,7 +58,7 @@ type options struct {
 	force   bool
 	explain bool
 	format  string
-	failIf  []runner.Threshold
+	gate    runner.Gate
 	quiet   bool
 	verbose bool
 
@@ -151,7 +151,8 @@ func flagsOf(o *options) []flag {
 		{group: groupResult, name: "explain", set: yes(&o.explain),
 			usage: "afterwards, say which one-time work every fork repeats: `compare explain`, with its files in DIR/explain"},
 		formatFlag(&o.format),
-		failIfFlag(&o.failIf),
+		failIfFlag(&o.gate.Thresholds),
+		allowFailuresFlag(&o.gate.AllowFailures),
 
 		{group: groupOther, name: "quiet", set: yes(&o.quiet), usage: "no progress"},
 		{group: groupOther, name: "verbose", set: yes(&o.verbose), usage: "say what is started and ended"},
@@ -174,6 +175,11 @@ func failIfFlag(to *[]runner.Threshold) flag {
 			*to = append(*to, t)
 			return nil
 		}}
+}
+
+func allowFailuresFlag(to *float64) flag {
+	return flag{group: groupResult, name: "allow-failures", value: "SHARE", def: "0", set: part(to),
+		usage: "of a model's jobs that need not be done, 5% or 0.05, say: without it no --fail-if lets a model with undone jobs pass"}
 }
 
 // inner is the cause of an error whose own part repeats what was typed.

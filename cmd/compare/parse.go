@@ -121,6 +121,26 @@ func share(to *float64) func(string) error {
 	}
 }
 
+// part is the parser of a part of something that may be nothing or all of it: 0,
+// 5%, 0.05 or 100%.
+func part(to *float64) func(string) error {
+	return func(text string) error {
+		number, percent := strings.CutSuffix(text, "%")
+		x, err := strconv.ParseFloat(strings.TrimSpace(number), 64)
+		if percent {
+			x /= 100
+		}
+		switch {
+		case err != nil || strings.Trim(number, "0123456789. -") != "":
+			return errors.New("not a share, as in 5% or 0.05")
+		case x < 0 || x > 1:
+			return errors.New("must be from 0 to 1, or from 0% to 100%, as in 5% or 0.05")
+		}
+		*to = x
+		return nil
+	}
+}
+
 // oneOf is the parser of a word from a list.
 func oneOf(to *string, words ...string) func(string) error {
 	return func(text string) error {

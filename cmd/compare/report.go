@@ -53,22 +53,9 @@ func outputError(err error) error {
 	return fmt.Errorf("write the report: %w", err)
 }
 
-// A crossedError says which thresholds a comparison crossed.
-func crossed(ts []runner.Threshold, s *runner.Summary) error {
-	var texts []string
-	for _, t := range ts {
-		if is, why := t.Crossed(s); is {
-			texts = append(texts, "--fail-if: "+why)
-		}
-	}
-	if texts == nil {
-		return nil
-	}
-	return exitWith(exitCrossed, errors.New(strings.Join(texts, "\n")))
-}
-
-// judge is how a command that has shown a summary ends.
-func judge(s *runner.Summary, ts []runner.Threshold) error {
+// judge is how a command that has shown a summary ends: on what contradicts
+// itself, then on the thresholds, and at last on whether anything came of it.
+func judge(s *runner.Summary, gate runner.Gate) error {
 	if n := len(s.Errors); n > 0 {
 		more := ""
 		if n > 1 {
@@ -76,14 +63,26 @@ func judge(s *runner.Summary, ts []runner.Threshold) error {
 		}
 		return fmt.Errorf("the comparison has errors: %s%s", s.Errors[0], more)
 	}
-	return crossed(ts, s)
+	if crossed := gate.Crossed(s); crossed != nil {
+		return exitWith(exitCrossed, errors.New("--fail-if: "+strings.Join(crossed, "\n--fail-if: ")))
+	}
+	var idle []string
+	for _, m := range s.Models {
+		if m.Jobs.Undone > 0 && m.Jobs.Done == 0 {
+			idle = append(idle, m.Model)
+		}
+	}
+	if idle != nil && gate.AllowFailures < 1 {
+		return fmt.Errorf("not one job was done by %s: see the report; --allow-failures=100%% is for jobs that are to fail", strings.Join(idle, ", "))
+	}
+	return nil
 }
 
 // reportCommand is `compare report`.
 func (p *program) reportCommand() *cobra.Command {
 	var format string
-	var failIf []runner.Threshold
-	flags := []flag{formatFlag(&format), failIfFlag(&failIf)}
+	var gate runner.Gate
+	flags := []flag{formatFlag(&format), failIfFlag(&gate.Thresholds), allowFailuresFlag(&gate.AllowFailures)}
 	cmd := &cobra.Command{
 		Use:   "report DIR",
 		Short: "Show the results of a former comparison again",
@@ -114,12 +113,13 @@ Of a comparison that was killed, it shows what had been recorded.`,
 			if err := p.writeSummary(s, format); err != nil {
 				return err
 			}
-			return judge(s, failIf)
+			return judge(s, gate)
 		},
 	}
 	bind(cmd, flags)
 	completeFlag(cmd, "format", completeFormats)
 	completeFlag(cmd, "fail-if", cobra.NoFileCompletions)
+	completeFlag(cmd, "allow-failures", cobra.NoFileCompletions)
 	return cmd
 }
 

@@ -8,6 +8,7 @@ import shutil
 import signal
 import socket
 import sys
+import threading
 import time
 
 
@@ -39,6 +40,17 @@ def flush(address: str) -> None:
 def kill(pid: int) -> None:
     """Kill a process, the Redis server say."""
     os.kill(pid, signal.SIGKILL)
+
+
+def luck(fails: bool) -> None:
+    """Fail, or do not."""
+    if fails:
+        raise RuntimeError("no luck")
+
+
+def begin() -> None:
+    """Start a thread, which must not be forked."""
+    threading.Thread(target=time.sleep, args=(3600,), daemon=True).start()
 
 
 def waste(size: int) -> str:
