@@ -217,7 +217,7 @@ func TestFailedJobs(t *testing.T) {
 func TestRefusedRun(t *testing.T) {
 	b := newBench(t)
 	r := b.run("--workload=py:faults:luck", "--path="+b.testdata, "--warm=faults:begin", "--model=hybrid", "--jobs=10", "--workers=2", "--rounds=1", "--out=out")
-	r.want(t, exitFailed, "more than one thread", "--allow-threads")
+	r.want(t, exitFailed, "refused to fork", "--allow-threads")
 	if !strings.HasPrefix(r.stdout, "No verdict: hybrid could not go on in round 1: fork process") {
 		t.Errorf("the verdict does not name the cause:\n%s", r.stdout)
 	}
