@@ -22,15 +22,15 @@ func BenchmarkRecord(b *testing.B) {
 			for i := from; i < from+pieces; i++ {
 				id := fmt.Sprintf("00000000-0000-4000-8000-%012d", i)
 				args := `[` + strconv.Itoa(i) + `,"some text, as arguments have it"],{"named":[1,2,3]}`
-				p.HSet(ctx, rqJob+id, "data", `["app.tasks.send",null,`+args+`]`, "enqueued_at", "2026-01-31T12:00:00.5Z", "status", "queued")
-				p.RPush(ctx, rqQueue+"q", id)
+				p.HSet(ctx, "rq"+rqJob+id, "data", `["app.tasks.send",null,`+args+`]`, "enqueued_at", "2026-01-31T12:00:00.5Z", "status", "queued")
+				p.RPush(ctx, "rq"+rqQueue+"q", id)
 				p.LPush(ctx, "q", message("app.tasks.send", `[`+args+`,{}]`, nil))
 			}
 			return nil
 		})
 		check(b, err)
 	}
-	for _, q := range []Queue{{RQ, "q"}, {Celery, "q"}} {
+	for _, q := range []Queue{{System: RQ, Name: "q"}, {System: Celery, Name: "q"}} {
 		b.Run(string(q.System), func(b *testing.B) {
 			for b.Loop() {
 				before, during := heap(), uint64(0)

@@ -31,16 +31,24 @@ const (
 // title is the system as it calls itself.
 func (s System) title() string { return map[System]string{RQ: "RQ", Celery: "Celery"}[s] }
 
-// A Queue is a queue's name and system.
+// A Queue is a queue's name and system, and what its users have set.
 type Queue struct {
 	System System
-	Name   string // as its users call it; with Celery's global_keyprefix before it
+	Name   string // as its users call it
+
+	// KeyPrefix begins all of its keys: RQ's RQ_KEY_PREFIX, which is rq unless it
+	// is set, or Celery's global_keyprefix, which may stand in Name as well.
+	KeyPrefix string
+
+	// Sep and Steps are transport options of Celery's. Empty, they are looked for.
+	Sep   string
+	Steps []int
 }
 
 // ParseQueue reads rq:NAME or celery:NAME.
 func ParseQueue(text string) (Queue, error) {
 	system, name, found := strings.Cut(text, ":")
-	q := Queue{System(system), name}
+	q := Queue{System: System(system), Name: name}
 	switch {
 	case q.System != RQ && q.System != Celery, !found:
 		return Queue{}, errors.New("must be rq:QUEUE or celery:QUEUE, as in rq:default")
@@ -59,9 +67,11 @@ type Job struct {
 	Call     workload.Call // complete if Pickle and Err are nil
 	Enqueued time.Time     // zero if the queue does not tell
 	ETA      bool          // due at a time of its own, which is not read
+	Follows  string        // what Celery sends when it has returned; "" for nothing
 
 	// Pickle is what is still pickled: RQ's job, or the arguments of Celery's.
 	Pickle []byte
+	celery bool // whose pickle it is
 
 	Err error // why it cannot be recorded, an *UnreadableError; nil if it can
 }
@@ -80,46 +90,14 @@ func (e *UnreadableError) Error() string {
 	return e.Reason + ": " + e.Detail
 }
 
-// A MissingError says that there is no job to read.
-type MissingError struct {
-	Queue  Queue
-	Empty  bool     // it is known, and empty
-	Others []string // the queues that there are, if that is known
-}
-
-func (e *MissingError) Error() string {
-	if e.Empty {
-		return fmt.Sprintf("%s is empty: enqueue jobs while no worker runs, and record them then", e.Queue)
-	}
-	text := fmt.Sprintf("%s does not exist", e.Queue)
-	if len(e.Others) == 0 {
-		return text + fmt.Sprintf(": there is no queue of %s in this database (the number at the end of the Redis URL chooses another)", e.Queue.System.title())
-	}
-	return text + ": there are " + strings.Join(e.Others, ", ")
-}
-
-// Jobs yields the waiting jobs of a queue in the order in which workers would
-// take them, up to limit (0 for all). A job that cannot be read is yielded with
-// its Err; an error ends the sequence. It is a *MissingError if the queue is empty
-// or does not exist.
-//
-// The jobs are read in pieces, and memory does not grow with the queue. Workers
-// may go on meanwhile: jobs that they take before they are read are missing, no
-// job is read twice.
+// Jobs looks for a queue and yields its jobs: [Look] and [Survey.Jobs] in one.
 func Jobs(ctx context.Context, client redis.UniversalClient, q Queue, limit int) iter.Seq2[Job, error] {
 	return func(yield func(Job, error) bool) {
-		read := rqJobs
-		if q.System == Celery {
-			read = celeryJobs
+		s, err := Look(ctx, client, q)
+		if err != nil {
+			yield(Job{}, err)
+			return
 		}
-		n := 0
-		for job, err := range read(ctx, client, q) {
-			if !yield(job, err) || err != nil {
-				return
-			}
-			if n++; n == limit {
-				return
-			}
-		}
+		s.Jobs(ctx, limit)(yield)
 	}
 }

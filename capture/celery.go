@@ -6,99 +6,35 @@ import (
 	"context"
 	"encoding/base64"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
 	"iter"
-	"slices"
-	"strings"
+	"time"
 
-	"github.com/redis/go-redis/v9"
+	"github.com/klauspost/compress/zstd"
 
 	"forkbench/workload"
 )
 
-// The keys of kombu's Redis transport.
-const (
-	kombuStep    = "\x06\x16"        // between a queue's name and its priority step
-	kombuBinding = "_kombu.binding." // and the name of an exchange: a set with its queues
-)
-
-// celeryKeys are the lists of a queue, one for each priority step, in the order in
-// which workers ask them. Steps are 0, 3, 6 and 9 unless configured otherwise; 0
-// has the bare name.
-func celeryKeys(name string) []string {
-	keys := []string{name}
-	for step := range 9 {
-		keys = append(keys, fmt.Sprintf("%s%s%d", name, kombuStep, step+1))
-	}
-	return keys
-}
-
-func celeryJobs(ctx context.Context, client redis.UniversalClient, q Queue) iter.Seq2[Job, error] {
+// celeryJobs yields the messages of the lists that were found.
+func (s *Survey) celeryJobs(ctx context.Context) iter.Seq2[Job, error] {
 	return func(yield func(Job, error) bool) {
-		keys := celeryKeys(q.Name)
-		lengths, err := count(ctx, client, keys...)
-		if err == nil && slices.Max(lengths) == 0 {
-			err = celeryMissing(ctx, client, q)
-		}
-		if err != nil {
-			yield(Job{}, err)
-			return
-		}
-		for i, key := range keys {
-			if lengths[i] == 0 {
-				continue
-			}
-			for messages, err := range (list{client: client, key: key, tail: true}).pieces(ctx) {
+		for _, key := range s.Lists {
+			for messages, err := range (list{client: s.client, key: key, tail: true}).pieces(ctx) {
 				if err != nil {
 					yield(Job{}, err)
 					return
 				}
+				now := time.Now()
 				for _, m := range messages {
-					if !yield(celeryParse([]byte(m)), nil) {
+					if !yield(celeryParse([]byte(m), now), nil) {
 						return
 					}
 				}
 			}
 		}
 	}
-}
-
-// mostScans bounds the search for other queues in a large database.
-const mostScans = 100
-
-// celeryMissing says that a queue has no job, and what other queues there are. An
-// empty list is no key; what was bound to it stays.
-func celeryMissing(ctx context.Context, client redis.UniversalClient, q Queue) error {
-	missing := &MissingError{Queue: q}
-	seen := make(map[string]bool)
-	for cursor, scans := uint64(0), 0; scans < mostScans; scans++ {
-		keys, next, err := client.ScanType(ctx, cursor, kombuBinding+"*", 1000, "set").Result()
-		if err != nil {
-			return err
-		}
-		for _, key := range keys {
-			members, err := client.SMembers(ctx, key).Result()
-			if err != nil {
-				return err
-			}
-			for _, m := range members { // routing key, pattern, queue
-				name := m[strings.LastIndex(m, kombuStep)+1:]
-				name = strings.TrimPrefix(name, kombuStep[1:])
-				// Queues of the workers themselves, one each.
-				if !seen[name] && !strings.HasPrefix(name, "celeryev.") && !strings.HasSuffix(name, ".celery.pidbox") {
-					seen[name] = true
-					missing.Others = append(missing.Others, string(Celery)+":"+name)
-				}
-			}
-		}
-		if cursor = next; cursor == 0 {
-			break
-		}
-	}
-	missing.Empty = seen[q.Name]
-	slices.Sort(missing.Others)
-	return missing
 }
 
 // A celeryMessage is what is in the list: kombu's envelope.
@@ -110,6 +46,7 @@ type celeryMessage struct {
 		Task        string          `json:"task"` // protocol 2 only
 		ID          string          `json:"id"`
 		ETA         json.RawMessage `json:"eta"`
+		Expires     json.RawMessage `json:"expires"`
 		Compression string          `json:"compression"`
 	} `json:"headers"`
 	Properties struct {
@@ -118,15 +55,18 @@ type celeryMessage struct {
 	} `json:"properties"`
 }
 
-// celeryParse reads a message.
-func celeryParse(text []byte) Job {
+// celeryParse reads a message, as a worker would at some time.
+func celeryParse(text []byte, now time.Time) Job {
 	var m celeryMessage
 	if err := decode(text, &m); err != nil {
 		return Job{Err: err}
 	}
-	job := Job{ID: m.Headers.ID, ETA: !isNull(m.Headers.ETA)}
+	job := Job{ID: m.Headers.ID, ETA: !isNull(m.Headers.ETA), celery: true}
 	if job.ID == "" {
 		job.ID = m.Properties.CorrelationID
+	}
+	if job.Err = expired(m.Headers.Expires, now); job.Err != nil {
+		return job
 	}
 	body, err := m.body()
 	if err != nil {
@@ -136,15 +76,10 @@ func celeryParse(text []byte) Job {
 	job.Call.Function = m.Headers.Task
 	switch m.ContentType {
 	case "application/json":
-		job.Call, err = celeryCall(m.Headers.Task, body)
-		if err != nil {
+		if err := job.celeryCall(body, now); err != nil {
 			job.Err = err
 		}
 	case "application/x-python-serialize":
-		if job.Call.Function == "" {
-			job.Err = &UnreadableError{Reason: "pickled in protocol 1 of Celery", Detail: "only its JSON can be read"}
-			break
-		}
 		job.Pickle = body
 	default:
 		job.Err = &UnreadableError{
@@ -152,6 +87,23 @@ func celeryParse(text []byte) Job {
 		}
 	}
 	return job
+}
+
+// expired is an error if a worker would discard the message. A time without a zone
+// is in UTC, as by Celery's defaults.
+func expired(text json.RawMessage, now time.Time) error {
+	var at string
+	// Celery looks at nothing but text.
+	_ = json.Unmarshal(text, &at)
+	for _, layout := range []string{time.RFC3339, "2006-01-02T15:04:05", "2006-01-02"} { // a fraction is allowed by them
+		if t, err := time.Parse(layout, at); err == nil {
+			if now.After(t) {
+				return &UnreadableError{Reason: "expired", Detail: "a worker discards it; the first since " + t.UTC().Format(time.RFC3339)}
+			}
+			return nil
+		}
+	}
+	return nil
 }
 
 // body is the message's body, decoded from what JSON cannot hold and
@@ -177,6 +129,8 @@ func (m *celeryMessage) body() ([]byte, error) {
 		return bounded(body)
 	case "application/x-gzip", "gzip", "zlib": // it is zlib by all names
 		return inflate(body)
+	case "application/zstd":
+		return unzstd(body)
 	case "application/x-bz2", "bzip2":
 		plain, err := io.ReadAll(io.LimitReader(bzip2.NewReader(bytes.NewReader(body)), maxBody+1))
 		if err != nil {
@@ -185,33 +139,67 @@ func (m *celeryMessage) body() ([]byte, error) {
 		return bounded(plain)
 	}
 	return nil, &UnreadableError{
-		Reason: fmt.Sprintf("compression %.80q", m.Headers.Compression), Detail: "only gzip and bzip2 can be read",
+		Reason: fmt.Sprintf("compression %.80q", m.Headers.Compression), Detail: "only gzip, bzip2 and zstd can be read",
 	}
+}
+
+// unzstd decompresses zstd.
+func unzstd(body []byte) ([]byte, error) {
+	d, err := zstd.NewReader(nil, zstd.WithDecoderConcurrency(1), zstd.WithDecoderMaxMemory(maxBody+1), zstd.WithDecoderLowmem(true))
+	if err != nil {
+		return nil, err
+	}
+	defer d.Close()
+	plain, err := d.DecodeAll(body, nil)
+	switch {
+	case errors.Is(err, zstd.ErrDecoderSizeExceeded), errors.Is(err, zstd.ErrWindowSizeExceeded):
+		return nil, errTooLarge
+	case err != nil:
+		return nil, &UnreadableError{Reason: "damaged compression", Detail: err.Error()}
+	}
+	return bounded(plain)
 }
 
 // celeryCall reads a JSON body: an array of arguments, named arguments and options
 // in protocol 2, an object with all in protocol 1.
-func celeryCall(task string, body []byte) (workload.Call, error) {
-	if task == "" {
+func (j *Job) celeryCall(body []byte, now time.Time) error {
+	if j.Call.Function == "" {
 		var old struct {
-			Task   string          `json:"task"`
-			Args   json.RawMessage `json:"args"`
-			Kwargs json.RawMessage `json:"kwargs"`
+			Task      string          `json:"task"`
+			Args      json.RawMessage `json:"args"`
+			Kwargs    json.RawMessage `json:"kwargs"`
+			ETA       json.RawMessage `json:"eta"`
+			Expires   json.RawMessage `json:"expires"`
+			Chord     json.RawMessage `json:"chord"`
+			Callbacks json.RawMessage `json:"callbacks"`
 		}
 		if err := decode(body, &old); err != nil {
-			return workload.Call{}, err
+			return err
 		}
 		if old.Task == "" {
-			return workload.Call{}, &UnreadableError{Reason: "not Celery's message", Detail: "it names no task"}
+			return &UnreadableError{Reason: "not Celery's message", Detail: "it names no task"}
 		}
-		return workload.Call{Function: old.Task, Args: old.Args, Kwargs: old.Kwargs}, nil
+		j.Call = workload.Call{Function: old.Task, Args: old.Args, Kwargs: old.Kwargs}
+		j.ETA, j.Follows = !isNull(old.ETA), follows(nil, old.Chord, old.Callbacks)
+		return expired(old.Expires, now)
 	}
 	var parts []json.RawMessage
 	if err := decode(body, &parts); err != nil {
-		return workload.Call{}, err
+		return err
 	}
 	if len(parts) < 2 {
-		return workload.Call{}, &UnreadableError{Reason: "not Celery's message", Detail: "its body is not [args, kwargs, options]"}
+		return &UnreadableError{Reason: "not Celery's message", Detail: "its body is not [args, kwargs, options]"}
 	}
-	return workload.Call{Function: task, Args: parts[0], Kwargs: parts[1]}, nil
+	j.Call.Args, j.Call.Kwargs = parts[0], parts[1]
+	if len(parts) > 2 {
+		var options struct {
+			Chain     json.RawMessage `json:"chain"`
+			Chord     json.RawMessage `json:"chord"`
+			Callbacks json.RawMessage `json:"callbacks"`
+		}
+		if json.Unmarshal(parts[2], &options) == nil { // other systems leave them out
+			j.Follows = follows(options.Chain, options.Chord, options.Callbacks)
+		}
+	}
+	return nil
 }

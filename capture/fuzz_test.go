@@ -9,6 +9,7 @@ import (
 	"os"
 	"path/filepath"
 	"testing"
+	"time"
 
 	"forkbench/workload"
 )
@@ -24,11 +25,11 @@ func written(t *testing.T, job Job) {
 	}
 	var b bytes.Buffer
 	s, err := Record(context.Background(), &b, func(yield func(Job, error) bool) { yield(job, nil) }, Options{})
-	if err != nil || s.Total() != 1 {
+	if err != nil || s.Total() != s.Expansions-s.Expanded+1 {
 		t.Fatalf("%+v, %v", s, err)
 	}
-	if s.Jobs == 1 {
-		if calls, err := workload.ReadCalls(&b, "written"); err != nil || len(calls) != 1 {
+	if s.Jobs > 0 {
+		if calls, err := workload.ReadCalls(&b, "written"); err != nil || len(calls) != s.Jobs {
 			t.Fatalf("%d calls, %v", len(calls), err)
 		}
 	}
@@ -52,7 +53,7 @@ func FuzzCelery(f *testing.F) {
 			f.Add([]byte(m[1]))
 		}
 	}
-	f.Fuzz(func(t *testing.T, text []byte) { written(t, celeryParse(text)) })
+	f.Fuzz(func(t *testing.T, text []byte) { written(t, celeryParse(text, time.Now())) })
 }
 
 // FuzzCeleryBody has messages whose envelope is right.
@@ -60,9 +61,13 @@ func FuzzCeleryBody(f *testing.F) {
 	f.Add("app.send", []byte(`[[1],{"k":null},{}]`), "")
 	f.Add("", []byte(`{"task":"a.b","args":[],"kwargs":{}}`), "gzip")
 	f.Add("a.b", []byte("BZh91AY&SY"), "bzip2")
+	f.Add("a.b", []byte("\x28\xb5\x2f\xfd\x04\x00\x01\x00\x00"), "application/zstd")
+	f.Add("celery.map", []byte(`[[],{"task":{"task":"a.b"},"it":[1,[2]]},{"chain":[1]}]`), "")
+	f.Add("celery.chunks", []byte(`[[{"task":"a.b"},[[1]],1],{},{}]`), "")
+	f.Add("celery.chord", []byte(`[[],{"header":{"kwargs":{"tasks":[{"task":"celery.chain","kwargs":{"tasks":[{"task":"celery.map","kwargs":{"task":{"task":"a.b"},"it":[1]}},{}]}}]}},"partial_args":[0]},{}]`), "")
 	f.Fuzz(func(t *testing.T, task string, body []byte, compression string) {
 		m := message(task, string(body), map[string]any{"headers": map[string]any{"task": task, "compression": compression}})
-		written(t, celeryParse([]byte(m)))
+		written(t, celeryParse([]byte(m), time.Now()))
 	})
 }
 

@@ -114,30 +114,17 @@ func (l list) find(ctx context.Context, item string, place int) (int, error) {
 
 // count is how long a list is; 0 if there is none. It is an error if the key holds
 // something else.
-func count(ctx context.Context, client redis.UniversalClient, keys ...string) ([]int, error) {
-	types := make([]*redis.StatusCmd, len(keys))
-	lengths := make([]int, len(keys))
-	_, err := client.Pipelined(ctx, func(p redis.Pipeliner) error {
-		for i, key := range keys {
-			types[i] = p.Type(ctx, key)
-		}
-		return nil
-	})
+func count(ctx context.Context, client redis.UniversalClient, key string) (int, error) {
+	kind, err := client.Type(ctx, key).Result()
 	if err != nil {
-		return nil, err
+		return 0, err
 	}
-	for i, t := range types {
-		switch t.Val() {
-		case "none":
-		case "list":
-			n, err := client.LLen(ctx, keys[i]).Result()
-			if err != nil {
-				return nil, err
-			}
-			lengths[i] = int(n)
-		default:
-			return nil, fmt.Errorf("%q is no queue: the key holds a %s, and a queue is a list", keys[i], t.Val())
-		}
+	switch kind {
+	case "none":
+		return 0, nil
+	case "list":
+		n, err := client.LLen(ctx, key).Result()
+		return int(n), err
 	}
-	return lengths, nil
+	return 0, fmt.Errorf("%q is no queue: the key holds a %s, and a queue is a list", key, kind)
 }

@@ -33,10 +33,13 @@ type Summary struct {
 	Timed       int       // those whose enqueue time is known
 	First, Last time.Time // the earliest and the latest of those times
 	ETA         int       // those with a due time of their own, which is not kept
+	Follows     []Counted // what Celery sends when some of them have returned: not recorded
+	Expanded    int       // jobs that were messages for several calls, and are not in Jobs
+	Expansions  int       // the calls of those, which are
 	LeftOut     []LeftOut // the most frequent first
 }
 
-// A Counted is a function and the number of its jobs.
+// A Counted is a function, or what follows one, and the number of its jobs.
 type Counted struct {
 	Function string
 	Jobs     int
@@ -61,7 +64,7 @@ const (
 func Record(ctx context.Context, w io.Writer, jobs iter.Seq2[Job, error], o Options) (Summary, error) {
 	r := &recorder{
 		out: bufio.NewWriterSize(w, 1<<16), o: o,
-		functions: make(map[string]int), left: make(map[string]*LeftOut),
+		functions: make(map[string]int), follows: make(map[string]int), left: make(map[string]*LeftOut),
 	}
 	for job, err := range jobs {
 		if err == nil {
@@ -85,6 +88,7 @@ type recorder struct {
 	bytes int // in the batch
 
 	functions map[string]int
+	follows   map[string]int
 	left      map[string]*LeftOut
 	origin    time.Time // the enqueue time of the first job that has one
 	sum       Summary
@@ -108,20 +112,52 @@ func (r *recorder) write(ctx context.Context) error {
 	}
 	for i := range r.batch {
 		job := &r.batch[i]
-		r.complete(job)
-		if job.Err != nil {
-			unreadable, ok := errors.AsType[*UnreadableError](job.Err)
-			if !ok {
-				return job.Err
-			}
-			r.leave(job.ID, unreadable)
-			continue
+		if job.Err == nil && job.Pickle != nil {
+			job.Err = errPickled
 		}
-		if err := r.line(job); err != nil {
+		var err error
+		if job.Err == nil && job.celery && isOwnTask(job.Call.Function) {
+			err = r.expand(job)
+		} else {
+			err = r.one(job)
+		}
+		if err != nil {
 			return err
 		}
 	}
 	r.batch, r.bytes = r.batch[:0], 0
+	return nil
+}
+
+// one writes a job, or counts it among those that are left out.
+func (r *recorder) one(job *Job) error {
+	r.complete(job)
+	if job.Err == nil {
+		return r.line(job)
+	}
+	unreadable, ok := errors.AsType[*UnreadableError](job.Err)
+	if !ok {
+		return job.Err
+	}
+	r.leave(job.ID, unreadable)
+	return nil
+}
+
+// expand writes the calls of a message for one of Celery's own tasks.
+func (r *recorder) expand(job *Job) error {
+	var e expansion
+	if e, job.Err = expand(job.Call); job.Err != nil {
+		return r.one(job)
+	}
+	r.sum.Expanded++
+	r.sum.Expansions += len(e.calls)
+	for _, c := range e.calls {
+		part := *job
+		part.Call, part.Follows = c, cmp.Or(job.Follows, e.follows)
+		if err := r.one(&part); err != nil {
+			return err
+		}
+	}
 	return nil
 }
 
@@ -132,9 +168,6 @@ var errPickled = &UnreadableError{
 
 // complete checks that a job can be a line of a job file.
 func (r *recorder) complete(job *Job) {
-	if job.Err == nil && job.Pickle != nil {
-		job.Err = errPickled
-	}
 	if job.Err != nil {
 		return
 	}
@@ -183,6 +216,9 @@ func (r *recorder) line(job *Job) error {
 	if job.ETA {
 		s.ETA++
 	}
+	if job.Follows != "" {
+		r.follows[job.Follows]++
+	}
 	s.Jobs++
 	if _, known := r.functions[c.Function]; known || len(r.functions) < mostKinds {
 		r.functions[c.Function]++
@@ -213,10 +249,7 @@ func (r *recorder) leave(id string, why *UnreadableError) {
 
 func (r *recorder) result() Summary {
 	s := r.sum
-	for _, name := range slices.Sorted(maps.Keys(r.functions)) {
-		s.Functions = append(s.Functions, Counted{name, r.functions[name]})
-	}
-	slices.SortStableFunc(s.Functions, func(a, b Counted) int { return cmp.Compare(b.Jobs, a.Jobs) })
+	s.Functions, s.Follows = frequent(r.functions), frequent(r.follows)
 	for _, reason := range slices.Sorted(maps.Keys(r.left)) {
 		s.LeftOut = append(s.LeftOut, *r.left[reason])
 	}
@@ -224,7 +257,17 @@ func (r *recorder) result() Summary {
 	return s
 }
 
-// Total is how many jobs were read.
+// frequent is the most frequent first.
+func frequent(counts map[string]int) []Counted {
+	var all []Counted
+	for _, name := range slices.Sorted(maps.Keys(counts)) {
+		all = append(all, Counted{name, counts[name]})
+	}
+	slices.SortStableFunc(all, func(a, b Counted) int { return cmp.Compare(b.Jobs, a.Jobs) })
+	return all
+}
+
+// Total is how many jobs were read, with those of expanded messages one by one.
 func (s *Summary) Total() int {
 	n := s.Jobs
 	for _, l := range s.LeftOut {

@@ -9,8 +9,6 @@ import (
 	"fmt"
 	"io"
 	"iter"
-	"slices"
-	"strings"
 	"time"
 	"unicode/utf8"
 
@@ -19,32 +17,17 @@ import (
 	"forkbench/workload"
 )
 
-// The keys of RQ, the same in all its versions.
-const (
-	rqQueues = "rq:queues" // a set of the keys of all queues that ever had a job
-	rqQueue  = "rq:queue:" // and its name: a list of job IDs, the next one first
-	rqJob    = "rq:job:"   // and its ID: a hash
-)
-
 // rqFields are what is read of a job's hash.
 var rqFields = []string{"data", "enqueued_at", "created_at"}
 
 // maxBody is how large a job may be, decompressed.
 const maxBody = 16 << 20
 
-func rqJobs(ctx context.Context, client redis.UniversalClient, q Queue) iter.Seq2[Job, error] {
+// rqJobs yields the jobs of the list.
+func (s *Survey) rqJobs(ctx context.Context) iter.Seq2[Job, error] {
 	return func(yield func(Job, error) bool) {
-		key := rqQueue + q.Name
-		n, err := count(ctx, client, key)
-		if err == nil && n[0] == 0 {
-			err = rqMissing(ctx, client, q)
-		}
-		if err != nil {
-			yield(Job{}, err)
-			return
-		}
 		size := firstPiece
-		for ids, err := range (list{client: client, key: key}).pieces(ctx) {
+		for ids, err := range (list{client: s.client, key: s.Lists[0]}).pieces(ctx) {
 			if err != nil {
 				yield(Job{}, err)
 				return
@@ -52,7 +35,7 @@ func rqJobs(ctx context.Context, client redis.UniversalClient, q Queue) iter.Seq
 			for len(ids) > 0 {
 				piece := ids[:min(size, len(ids))]
 				ids = ids[len(piece):]
-				hashes, err := rqHashes(ctx, client, piece)
+				hashes, err := s.rqHashes(ctx, piece)
 				if err != nil {
 					yield(Job{}, err)
 					return
@@ -73,11 +56,11 @@ func rqJobs(ctx context.Context, client redis.UniversalClient, q Queue) iter.Seq
 
 // rqHashes reads the fields of some jobs. A key that holds something else has
 // none.
-func rqHashes(ctx context.Context, client redis.UniversalClient, ids []string) ([][]any, error) {
+func (s *Survey) rqHashes(ctx context.Context, ids []string) ([][]any, error) {
 	replies := make([]*redis.SliceCmd, len(ids))
-	_, err := client.Pipelined(ctx, func(p redis.Pipeliner) error {
+	_, err := s.client.Pipelined(ctx, func(p redis.Pipeliner) error {
 		for i, id := range ids {
-			replies[i] = p.HMGet(ctx, rqJob+id, rqFields...)
+			replies[i] = p.HMGet(ctx, s.rqPrefix()+rqJob+id, rqFields...)
 		}
 		return nil
 	})
@@ -96,20 +79,6 @@ func rqHashes(ctx context.Context, client redis.UniversalClient, ids []string) (
 		}
 	}
 	return hashes, nil
-}
-
-// rqMissing says that a queue has no job, and what other queues there are.
-func rqMissing(ctx context.Context, client redis.UniversalClient, q Queue) error {
-	keys, err := client.SMembers(ctx, rqQueues).Result()
-	if err != nil && !redis.HasErrorPrefix(err, "WRONGTYPE") {
-		return err
-	}
-	missing := &MissingError{Queue: q, Empty: slices.Contains(keys, rqQueue+q.Name)}
-	for _, key := range keys {
-		missing.Others = append(missing.Others, string(RQ)+":"+strings.TrimPrefix(key, rqQueue))
-	}
-	slices.Sort(missing.Others)
-	return missing
 }
 
 // rqParse reads a job's hash.
@@ -185,10 +154,12 @@ func inflate(data []byte) ([]byte, error) {
 
 func bounded(data []byte) ([]byte, error) {
 	if len(data) > maxBody {
-		return nil, &UnreadableError{Reason: fmt.Sprintf("larger than %d MiB", maxBody>>20)}
+		return nil, errTooLarge
 	}
 	return data, nil
 }
+
+var errTooLarge = &UnreadableError{Reason: fmt.Sprintf("larger than %d MiB", maxBody>>20)}
 
 // isPickle reports whether data begins as pickles of protocol 2 and newer do.
 func isPickle(data []byte) bool { return len(data) > 1 && data[0] == 0x80 && data[1] <= 0x20 }

@@ -171,7 +171,10 @@ func (p *pythonProcess) decode(jobs []*Job) (done int, err error) {
 		w := bufio.NewWriterSize(p.stdin, 1<<16)
 		for _, job := range jobs {
 			system := byte('r')
-			if job.Call.Function != "" {
+			switch {
+			case job.celery && isOwnTask(job.Call.Function):
+				system = 'm'
+			case job.celery:
 				system = 'c'
 			}
 			_, _ = w.Write(append(binary.BigEndian.AppendUint32(nil, uint32(len(job.Pickle))), system))
@@ -218,6 +221,9 @@ func (j *Job) unpickled(answer []byte) error {
 		Args     json.RawMessage `json:"args"`
 		Kwargs   json.RawMessage `json:"kwargs"`
 		Method   bool            `json:"method"`
+		ETA      json.RawMessage `json:"eta"`
+		Expires  json.RawMessage `json:"expires"`
+		Follows  string          `json:"follows"`
 		Reason   string          `json:"reason"`
 		Detail   string          `json:"detail"`
 	}
@@ -235,7 +241,8 @@ func (j *Job) unpickled(answer []byte) error {
 		if a.Function != nil {
 			c.Function = *a.Function
 		}
-		j.Call = c
+		j.Call, j.Err = c, expired(a.Expires, time.Now())
+		j.ETA, j.Follows = j.ETA || !isNull(a.ETA), a.Follows
 	}
 	return nil
 }

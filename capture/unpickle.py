@@ -1,8 +1,9 @@
 """Decodes pickled jobs for `compare record --unpickle`, in the interpreter that the user named.
 
 Reads from standard input: the length of a pickle (4 bytes, big-endian), whose it is (r for RQ, c for
-Celery), and the pickle. Answers each with a length and a JSON object. The job file can hold what JSON
-can, and what Celery writes as {"__type__": ..., "__value__": ...}; a tuple becomes an array.
+Celery, m for one of Celery's own tasks), and the pickle. Answers each with a length and a JSON
+object. The job file can hold what JSON can, and what Celery writes as {"__type__": ...,
+"__value__": ...}; a tuple becomes an array.
 
 Standard library only, Python 3.9 and newer.
 """
@@ -22,6 +23,10 @@ from typing import Any
 
 HEADER = struct.Struct(">Ic")
 LENGTH = struct.Struct(">I")
+
+
+# Celery's tasks whose arguments are signatures of others.
+CANVAS = {"celery.map", "celery.starmap", "celery.chunks", "celery.group", "celery.chord"}
 
 
 class Unfit(Exception):
@@ -64,20 +69,58 @@ def plain(value: Any) -> Any:
     raise Unfit(f"{kind.__module__}.{kind.__qualname__}")
 
 
+def bare(value: Any) -> Any:
+    """The signatures of Celery's canvas as the dicts that they are, for its own tasks that call others."""
+    if isinstance(value, dict) and type(value).__module__ == "celery.canvas":
+        return {key: bare(item) for key, item in value.items() if key not in ("options", "chord_size")}
+    if type(value) is dict:
+        return {key: bare(item) for key, item in value.items()}
+    if type(value) in (list, tuple):
+        return [bare(item) for item in value]
+    return value
+
+
+def follows(options: Any) -> str:
+    """What Celery sends when the job has returned."""
+    if isinstance(options, dict):
+        for key, text in (("chain", "a chain"), ("chord", "a chord"), ("callbacks", "callbacks")):
+            if options.get(key):
+                return text
+    return ""
+
+
+def when(value: Any) -> Any:
+    return value.isoformat() if isinstance(value, datetime.datetime) else value if isinstance(value, str) else None
+
+
+def celery(value: Any) -> dict[str, Any]:
+    """A body of protocol 1, which is a dict with all, or of protocol 2."""
+    if isinstance(value, dict):
+        job = {"function": value["task"], "args": value.get("args") or (), "kwargs": value.get("kwargs") or {}}
+        return {**job, "eta": when(value.get("eta")), "expires": when(value.get("expires")), "follows": follows(value)}
+    args, kwargs = value[:2]
+    return {"args": args, "kwargs": kwargs, "follows": follows(value[2] if len(value) > 2 else None)}
+
+
 def call(system: bytes, data: bytes) -> dict[str, Any]:
     """The job as a line of a job file, or why it cannot be one."""
     try:
         value = pickle.loads(data)
         if system == b"r":
             function, instance, args, kwargs = value
+            if instance is not None:
+                return {"method": True}
+            job = {"function": function, "args": args, "kwargs": kwargs}
         else:
-            function, instance, (args, kwargs) = None, None, value[:2]
+            job = celery(value)
     except Exception as error:  # anything can happen in there
         return {"reason": "cannot be unpickled", "detail": f"{type(error).__name__}: {error}"[:500]}
-    if instance is not None:
-        return {"method": True}
     try:
-        return {"function": function, "args": plain(args), "kwargs": plain(kwargs)}
+        args, kwargs = job["args"], job["kwargs"]
+        if system == b"m" or (system == b"c" and job.get("function") in CANVAS):
+            # To a task that the user wrote, a signature is given as one: a job file cannot hold that.
+            args, kwargs = bare(args), bare(kwargs)
+        return {**job, "args": plain(args), "kwargs": plain(kwargs)}
     except Unfit as error:
         return {"reason": f"an argument that a job file cannot hold ({error})"}
     except RecursionError:

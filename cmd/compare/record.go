@@ -9,8 +9,9 @@ import (
 	"iter"
 	"os"
 	"path/filepath"
+	"slices"
+	"strconv"
 	"strings"
-	"time"
 
 	"github.com/spf13/cobra"
 
@@ -27,6 +28,9 @@ const toStdout = "-"
 // A recordOptions is what `compare record` was asked to do.
 type recordOptions struct {
 	queue    capture.Queue
+	prefix   string // of its keys
+	sep      string
+	steps    []int
 	redis    string
 	out      string
 	force    bool
@@ -51,6 +55,12 @@ func recordFlags(o *recordOptions) []flag {
 				o.redis, err = redisAddress(text)
 				return err
 			}},
+		{group: groupRecord, name: "key-prefix", value: "TEXT", set: text(&o.prefix, "--key-prefix=shop"),
+			usage: "what the queue's keys begin with: Celery's global_keyprefix, or RQ_KEY_PREFIX (default that variable, for RQ)"},
+		{group: groupRecord, name: "celery-sep", value: "TEXT", set: text(&o.sep, "--celery-sep=:"),
+			usage: "the transport option sep (default what the queue's bindings tell)"},
+		{group: groupRecord, name: "celery-priority-steps", value: "N,N", set: o.setSteps,
+			usage: "the transport option priority_steps, as in 0,3,6,9 or 0-9 (default all that there are)"},
 		{group: groupRecord, name: "limit", value: "N", def: "0", set: whole(&o.limit, 0, maxJobs, ""),
 			usage: "the most jobs to read; 0 is all"},
 		{group: groupRecord, name: "map", value: "NAME=MODULE:FUNCTION", repeat: true, set: o.setMap,
@@ -70,6 +80,47 @@ func recordFlags(o *recordOptions) []flag {
 			usage: "the job file to write; - is standard output"},
 		{group: groupResult, name: "force", set: yes(&o.force), usage: "replace FILE"},
 	}
+}
+
+// mostSteps is how many priorities a message can have.
+const mostSteps = 256
+
+func (o *recordOptions) setSteps(text string) error {
+	wrong := fmt.Errorf("must be numbers from 0 to %d, as in 0,3,6,9 or 0-9", mostSteps-1)
+	for part := range strings.SplitSeq(text, ",") {
+		from, to, isRange := strings.Cut(strings.TrimSpace(part), "-")
+		if !isRange {
+			to = from
+		}
+		first, err := strconv.Atoi(from)
+		last, err2 := strconv.Atoi(to)
+		if err != nil || err2 != nil || first < 0 || last < first || last >= mostSteps {
+			return wrong
+		}
+		for n := first; n <= last; n++ {
+			o.steps = append(o.steps, n)
+		}
+	}
+	return nil
+}
+
+// wanted is the queue with what was said of its keys, and what is wrong with that.
+func (o *recordOptions) wanted() (q capture.Queue, problems []string) {
+	q = o.queue
+	q.KeyPrefix, q.Sep, q.Steps = o.prefix, o.sep, o.steps
+	if q.System == capture.Celery {
+		return q, nil
+	}
+	if q.KeyPrefix == "" {
+		q.KeyPrefix = os.Getenv("RQ_KEY_PREFIX")
+	}
+	for name, given := range map[string]bool{"celery-sep": o.sep != "", "celery-priority-steps": o.steps != nil} {
+		if given && q.System == capture.RQ {
+			problems = append(problems, fmt.Sprintf("--%s: is for --from=celery:QUEUE: leave it out", name))
+		}
+	}
+	slices.Sort(problems)
+	return q, problems
 }
 
 func (o *recordOptions) setMap(text string) error {
@@ -102,6 +153,9 @@ functions, their arguments, and when they were enqueued. --workload=jobs:FILE ru
 			if !cmd.Flags().Changed("from") {
 				problems = append(problems, "--from: is missing: name the queue, as in --from=rq:default")
 			}
+			queue, wrong := o.wanted()
+			o.queue = queue
+			problems = append(problems, wrong...)
 			for _, name := range []string{"python", "path"} {
 				if cmd.Flags().Changed(name) && !o.unpickle {
 					problems = append(problems, fmt.Sprintf("--%s: is for --unpickle: leave it out, or add --unpickle", name))
@@ -130,23 +184,29 @@ functions, their arguments, and when they were enqueued. --workload=jobs:FILE ru
 func (p *program) record(ctx context.Context, o *recordOptions) error {
 	in, ctx := watchSignals(ctx, p.signals, func(string) {}, p.giveUp)
 	defer in.close()
-	sum, err := p.recordTo(ctx, o)
+	made, err := p.recordTo(ctx, o)
 	switch {
 	case in.came() && err != nil:
 		return exitWith(exitInterrupted, errors.New("interrupted: nothing was recorded"))
 	case err != nil:
 		return err
 	}
-	_, _ = io.WriteString(p.stderr, printable(recordedText(o, &sum))) // it is only said
+	_, _ = io.WriteString(p.stderr, printable(made.text(o))) // it is only said
 	return nil
 }
 
-func (p *program) recordTo(ctx context.Context, o *recordOptions) (sum capture.Summary, err error) {
+// A recording is what was made of a queue.
+type recording struct {
+	survey *capture.Survey
+	sum    capture.Summary
+}
+
+func (p *program) recordTo(ctx context.Context, o *recordOptions) (made recording, err error) {
 	options := capture.Options{Names: o.names}
 	if o.unpickle {
 		python, err := findPython(ctx, o.python)
 		if err != nil {
-			return sum, err
+			return made, err
 		}
 		if o.path == nil {
 			o.path = []string{"."}
@@ -156,18 +216,21 @@ func (p *program) recordTo(ctx context.Context, o *recordOptions) (sum capture.S
 	}
 	server, err := stream.Dial(ctx, o.redis)
 	if err != nil {
-		return sum, exitWith(exitLacking, fmt.Errorf("--redis: %w", err))
+		return made, exitWith(exitLacking, fmt.Errorf("--redis: %w", err))
 	}
 	defer func() { err = errors.Join(err, server.Close()) }()
+	if made.survey, err = capture.Look(ctx, server.Client(), o.queue); err != nil {
+		return made, server.Explain(err)
+	}
 	err = p.writeJobs(o.out, func(w io.Writer) error {
 		var err error
-		sum, err = capture.Record(ctx, w, explained(server, o.queue, capture.Jobs(ctx, server.Client(), o.queue, o.limit)), options)
-		if err == nil && sum.Jobs == 0 {
-			return fmt.Errorf("nothing recorded: none of the %d jobs of %s can be\n%s", sum.Total(), o.queue, leftOut(&sum))
+		made.sum, err = capture.Record(ctx, w, explained(server, o.queue, made.survey.Jobs(ctx, o.limit)), options)
+		if err == nil && made.sum.Jobs == 0 {
+			return fmt.Errorf("nothing recorded: none of the %d jobs of %s can be\n%s%s", made.sum.Total(), o.queue, leftOut(&made.sum), beside(made.survey))
 		}
 		return err
 	})
-	return sum, err
+	return made, err
 }
 
 // explained has the errors of a sequence say what they are about.
@@ -208,70 +271,4 @@ func (p *program) writeJobs(path string, write func(io.Writer) error) error {
 		_ = os.Remove(file.Name()) // there is nothing more to be done about it
 	}
 	return err
-}
-
-// mostListed bounds the lists of what was recorded.
-const mostListed = 10
-
-// mostToRun is how many jobs to begin with: a fresh process for each takes a
-// while.
-const mostToRun = 1000
-
-// recordedText says what was recorded, what was not, and what to do next.
-func recordedText(o *recordOptions, s *capture.Summary) string {
-	var b strings.Builder
-	where := o.out
-	if where == toStdout {
-		where = "FILE"
-	}
-	fmt.Fprintf(&b, "recorded %d of %d jobs of %s", s.Jobs, s.Total(), o.queue)
-	if s.Timed > 1 {
-		fmt.Fprintf(&b, ", enqueued within %s", s.Last.Sub(s.First).Round(time.Millisecond))
-	}
-	if o.out != toStdout {
-		fmt.Fprintf(&b, ", in %s", o.out)
-	}
-	b.WriteString("\n")
-	for i, f := range s.Functions {
-		if i == mostListed {
-			fmt.Fprintf(&b, "  and %d other functions\n", len(s.Functions)-i)
-			break
-		}
-		fmt.Fprintf(&b, "  %d  %s\n", f.Jobs, f.Function)
-	}
-	if s.ETA > 0 {
-		fmt.Fprintf(&b, "  %d have a due time of their own (eta), which is not kept\n", s.ETA)
-	}
-	b.WriteString(leftOut(s))
-	fmt.Fprintf(&b, "run them: compare --workload=jobs:%s --jobs=%d --path=.\n", where, min(s.Jobs, mostToRun))
-	if s.Timed == s.Jobs {
-		fmt.Fprintf(&b, "as they came: add --arrivals=jobs:%s\n", where)
-	}
-	return b.String()
-}
-
-// leftOut lists the jobs that could not be recorded.
-func leftOut(s *capture.Summary) string {
-	var b strings.Builder
-	for i, l := range s.LeftOut {
-		if i == 0 {
-			b.WriteString("left out:\n")
-		}
-		if i == mostListed {
-			fmt.Fprintf(&b, "  and for %d other reasons\n", len(s.LeftOut)-i)
-			break
-		}
-		fmt.Fprintf(&b, "  %d  %s", l.Jobs, l.Why.Reason)
-		if l.Why.Detail != "" {
-			fmt.Fprintf(&b, ": %s", shorten(l.Why.Detail, 200))
-		}
-		if l.ID != "" {
-			fmt.Fprintf(&b, " (job %s)", shorten(l.ID, 80))
-		}
-		if l.Why.WayOut != "" {
-			fmt.Fprintf(&b, ": %s", l.Why.WayOut)
-		}
-		b.WriteString("\n")
-	}
-	return b.String()
 }

@@ -7,6 +7,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"regexp"
 	"slices"
 	"strings"
 	"syscall"
@@ -194,6 +195,157 @@ func TestRecordCelery(t *testing.T) {
 	if after := dump(t, c); fmt.Sprint(after) != fmt.Sprint(before) {
 		t.Error("the queue was changed")
 	}
+}
+
+// TestRecordCanvas puts jobs into queues by Celery itself, with all that its canvas
+// has and with transport options of their own, records them, and runs them under
+// the three models.
+func TestRecordCanvas(t *testing.T) {
+	b := newBench(t)
+	server := startRedisServer(t)
+	url := "redis+socket://" + server.socket + "?virtual_host=0" // as Celery has it
+	server.python(t, b, "celery", `
+import datetime, sys
+from celery import Celery, chord, group
+broker = "redis+socket://" + sys.argv[1] + "?virtual_host="
+app = Celery("shop", broker=broker + "0", backend=broker + "1")
+def task(n, to=None): return n
+send, later = app.task(task, name="recorded.send"), app.task(task, name="recorded.later")
+with app.producer_or_acquire() as producer:
+    on = {"producer": producer}
+    send.chunks([(n, n) for n in range(3)], 2).apply_async(**on)
+    send.map([3, 4]).apply_async(**on)
+    send.starmap([(5, 5)]).apply_async(**on)
+    (send.si(6) | send.si(7)).apply_async(**on)
+    chord([send.s(8), send.s(9)], later.s()).apply_async(**on)
+    group(send.s(10), send.map([11])).apply_async(**on)
+    send.apply_async((12,), link=later.s(), **on)
+    send.apply_async((13,), expires=datetime.datetime(2020, 1, 1, tzinfo=datetime.timezone.utc), **on)
+    send.apply_async((14,), countdown=3600, expires=7200, compression="bzip2", priority=9, **on)
+    app.send_task("celery.backend_cleanup", **on)
+    send.map([]).apply_async(**on)
+for n, options in enumerate([{"sep": ":", "priority_steps": list(range(10)), "queue_order_strategy": "priority"}, {"global_keyprefix": "shop:"}]):
+    other = Celery("other", broker=broker + "0")
+    other.conf.broker_transport_options = options
+    with other.producer_or_acquire() as producer:
+        for p in (9, 5, 5, 0):
+            other.send_task("recorded.send", [p], priority=p, queue=["steps", "celery"][n], producer=producer)
+old = Celery("old", broker=broker + "0", backend=broker + "1")
+old.conf.update(task_serializer="pickle", accept_content=["pickle"])
+send = old.task(task, name="recorded.send")
+with old.producer_or_acquire() as producer:
+    send.apply_async((1, {2}), queue="pickled", producer=producer)
+    send.starmap([(2, (3,))]).apply_async(queue="pickled", producer=producer)
+    (send.s(4) | send.s()).apply_async(queue="pickled", producer=producer)
+`)
+	c := server.client(t, "")
+	before := dump(t, c)
+	r := b.run("record", "--from=celery:celery", "--redis="+url, "--out=jobs.jsonl")
+	r.want(t, exitDone)
+	b.golden("record-canvas", ids.ReplaceAllString(r.stderr, "ID"))
+	r = b.run("record", "--from=celery:steps", "--redis="+url)
+	r.want(t, exitDone, "recorded 4 of 4 jobs of celery:steps")
+	if want := "[0] [5] [5] [9] "; args(t, r.stdout) != want {
+		t.Errorf("by priority: %s, want %s", args(t, r.stdout), want)
+	}
+	b.run("record", "--from=celery:steps", "--redis="+url, "--celery-priority-steps=0,5").want(t, exitDone,
+		"recorded 3 of the 3 jobs read from celery:steps, and perhaps not all was read", `1  in "steps:9", not read: if they are of this queue, add --celery-priority-steps with 9 among them`)
+	b.run("record", "--from=celery:steps", "--redis="+url, "--limit=3").want(t, exitDone, "recorded 3 jobs of the first 3 of 4 that wait in celery:steps")
+	b.run("record", "--from=celery:celery", "--key-prefix=shop:", "--redis="+url).want(t, exitDone, "recorded 4 of 4 jobs of celery:celery")
+	b.run("record", "--from=celery:shop:celery", "--redis="+url).want(t, exitDone, "recorded 4 of 4 jobs of celery:shop:celery")
+	r = b.run("record", "--from=celery:pickled", "--redis="+url, "--unpickle")
+	r.want(t, exitDone, "recorded 2 of 3 jobs", "1  an argument that a job file cannot hold (builtins.set)", "1 would be followed by a chain")
+	if want := "[2,[3]] [4] "; args(t, r.stdout) != want {
+		t.Errorf("unpickled: %s, want %s", args(t, r.stdout), want)
+	}
+	if after := dump(t, c); fmt.Sprint(after) != fmt.Sprint(before) {
+		t.Error("the queue was changed")
+	}
+
+	log := filepath.Join(b.temporary, "calls")
+	t.Setenv("RECORDED_LOG", log)
+	b.run("--workload=jobs:jobs.jsonl", "--model=all", "--jobs=14", "--rounds=1", "--workers=2", "--path="+filepath.Join(b.testdata, "app"),
+		"--quiet", "--fail-if=failed>0", "--out=out").want(t, exitDone)
+	var want []string
+	for n := range 13 {
+		to := "None"
+		if n < 3 || n == 5 {
+			to = fmt.Sprint(n)
+		}
+		if n != 7 { // which comes after another, and is not in the queue
+			want = append(want, fmt.Sprintf("send (%d, %s, None)\n", n, to))
+		}
+	}
+	want = append(want, "send (14, None, None)\n")
+	// The first is run again: the file has 13 jobs.
+	counts := make(map[string]int)
+	for _, line := range calls(t, log) {
+		counts[line]++
+	}
+	for _, line := range want {
+		if counts[line] < 3 {
+			t.Errorf("%d calls of %s in three models", counts[line], line)
+		}
+		delete(counts, line)
+	}
+	if len(counts) > 0 {
+		t.Errorf("calls of what was not enqueued: %v", counts)
+	}
+	if err := os.Remove(log); err != nil {
+		t.Fatal(err)
+	}
+}
+
+var ids = regexp.MustCompile(`[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}`)
+
+// args are the arguments of recorded jobs, in their order.
+func args(t *testing.T, lines string) string {
+	t.Helper()
+	var b strings.Builder
+	for line := range strings.Lines(lines) {
+		var job struct{ Args json.RawMessage }
+		if err := json.Unmarshal([]byte(line), &job); err != nil {
+			t.Fatal(err)
+		}
+		fmt.Fprintf(&b, "%s ", job.Args)
+	}
+	return b.String()
+}
+
+// TestRecordRQElsewhere has jobs that do not wait, and a key prefix.
+func TestRecordRQElsewhere(t *testing.T) {
+	b := newBench(t)
+	server := startRedisServer(t)
+	put := `
+import datetime, sys
+import redis, rq
+from rq.serializers import JSONSerializer
+queue = rq.Queue("mail", connection=redis.Redis(unix_socket_path=sys.argv[1]), serializer=JSONSerializer)
+for n in range(3):
+    queue.enqueue_in(datetime.timedelta(hours=1), "recorded.send", n)
+first = queue.enqueue("recorded.send", 4)
+queue.enqueue("recorded.send", 5, depends_on=first)
+`
+	server.python(t, b, "rq", put)
+	url := "--redis=unix://" + server.socket
+	r := b.run("record", "--from=rq:mail", url)
+	r.want(t, exitDone, "recorded 1 of 1 jobs waiting in rq:mail", "not waiting, so not recorded:\n  3  scheduled: RQ's scheduler", "1  deferred: they wait for jobs")
+	c := server.client(t, "")
+	if err := c.Del(context.Background(), "rq:queue:mail").Err(); err != nil {
+		t.Fatal(err)
+	}
+	b.run("record", "--from=rq:mail", url).want(t, exitFailed, "no job waits in rq:mail\n  3  scheduled: RQ's scheduler")
+	if err := c.FlushAll(context.Background()).Err(); err != nil {
+		t.Fatal(err)
+	}
+	b.run("record", "--from=rq:mail", url).want(t, exitFailed, "rq:mail does not exist: there is no queue of RQ in this database")
+	t.Run("key prefix", func(t *testing.T) {
+		t.Setenv("RQ_KEY_PREFIX", "shop")
+		server.python(t, b, "rq", put)
+		b.run("record", "--from=rq:mail", url).want(t, exitDone, "recorded 1 of 1 jobs waiting in rq:mail", "3  scheduled")
+	})
+	b.run("record", "--from=rq:mail", url).want(t, exitFailed, "rq:mail does not exist by that name", "1  in shop:queue:mail, not read: if they are of this queue, add --key-prefix=shop")
+	b.run("record", "--from=rq:mail", url, "--key-prefix=shop").want(t, exitDone, "recorded 1 of 1 jobs waiting in rq:mail")
 }
 
 // TestRecordErrors has everything that can be wrong with the queue and its

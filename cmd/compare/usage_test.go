@@ -50,6 +50,8 @@ func TestUsageErrors(t *testing.T) {
 			"record", "queue", "--from=sidekiq:default", "--redis=localhost", "--limit=-1", "--map=send", "--map==a:b", "--python=python3",
 			"--path=file", "--out=file", "--unpikcle",
 		}},
+		{"record-layouts", []string{"record", "--from=rq:default", "--celery-sep=:", "--celery-priority-steps=0-300", "--key-prefix="}},
+		{"record-layouts-of-celery", []string{"record", "--from=rq:default", "--celery-sep=:", "--celery-priority-steps=0,3-9"}},
 		{"record-queue-without-a-name", []string{"record", "--from=celery:"}},
 		{"job-file", []string{"--workload=jobs:payloads.jsonl", "--arrivals=jobs:file", "--payload=file"}},
 		{"bad-mix", []string{"--workload=90%cpu:1ms,20%sleep:1s"}},
