@@ -1,10 +1,6 @@
 package live
 
 import (
-	"errors"
-	"os"
-	"strconv"
-	"strings"
 	"sync"
 	"time"
 
@@ -54,53 +50,4 @@ func ownThread() time.Duration {
 	var ts unix.Timespec
 	_ = unix.ClockGettime(unix.CLOCK_THREAD_CPUTIME_ID, &ts) // cannot fail for this clock
 	return time.Duration(ts.Nano())
-}
-
-// memory is what smaps_rollup says of a process, in bytes.
-type memory struct{ rss, pss, uss int64 }
-
-// memoryOf walks the page tables of a process: about 10 us for each MB.
-func memoryOf(pid int) (memory, error) {
-	text, err := os.ReadFile("/proc/" + strconv.Itoa(pid) + "/smaps_rollup")
-	if err != nil {
-		return memory{}, err
-	}
-	var m memory
-	seen := false
-	for line := range strings.Lines(string(text)) {
-		name, rest, _ := strings.Cut(line, ":")
-		kb, err := strconv.ParseInt(strings.TrimSuffix(strings.TrimSpace(rest), " kB"), 10, 64)
-		if err != nil {
-			continue // the first line is the address range
-		}
-		switch name {
-		case "Rss":
-			m.rss = kb << 10
-		case "Pss":
-			m.pss, seen = kb<<10, true
-		case "Private_Clean", "Private_Dirty":
-			m.uss += kb << 10
-		}
-	}
-	if !seen {
-		return memory{}, errors.New("smaps_rollup has no Pss: the process is gone, or the kernel is older than 4.14")
-	}
-	return m, nil
-}
-
-// residentOf is a process's RSS in bytes, or 0 when it cannot be read.
-func residentOf(pid int) int64 {
-	text, err := os.ReadFile("/proc/" + strconv.Itoa(pid) + "/statm")
-	if err != nil {
-		return 0
-	}
-	fields := strings.Fields(string(text))
-	if len(fields) < 2 {
-		return 0
-	}
-	pages, err := strconv.ParseInt(fields[1], 10, 64)
-	if err != nil {
-		return 0
-	}
-	return pages * int64(os.Getpagesize())
 }

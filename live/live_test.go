@@ -75,6 +75,7 @@ type memorySink struct {
 	processes []record.Process
 	samples   []record.Sample
 	onJob     func(n int) // called with the number of jobs so far
+	onSample  func()
 }
 
 func (s *memorySink) Write(l record.Line) error {
@@ -90,8 +91,18 @@ func (s *memorySink) Write(l record.Line) error {
 		s.processes = append(s.processes, *l)
 	case *record.Sample:
 		s.samples = append(s.samples, *l)
+		if s.onSample != nil {
+			s.onSample()
+		}
 	}
 	return nil
+}
+
+// count is the number of samples so far.
+func (s *memorySink) count() int {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return len(s.samples)
 }
 
 // A script is a Python workload whose module is given as text.

@@ -3,7 +3,6 @@ package live
 import (
 	"fmt"
 	"runtime"
-	"slices"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -20,8 +19,6 @@ const (
 	// sampleShare bounds the sampling's own cost: a look that took t is followed
 	// by a pause of at least t times this, which is less than 1 % of a core.
 	sampleShare = 110
-	// sampleMost is how many children are looked at; more are counted for.
-	sampleMost = 16
 )
 
 // pacer compares the pace of all rounds of this program.
@@ -73,47 +70,13 @@ func (h *Host) sample(done <-chan struct{}) {
 	}
 }
 
-// look sums the memory of all processes, as close together as can be. It has
-// nothing to say when no process could be read.
+// look is the round's memory and CPU now. It has nothing to say when no process
+// could be read.
 func (h *Host) look() (record.Sample, bool) {
 	s := record.Sample{Model: h.r.Model, Round: h.r.Number, AtNS: monotonic() - h.gate.zero}
 	used := h.clocks()
-	s.CPUNS = used.children + used.parents
-
-	open := h.open()
-	var kids, read int64
-	var sum memory
-	var private []int64
-	for _, p := range open {
-		child := p.role == roleChild
-		if child {
-			kids++
-			if read == sampleMost {
-				continue
-			}
-		}
-		pid := p.number()
-		m, err := memoryOf(pid)
-		if err != nil || p.number() != pid {
-			continue // it has just exited
-		}
-		if !child {
-			s.PSS += m.pss
-			s.RSS += m.rss
-			s.Processes++
-			continue
-		}
-		read++
-		sum.pss += m.pss
-		sum.rss += m.rss
-		private = append(private, m.uss)
-	}
-	if read > 0 {
-		s.PSS += sum.pss * kids / read
-		s.RSS += sum.rss * kids / read
-		s.Processes += int(kids)
-		slices.Sort(private)
-		s.ChildUSS = private[len(private)/2]
-	}
+	s.CPUNS = used.total()
+	c := h.census()
+	s.Processes, s.PSS, s.RSS, s.ChildUSS = c.processes, c.pss, c.rss, c.own
 	return s, s.Processes > 0
 }
