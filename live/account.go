@@ -63,7 +63,7 @@ func (h *Host) summary(ctx context.Context, cause error) *record.Round {
 	r := &record.Round{
 		Model: h.r.Model, Round: h.r.Number,
 		Enqueued: h.r.Jobs, Taken: h.feed.count(), Duplicated: h.settle.duplicated,
-		Wait4NS: h.total, Strays: h.killed, Warnings: h.warnings, Hazards: h.hazards, Unfit: unfit(h.hazards),
+		Wait4NS: h.total, Strays: h.killed, Warnings: h.warnings, Hazards: h.hazards, Unfit: unfit(h.hazards), Undone: h.undone,
 	}
 	if cause != nil && !errors.Is(cause, errInterrupted) {
 		r.Error = cause.Error()

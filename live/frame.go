@@ -90,6 +90,10 @@ type readyReply struct {
 	SystemUS   int64  `json:"system_us"`          // likewise
 	WaitedUS   int64  `json:"waited_us"`          // of both, what children used: not on its own clock
 
+	// What a job that was run to warm the process had left open, and how that was
+	// undone, in words.
+	Undone []string `json:"undone,omitempty"`
+
 	// What has been done since the last reply, as far as it left something.
 	Steps []stepReply `json:"steps,omitempty"`
 }

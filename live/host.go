@@ -59,6 +59,7 @@ type Host struct {
 	made      []record.Process // reaped before work began: their times wait for its zero
 	warnings  []string
 	hazards   []record.Hazard
+	undone    []string // by parents that had run a job
 	ending    bool // what is started is killed
 }
 

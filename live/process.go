@@ -112,7 +112,8 @@ func (p *process) Warm(context.Context) error {
 	if p.own == nil {
 		p.conn.carries.Store(true) // the seats of a process that becomes a template
 	}
-	answer, err := p.prepare(func(b []byte) []byte { return appendHeader(b, kindWarm, 0) })
+	job := p.host.m.warmJob()
+	answer, err := p.prepare(func(b []byte) []byte { return append(appendHeader(b, kindWarm, len(job)), job...) })
 	p.warming += monotonic() - began
 	if err != nil {
 		return fmt.Errorf("warm process %d: %w", p.pid, err)
@@ -132,6 +133,7 @@ func (p *process) prepared(answer *readyReply) {
 	p.waited = answer.waited() - children.Total()
 	p.host.mu.Unlock()
 	p.steps = append(p.steps, answer.Steps...)
+	p.host.undid(answer.Undone)
 	if !p.host.gate.isOpen() { // a promoted child is warmed in the middle of work
 		p.startup = answer.cpu().Sub(children)
 	}

@@ -56,6 +56,7 @@ RETURNED_AT = 8
 SAID = struct.Struct("@I")  # the length of what follows it, a DONE body; written last
 SAID_AT, DONE_AT = 4, 8
 NO_SEAT = -1  # of a child that has a socket
+WARM_JOB = "job"  # the warm-up that is a job
 
 STATUS_DONE, STATUS_FAILED, STATUS_DROPPED = 1, 2, 3
 MAX_TRACEBACK = 64 << 10
@@ -101,6 +102,7 @@ def holdings() -> set[str]:
     return found
 
 
+undone: list[str] = []  # likewise, what a job that warmed this process had left open
 steps: list[dict[str, Any]] = []  # what has been done since the last ready reply, and left something
 
 
@@ -133,10 +135,12 @@ class Application:
         self.warm: list[str] = boot["warm"]
         self.warmed = False
         for reference in self.warm:
+            if reference == WARM_JOB:
+                continue
             with step(importing(reference)):
                 rule.resolve(reference)  # a wrong name is an error at boot, not at the first warm-up
 
-    def do_warm(self) -> None:
+    def do_warm(self, payload: bytes) -> None:
         """Runs the named warm-ups, once, and moves what lives now out of the collector's sight.
 
         A collection in a child would write to every inherited object. Freezing without collecting
@@ -145,11 +149,22 @@ class Application:
         if not self.warmed:
             for reference in self.warm:
                 with step(f"--warm={reference}"):
-                    rule.awaited(rule.resolve(reference)())
+                    if reference == WARM_JOB:
+                        self.run_and_undo(call_of(payload))
+                    else:
+                        rule.awaited(rule.resolve(reference)())
             self.warmed = True
         keep_children()
         gc.collect()
         gc.freeze()
+
+    def run_and_undo(self, call: Call) -> None:
+        """Runs a job in this process, and undoes what it leaves open."""
+        import forkbench_undo  # type: ignore[import-not-found] # sent where a job is to be run
+
+        if isinstance(call, Exception):
+            raise call
+        undone.extend(forkbench_undo.job(lambda: rule.awaited(self.function(*call[0], **call[1]))))
 
 
 def call_of(payload: bytes) -> Call:
@@ -356,7 +371,7 @@ class Process:
             elif kind == 0x68:  # h
                 self.channel.send(b"H", held(body))
             elif kind == 0x77:  # w
-                self.warm()
+                self.warm(body)
             elif kind == 0x62:  # b
                 self.reply_ready(lambda: self.boot(loads(body)))  # noqa: B023
             else:
@@ -372,21 +387,21 @@ class Process:
         self.application = Application(order)
         keep_children()
 
-    def warm(self) -> None:
+    def warm(self, payload: bytes) -> None:
         """Does the one-time work. A process that was forked becomes a template by it: it gets seats."""
         if self.seated or not hasattr(os, "pidfd_open"):
-            self.reply_ready(self.application.do_warm)
+            self.reply_ready(lambda: self.application.do_warm(payload))
             return
         try:
             fd = os.memfd_create("forkbench-seats", os.MFD_CLOEXEC | os.MFD_ALLOW_SEALING)
         except OSError:  # the limit of open files: it can do without seats
-            self.reply_ready(self.application.do_warm)
+            self.reply_ready(lambda: self.application.do_warm(payload))
             return
         try:
             os.ftruncate(fd, len(self.seats))
             seats = mapped_seats(fd, keep=fd)
         except OSError:
-            self.reply_ready(self.application.do_warm)
+            self.reply_ready(lambda: self.application.do_warm(payload))
         else:
             self.absent.append(self.seats)
             self.seats, self.seated = seats, True
@@ -410,6 +425,8 @@ class Process:
         answer["executable"] = sys.executable
         if not hasattr(os, "pidfd_open"):  # built on an old kernel's headers
             answer["no_pidfd"] = True
+        answer["undone"] = list(undone)
+        undone.clear()
         answer["steps"] = list(steps)
         steps.clear()
         if fd >= 0:

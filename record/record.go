@@ -249,6 +249,7 @@ type Round struct {
 	Noise    Noise    `json:"noise"`
 	Warnings []string `json:"warnings,omitempty"` // what the machine noticed, in words
 	Hazards  []Hazard `json:"hazards,omitempty"`  // what processes had that their forks must not share
+	Undone   []string `json:"undone,omitempty"`   // what a job left open that was run to warm a parent, and how that was given up
 	// Unfit is why the model must not be recommended as it is, however fast it was:
 	// a connection that its forks share, say. Each reason is a clause that can
 	// follow "because".

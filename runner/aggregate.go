@@ -240,6 +240,7 @@ func (d *dists) merge(e *dists) {
 func (m *modelState) close(r *roundState, l *record.Round, h *record.Header) {
 	r.measure = *l
 	r.measure.Warnings, r.measure.Unfit, r.measure.Hazards = slices.Clone(l.Warnings), slices.Clone(l.Unfit), slices.Clone(l.Hazards)
+	r.measure.Undone = slices.Clone(l.Undone)
 	r.p50, r.p95, r.p99 = r.dists.latency.quantile(0.50), r.dists.latency.quantile(0.95), r.dists.latency.quantile(0.99)
 	if l := l.Latency; l != nil {
 		r.p50, r.p95, r.p99 = millis(l.P50NS), millis(l.P95NS), millis(l.P99NS)

@@ -48,6 +48,11 @@ func (n *notes) aboutHazards(m *modelState) {
 		}
 		n.add(m, "%s", text)
 	}
+	// In each round it is another socket: the first round's stands for all.
+	if i := slices.IndexFunc(m.rounds, func(r *roundState) bool { return r.measure.Undone != nil }); i >= 0 {
+		n.add(m, "its parent ran one job before it forked (--warm=job), which left open, and gave up before the fork, %s",
+			plain(strings.Join(m.rounds[i].measure.Undone, ", and ")))
+	}
 	if harmless != nil {
 		n.add(m, "its processes also had, when they forked, %s: mostly harmless (docs/hazards.md)", strings.Join(harmless, ", "))
 	}

@@ -340,6 +340,7 @@ func (m *modelState) series() Series {
 	for _, r := range m.rounds {
 		measure := r.measure
 		measure.Warnings, measure.Unfit, measure.Hazards = slices.Clone(measure.Warnings), slices.Clone(measure.Unfit), slices.Clone(measure.Hazards)
+		measure.Undone = slices.Clone(measure.Undone)
 		s.Rounds = append(s.Rounds, RoundSeries{
 			Round:    r.number,
 			Measure:  measure,

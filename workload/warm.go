@@ -13,11 +13,21 @@ import (
 //go:embed warm.py
 var warmSource string
 
+//go:embed undo.py
+var undoSource string
+
+// WarmJob is the reference to one of the jobs themselves: the first one's payload,
+// run in the parent, and what it leaves open undone.
+const WarmJob = "job"
+
+// undoModule is the module that runs a job in a parent.
+const undoModule = "forkbench_undo"
+
 // warmModule is the module that does one-time work by reference.
 const warmModule = "forkbench_warm"
 
 // CheckWarm reports what is wrong with a reference to one-time work, as --warm
-// takes it: MODULE (its import), MODULE:FUNCTION, MODULE:NAME.METHOD('literal')
+// takes it: job ([WarmJob]), MODULE (its import), MODULE:FUNCTION, MODULE:NAME.METHOD('literal')
 // or MODULE:OBJECT.PROPERTY. What is in parentheses, and whether the names exist,
 // is for the process to say that has the modules.
 func CheckWarm(reference string) error {
@@ -92,12 +102,22 @@ func (f PythonFunction) WithWarm(references []string) PythonFunction {
 	f.Warm = slices.Clone(references)
 	var list []string
 	for i, reference := range references {
+		if reference == WarmJob {
+			continue
+		}
 		module, name, _ := strings.Cut(reference, ":")
 		if isPythonName(module) && isPythonName(name) && !strings.Contains(name, ".") {
 			continue
 		}
 		f.Warm[i] = fmt.Sprintf("%s:warm_%d", warmModule, len(list))
 		list = append(list, reference)
+	}
+	if slices.Contains(references, WarmJob) {
+		f.Sources = maps.Clone(f.Sources)
+		if f.Sources == nil {
+			f.Sources = make(map[string]string)
+		}
+		f.Sources[undoModule] = undoSource
 	}
 	if list == nil {
 		return f
