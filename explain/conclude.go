@@ -45,6 +45,7 @@ func (r *run) conclude() {
 		left--
 		it := r.item(f, cold)
 		it.Refork = r.byRefork(f)
+		it.OneJob = r.sparedByOneJob(f)
 		res.Findings = append(res.Findings, it)
 	}
 	res.Profiling = r.profiling()
@@ -180,6 +181,7 @@ func (r *run) tried(contestant, name, other string) *Try {
 	}
 	t.Throughput, t.ThroughputCold = ratio(other), ratio(coldName)
 	t.Unfit, t.refork = r.measured.unfit(contestant), contestant == refork().name
+	t.oneJob = contestant == onceJob().name
 	return t
 }
 
@@ -197,6 +199,7 @@ func (r *run) together() {
 	}
 	for _, t := range []*Try{
 		r.attempt(refork().name, fmt.Sprintf("all of it (--refork=%d)", reforkAfter), r.findings...),
+		r.attemptInPart(onceJob().name, "one job, and what it opened given up (--warm=job)", r.byOneJob(), r.findings...),
 		r.attempt(warmed(allCalls, setup{}).name, "all of these calls", can...),
 		r.attemptInPart(warmed(userWarm, setup{}).name, "the warm-ups as given", credited, given...),
 	} {
@@ -307,8 +310,9 @@ func (r *run) notes() {
 	if res.NoRefork = r.noRefork(); res.NoRefork != "" {
 		res.Notes = append(res.Notes, fmt.Sprintf("A parent that has run jobs (--refork) was not measured: %s.", res.NoRefork))
 	}
+	res.Notes = append(res.Notes, r.oneJobNotes()...)
 	for _, p := range r.looked {
-		if len(p.Handed) > 0 {
+		if len(p.Handed) > 0 && res.NoRefork == "" {
 			res.Warnings = append(res.Warnings, fmt.Sprintf("a process that has run a job hands %s to the children that it forks: with --refork, they all share it",
 				strings.Join(p.Handed, ", ")))
 			break
@@ -397,6 +401,9 @@ func (r *run) verdictOfFindings() string {
 			top.paste(), milliseconds(top.Saved.Measured.Wall.Median), milliseconds(top.Saved.PredictedMS), number(top.Saved.Throughput))
 	case len(top.Hazards) > 0:
 		text += fmt.Sprintf(", but must not be made in the parent as it is: it %s", top.Hazards[0])
+		if i := slices.IndexFunc(res.Together, func(t Try) bool { return t.oneJob && t.Unfit == nil && r.worthwhile(&t) }); i >= 0 && top.OneJob > 0 {
+			text += fmt.Sprintf("; one job in the parent, with that given up before the fork (--warm=job), saves %s", res.Together[i].savings())
+		}
 	}
 	return text
 }

@@ -84,7 +84,7 @@ func (p *Plan) Run(ctx context.Context) (*Result, error) {
 		},
 	}
 	for _, step := range []func(context.Context) error{
-		r.profileCold, r.profileFrozen, r.watch, r.tryWays, r.time, r.profileWarm, r.checkWarmUps, r.countPages, r.measure,
+		r.profileCold, r.profileFrozen, r.watch, r.tryWays, r.time, r.profileWarm, r.profileOneJob, r.checkWarmUps, r.countPages, r.measure,
 	} {
 		if err := step(ctx); err != nil {
 			return nil, err
@@ -114,6 +114,8 @@ type run struct {
 	reforked *calls.Node // the same, where the parent has run jobs
 	unfit    string      // why a parent that has run jobs is to have no forks; or ""
 	failed   string      // why jobs in forks of a parent that has run jobs do not end well; or ""
+
+	oneJob lesson
 
 	measured *measurements
 	rounds   []record.Round

@@ -30,6 +30,7 @@ type settings struct {
 	Jobs      int      `json:"jobs"`               // of each process to look at, from its first
 	Settling  int      `json:"settling,omitempty"` // jobs behind the first that are not looked at
 	Warm      []string `json:"warm"`               // to call in Warm, looked at as well
+	Payload   string   `json:"payload"`            // of a job that is run in Warm
 
 	Watch  []string   `json:"watch,omitempty"`  // look at these calls only, and closely
 	Places [][]string `json:"places,omitempty"` // the same, by the calls that lead there
@@ -75,7 +76,7 @@ func (s setup) machine(m *live.Machine) *live.Machine {
 	if s.look != nil {
 		look := *s.look
 		f = f.WithWarm(s.warm)
-		look.Function, look.Warm = f.Module+":"+f.Function, f.Warm
+		look.Function, look.Warm, look.Payload = f.Module+":"+f.Function, f.Warm, string(m.Workload.Payload(1, 0))
 		if look.Warm == nil {
 			look.Warm = []string{}
 		}

@@ -227,6 +227,9 @@ func (r *run) warmedParents() (list []contestant) {
 	if r.noRefork() == "" {
 		list = append(list, refork())
 	}
+	if r.oneJob.after != nil {
+		list = append(list, onceJob())
+	}
 	alone := 0
 	for _, f := range r.hoisted() {
 		list = append(list, warmed(f.ways[0].String(), setup{warm: references(f.ways)}))

@@ -40,6 +40,7 @@ type profile struct {
 	LeftOpen []string      `json:"left_open"`   // open afterwards, and not before
 	Threads  int           `json:"threads"`     // more than before
 	Handed   []string      `json:"handed_over"` // which of them a fork hands to a child
+	Undone   []string      `json:"undone"`      // what a job in a parent had left open, and how that was given up
 	Watched  []observation `json:"watched"`
 	calls.List
 }

@@ -74,6 +74,8 @@ func (it *Item) label() string {
 // hoist says whether a finding can be done in a parent, and how.
 func (it *Item) hoist() string {
 	switch {
+	case len(it.Hazards) > 0 && it.OneJob > 0:
+		return fmt.Sprintf("not as it is: %s; connected and given up in the parent (--warm=job), %s of it is spared", it.Hazards[0], percent(it.OneJob))
 	case len(it.Hazards) > 0:
 		return "no: " + it.Hazards[0]
 	case it.Flag != "":
@@ -83,8 +85,11 @@ func (it *Item) hoist() string {
 	case len(it.Cautions) > 0:
 		return "not tried: " + it.Cautions[0]
 	}
-	if it.Refork {
+	switch {
+	case it.Refork:
 		return "not by a call of its own; with --refork it is"
+	case it.OneJob > 1-gone:
+		return "not by a call of its own; by one job (--warm=job) it is"
 	}
 	return "not by a call of its own"
 }

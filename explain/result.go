@@ -70,7 +70,8 @@ type Item struct {
 	Cautions []string `json:"cautions,omitempty"`
 	Tried    []string `json:"tried,omitempty"` // what did not hoist it
 	Saved    *Try     `json:"saved,omitempty"`
-	Refork   bool     `json:"refork_saves_it,omitempty"` // a parent that has run jobs spares the others it, measured
+	OneJob   float64  `json:"spared_by_one_job,omitempty"` // the share that jobs are spared whose parent ran one, and undid it (--warm=job)
+	Refork   bool     `json:"refork_saves_it,omitempty"`   // a parent that has run jobs spares the others it, measured
 }
 
 // A Try is a saving predicted from the profile and measured without it, for each
@@ -92,7 +93,7 @@ type Try struct {
 	// share, or lack.
 	Unfit []string `json:"unfit,omitempty"`
 
-	refork bool
+	refork, oneJob bool
 }
 
 // Profiling is what looking cost.

@@ -389,23 +389,27 @@ class Process:
 
     def warm(self, payload: bytes) -> None:
         """Does the one-time work. A process that was forked becomes a template by it: it gets seats."""
+
+        def work() -> None:
+            self.application.do_warm(payload)
+
         if self.seated or not hasattr(os, "pidfd_open"):
-            self.reply_ready(lambda: self.application.do_warm(payload))
+            self.reply_ready(work)
             return
         try:
             fd = os.memfd_create("forkbench-seats", os.MFD_CLOEXEC | os.MFD_ALLOW_SEALING)
         except OSError:  # the limit of open files: it can do without seats
-            self.reply_ready(lambda: self.application.do_warm(payload))
+            self.reply_ready(work)
             return
         try:
             os.ftruncate(fd, len(self.seats))
             seats = mapped_seats(fd, keep=fd)
         except OSError:
-            self.reply_ready(lambda: self.application.do_warm(payload))
+            self.reply_ready(work)
         else:
             self.absent.append(self.seats)
             self.seats, self.seated = seats, True
-            self.reply_ready(self.application.do_warm, fd)
+            self.reply_ready(work, fd)
         finally:
             os.close(fd)
 
