@@ -121,6 +121,11 @@ func TestConnection(t *testing.T) {
 	if !strings.Contains(r.Verdict, "must not be made in the parent as it is: it leaves the file") {
 		t.Errorf("verdict: %s", r.Verdict)
 	}
+	// What the first connection of an engine asks once is spared all the same.
+	if one := together(t, r, "one job, and what it opened given up (--warm=job)"); one.Unfit != nil || it.OneJob == 0 {
+		t.Errorf("one job in the parent spares %.2f of it, unfit %q", it.OneJob, one.Unfit)
+	}
+	wantText(t, r.Notes, "connection.engine.dispose()")
 }
 
 func TestNothing(t *testing.T) {

@@ -82,6 +82,9 @@ func (p *peer) write(f workload.PythonFunction) error {
 	if p.system.Warm {
 		f = f.WithWarm(slices.Concat(f.Warm, p.python.Warm))
 		warm = append(warm, f.Warm...)
+		if slices.Contains(warm, workload.WarmJob) {
+			return fmt.Errorf("--warm=%s: %s's workers run no job before they fork: leave it to hybrid, or name what is to be done before", workload.WarmJob, p.system.Name)
+		}
 	}
 	for name, source := range workload.WithApplication(f.Sources) {
 		files[name+".py"] = source

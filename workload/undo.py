@@ -36,7 +36,8 @@ def job(call: Callable[[], Any]) -> list[str]:
     gc.freeze()  # what is there is out of sight: what the collector sees afterwards is new
     try:
         call()
-        fresh = gc.get_objects()
+        left = new(had)
+        inner = holders(left, gc.get_objects()) if left else []
     finally:
         gc.unfreeze()
     more = tasks() - threads
@@ -46,13 +47,15 @@ def job(call: Callable[[], Any]) -> list[str]:
             f"{'thread' if len(more) == 1 else 'threads'} running ({', '.join(sorted(map(comm, more)))}), which forks "
             "do not have: have the job end them, or warm by calls that start none"
         )
-    left = new(had)
     if not left:
         return []
     words = ", ".join(sorted(left.values()))
-    for way in ways(left, fresh):
-        if tried(way, call, left, fresh):
-            way.go(left, fresh)
+    ways = ways_out(inner)
+    for at in range(len(ways)):
+        way = ways[at]
+        if tried(way, call, left, inner, ways):
+            ways.clear()
+            way.go(left, inner)
             if not any(held(fd, left[fd]) for fd in left):
                 return [f"{words}: {', '.join(way.names)}"]
     raise NotUndone(
@@ -124,10 +127,15 @@ class Way:
         self.calls, self.below, self.cutting = calls, below, cutting
         self.names: list[str] = []
 
-    def go(self, left: dict[int, str], fresh: list[Any]) -> None:
+    def go(self, left: dict[int, str], inner: list[Any]) -> None:
+        """Makes the calls. What else refers to things is emptied: some are only closed without that."""
         self.run(self.calls)
+        others = []
         if self.below and any(held(fd, link) for fd, link in left.items()):
-            self.run(pools(list(around(holders(left, fresh), fresh))))  # who has it now
+            others = pools(list(around(inner)))  # who has it now
+        inner.clear()
+        self.run(others)
+        self.calls, others = [], []
         if self.cutting:
             cut(left)
             self.names.append("its descriptor, which is closed")
@@ -143,19 +151,17 @@ class Way:
                 continue
 
 
-def ways(left: dict[int, str], fresh: list[Any]) -> Iterator[Way]:
+def ways_out(inner: list[Any]) -> list[Way]:
     """The ways, the best first: by a pool or what is above it; by closing what has taken it from a
     pool, the nearest first, and then by the pool; by closing what is open itself; by its descriptor."""
-    rings = list(around(holders(left, fresh), fresh))
-    for pool in pools(rings):
-        yield Way([pool])
-    users = [(owner, "close") for ring in rings[1:] for owner in ring if method(owner, "close")]
-    for i in range(min(len(users), MOST)):
-        yield Way([users[i]], below=True)
+    rings = list(around(inner))
+    found = [Way([pool]) for pool in pools(rings)]
+    users = [(owner, "close") for ring in rings[1:] for owner in ring if method(owner, "close")][:MOST]
+    found += [Way([user], below=True) for user in users]
     if len(users) > 1:
-        yield Way(users[:MOST], below=True)
-    yield Way([(owner, "close") for owner in rings[0] if method(owner, "close")] if rings else [])
-    yield Way([], cutting=True)
+        found.append(Way(users, below=True))
+    found.append(Way([(owner, "close") for owner in inner if method(owner, "close")]))
+    return [*found, Way([], cutting=True)]
 
 
 def pools(rings: list[list[Any]]) -> list[tuple[Any, str]]:
@@ -188,9 +194,9 @@ def number(owner: Any) -> int:
     return fd if isinstance(fd, int) else -1
 
 
-def around(inner: list[Any], fresh: list[Any]) -> Iterator[list[Any]]:
+def around(inner: list[Any]) -> Iterator[list[Any]]:
     """The objects that refer to these, those that refer to them, and so on: instances only."""
-    known = {id(fresh), *map(id, inner)}
+    known = {id(inner), *map(id, inner)}
     ring = inner
     for _ in range(NEAR):
         if not ring:
@@ -235,22 +241,23 @@ def called(owner: Any, name: str) -> str:
 # -- Trying it ----------------------------------------------------------------------------------
 
 
-def tried(way: Way, call: Callable[[], Any], left: dict[int, str], fresh: list[Any]) -> bool:
+def tried(way: Way, call: Callable[[], Any], left: dict[int, str], inner: list[Any], ways: list[Way]) -> bool:
     """Reports whether in a fork that goes this way nothing of what was open is, and the job works, and
     opens its own: one that works without has not noticed yet that what it has is dead."""
     sys.stdout.flush()
     sys.stderr.flush()
     child = os.fork()
     if child == 0:
-        prove(way, call, left, fresh)
+        ways.clear()
+        prove(way, call, left, inner)
     _, status = os.waitpid(child, 0)
     return status == 0
 
 
-def prove(way: Way, call: Callable[[], Any], left: dict[int, str], fresh: list[Any]) -> NoReturn:
+def prove(way: Way, call: Callable[[], Any], left: dict[int, str], inner: list[Any]) -> NoReturn:
     status = 1
     try:
-        way.go(left, fresh)
+        way.go(left, inner)
         if not any(held(fd, link) for fd, link in left.items()):
             before = opened()
             call()
