@@ -60,7 +60,7 @@ type Host struct {
 	warnings  []string
 	hazards   []record.Hazard
 	undone    []string // by parents that had run a job
-	ending    bool // what is started is killed
+	ending    bool     // what is started is killed
 }
 
 var _ models.Host = (*Host)(nil)
