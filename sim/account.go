@@ -188,8 +188,8 @@ const handOverID = 1 << 62
 
 // account books a process that has been reaped and writes its record.
 func (h *Host) account(p *process) {
+	h.vacate(p)
 	h.unlink(p)
-	h.pages.end(p)
 	h.wait4 += p.cpu.Total()
 	if h.round.Sink == nil {
 		return
@@ -210,6 +210,15 @@ func (h *Host) account(p *process) {
 		h.writeProcess(&r)
 	} else {
 		h.made = append(h.made, r)
+	}
+}
+
+// vacate takes the memory of a process that has ended: what waits to be reaped has
+// none, as on a real machine.
+func (h *Host) vacate(p *process) {
+	if !p.mem.gone {
+		h.pages.end(p)
+		h.processes--
 	}
 }
 
@@ -238,7 +247,7 @@ func (h *Host) look() {
 		h.sampleEvery = min(2*h.sampleEvery, never/4)
 	}
 	h.sampleAt = later(h.now, int64(h.sampleEvery))
-	if h.first == nil {
+	if h.processes == 0 {
 		return
 	}
 	page := int64(h.profile.Memory.PageKB * 1024)
@@ -256,7 +265,7 @@ func (h *Host) medianOwn() int64 {
 	var own [sampleMost]int64
 	n := 0
 	for p := h.first; p != nil && n < sampleMost; p = p.following {
-		if p.maker == nil {
+		if p.maker == nil || p.mem.gone {
 			continue
 		}
 		i := n

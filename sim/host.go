@@ -288,7 +288,6 @@ func (h *Host) unlink(p *process) {
 		p.following.preceding = p.preceding
 	}
 	p.preceding, p.following = nil, nil
-	h.processes--
 	if p.maker == nil {
 		h.trees--
 	}

@@ -279,10 +279,13 @@ func (h *Host) pollStop() {
 // closeAll closes what the executor left open: nothing, unless it is wrong or
 // was cut short. It returns what there was.
 func (h *Host) closeAll() error {
-	if h.processes == 0 {
+	if h.first == nil {
 		return nil
 	}
-	n := h.processes
+	n := 0
+	for p := h.first; p != nil; p = p.following {
+		n++
+	}
 	example := fmt.Sprintf("the first is process %d, a %s made by slot %d", h.first.id, h.first.role(), h.first.slot)
 	for h.last != nil { // children first
 		h.last.kill()

@@ -140,3 +140,31 @@ func TestFilesAreShared(t *testing.T) {
 		t.Errorf("RSS %d MiB of %d processes; want %d", s.RSS/mebi, s.Processes, want/mebi)
 	}
 }
+
+// TestTheDeadHaveNoMemory: children that have ended and wait for a parent that is
+// slow to reap them are in no sum, as on a real machine.
+func TestTheDeadHaveNoMemory(t *testing.T) {
+	const mebi = 1 << 20
+	p := bare(sim.Constant(150))
+	p.Jobs[0].MemoryMB, p.Jobs[0].RetainedMB = 8, 8
+	p.Fork.Reap = sim.Constant(1000) // of the parent's, one after another
+	got := new(lines)
+	m := &sim.Machine{Workers: 8, Cores: 16, Profile: p}
+	if _, err := m.Run(t.Context(), hybrid.Model{}, round(t, 8, got)); err != nil {
+		t.Fatal(err)
+	}
+	alive, dead := 0, 0
+	for _, s := range got.samples {
+		switch {
+		case s.Processes == 9 && s.PSS == (20+8*8)*mebi:
+			alive++
+		case s.Processes == 1 && s.PSS == 20*mebi:
+			dead++
+		default:
+			t.Errorf("at %v %d processes of %d MiB; want 9 of 84 while the jobs run, then 1 of 20", s.AtNS, s.Processes, s.PSS/mebi)
+		}
+	}
+	if alive == 0 || dead == 0 {
+		t.Errorf("%d samples while the jobs ran, %d after; want some of both", alive, dead)
+	}
+}

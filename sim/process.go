@@ -524,6 +524,7 @@ func (p *process) reap() {
 	}
 	cost += nanos(x.PerPage * float64(p.mem.own))
 	why := h.use(p, cost, 1)
+	h.vacate(p)
 	if m := p.maker; why == ready && m != nil && m.state == running {
 		if why = h.handOver(forReap, uint64(p.id)); why == ready {
 			why = m.wait(reap)
