@@ -10,6 +10,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 	"github.com/google/go-cmp/cmp/cmpopts"
 
+	"forkbench/models"
 	"forkbench/record"
 	"forkbench/runner"
 )
@@ -25,22 +26,27 @@ func diff(t *testing.T, what string, want, got any) {
 }
 
 func TestThroughputNumbers(t *testing.T) {
-	round := func(jobs int, s float64, contaminated, err string) runner.RoundSeries {
-		return runner.RoundSeries{Measure: record.Round{Settled: jobs, WorkNS: time.Duration(s * 1e9), Error: err,
+	round := func(done int, s float64, contaminated string, interrupted bool) runner.RoundSeries {
+		return runner.RoundSeries{JobsDone: done, Measure: record.Round{Settled: done + 7, WorkNS: time.Duration(s * 1e9), Interrupted: interrupted,
 			Noise: record.Noise{Contaminated: contaminated}}}
 	}
+	stopped := round(100, 1, "", false)
+	stopped.Measure.Error = "the parent died"
 	a := &runner.Analysis{
 		Summary: runner.Summary{Models: []runner.ModelSummary{
-			{Model: "a", Throughput: runner.Interval{Median: 500, Low: new(450.0), High: new(520.0)}, Jobs: runner.Jobs{Settled: 3000, Failed: 2, Crashed: 1}},
-			{Model: "b", Throughput: runner.Interval{Median: 250}},
+			{Model: "a", DonePerS: runner.Interval{Median: 500, Low: new(450.0), High: new(520.0)}, Throughput: runner.Interval{Median: 900},
+				Jobs: runner.Jobs{Settled: 3000, Done: 2997, Undone: 3, Failed: 2, Crashed: 1}},
+			{Model: "b", DonePerS: runner.Interval{Median: 250}},
 			{Model: "c"},
+			{Model: "d", Stopped: "in round 1: the parent died", Jobs: runner.Jobs{Done: 100, Undone: 900}},
 		}},
 		Series: []runner.Series{
 			// Not in the summary's order, and one too few: found by name.
-			{Model: "b", Rounds: []runner.RoundSeries{round(1000, 4, "", "")}},
+			{Model: "b", Rounds: []runner.RoundSeries{round(1000, 4, "", false)}},
 			{Model: "a", Rounds: []runner.RoundSeries{
-				round(1000, 2, "", ""), round(1000, 2.5, "load", ""), round(100, 1, "load", "parent died"), round(0, 1, "", ""), round(5, 0, "", ""),
+				round(1000, 2, "", false), round(1000, 2.5, "load", false), round(100, 1, "load", true), round(0, 1, "", false), round(5, 0, "", false),
 			}},
+			{Model: "d", Rounds: []runner.RoundSeries{stopped}},
 		},
 	}
 	rc := throughputChart(a).(*rowChart)
@@ -49,30 +55,45 @@ func TestThroughputNumbers(t *testing.T) {
 	diff(t, "bar", 500.0, rc.rows[0].sum())
 	diff(t, "axis", 520.0, rc.max())
 	diff(t, "label", "500 [450, 520] jobs/s", rc.rows[0].label)
-	diff(t, "remark", "3 jobs of 3,000 failed", rc.rows[0].remark)
+	diff(t, "remark", "did 2,997 of 3,000 jobs", rc.rows[0].remark)
 	diff(t, "dots of b", []dot{{250, dotCounted}}, rc.rows[1].dots)
 	diff(t, "label of b", "250 jobs/s", rc.rows[1].label)
-	diff(t, "c", "no job was settled", rc.rows[2].missing)
+	diff(t, "c", "no job was done", rc.rows[2].missing)
+	diff(t, "d", "it could not go on", rc.rows[3].missing)
 	diff(t, "legend", 4, len(rc.legend)) // interval and three kinds of rounds
 }
 
 func TestOutcomes(t *testing.T) {
 	for _, c := range []struct {
-		jobs runner.Jobs
-		want string
+		model runner.ModelSummary
+		want  string
 	}{
-		{runner.Jobs{Settled: 10, Done: 10}, ""},
-		{runner.Jobs{Settled: 10, Failed: 1}, "1 job of 10 failed"},
-		{runner.Jobs{Settled: 10, Failed: 4, Crashed: 3, TimedOut: 3}, "every job failed"},
+		{runner.ModelSummary{Jobs: runner.Jobs{Settled: 10, Done: 10}}, ""},
+		{runner.ModelSummary{Jobs: runner.Jobs{Settled: 10, Done: 9, Undone: 1, Failed: 1}}, "did 9 of 10 jobs"},
+		{runner.ModelSummary{Jobs: runner.Jobs{Settled: 10, Undone: 10, Failed: 4, Crashed: 3, TimedOut: 3}}, "did 0 of 10 jobs"},
+		{runner.ModelSummary{Jobs: runner.Jobs{Done: 3, Undone: 7, NotRun: 7}, Stopped: "in round 1: killed"}, "did 3 of 10 jobs, could not go on"},
 	} {
-		diff(t, "outcomes", c.want, outcomes(c.jobs))
+		diff(t, "outcomes", c.want, outcomes(&c.model))
+	}
+}
+
+// Every picture says it before all else where jobs were not done.
+func TestPicturesSayWhatWasNotDone(t *testing.T) {
+	a := threeModels()
+	m := &a.Summary.Models[0]
+	m.Jobs.Done, m.Jobs.Undone, m.Jobs.Failed = 300, 2700, 2700
+	m.Causes = []runner.Cause{{Status: models.Failed, Jobs: 2700, Text: "RuntimeError: no"}}
+	for _, p := range All() {
+		want := "Not every job was done: prefork did 300 of 3,000 jobs, 2,700 failed: RuntimeError: no; forkperjob and hybrid did all 3,000."
+		diff(t, p.Name, want, p.picture(a).outcome)
+		diff(t, p.Name, "", p.picture(threeModels()).outcome)
 	}
 }
 
 func TestCPUNumbers(t *testing.T) {
 	a := &runner.Analysis{Summary: runner.Summary{Models: []runner.ModelSummary{{
 		Model: "a", UserS: 3, SystemS: 1,
-		CPU: runner.CPU{Interval: runner.Interval{Median: 8, Low: new(7.0), High: new(9.0)}, Children: 6, Parents: 1.5, Supervisor: 1.25, Redis: 0.75},
+		CPUDone: &runner.CPU{Interval: runner.Interval{Median: 8, Low: new(7.0), High: new(9.0)}, Children: 6, Parents: 1.5, Supervisor: 1.25, Redis: 0.75},
 	}}}}
 	parts := cpuChart(a, cpuParts).(*rowChart).rows[0]
 	diff(t, "parts", []segment{
@@ -85,7 +106,7 @@ func TestCPUNumbers(t *testing.T) {
 	diff(t, "length", parts.sum(), modes.sum())
 
 	// More for the parents than for all children is a rounding error.
-	a.Summary.Models[0].CPU.Parents = 6.001
+	a.Summary.Models[0].CPUDone.Parents = 6.001
 	diff(t, "children", 0.0, cpuChart(a, cpuParts).(*rowChart).rows[0].segments[0].value)
 }
 
@@ -172,8 +193,8 @@ func TestMemoryNumbers(t *testing.T) {
 }
 
 func TestThroughputTimeNumbers(t *testing.T) {
-	round := func(workMS int, settled ...int) runner.RoundSeries {
-		return runner.RoundSeries{Bucket: 10 * time.Millisecond, Settled: settled,
+	round := func(workMS int, done ...int) runner.RoundSeries {
+		return runner.RoundSeries{Bucket: 10 * time.Millisecond, Done: done,
 			Measure: record.Round{WorkNS: time.Duration(workMS) * time.Millisecond}}
 	}
 	// 16 jobs make four steps of a quarter of 40 ms.
@@ -198,7 +219,7 @@ func TestThroughputTimeNumbers(t *testing.T) {
 		for i := 0; i < len(pts); i += 2 {
 			jobs += pts[i].y * (pts[i+1].x - pts[i].x) / 1000
 		}
-		for _, n := range rounds[0].Settled {
+		for _, n := range rounds[0].Done {
 			want += float64(n)
 		}
 		diff(t, "jobs", want, jobs)
@@ -209,7 +230,7 @@ func TestThroughputTimeNumbers(t *testing.T) {
 	diff(t, "median", []xy{{0, 200}, {10, 200}}, pts)
 	diff(t, "range", []band{{0, 100, 300}, {10, 100, 300}}, bands)
 
-	pts, _, _ = overTime([]runner.RoundSeries{round(10), round(10, 0, -4), {Settled: []int{1}}})
+	pts, _, _ = overTime([]runner.RoundSeries{round(10), round(10, 0, -4), {Done: []int{1}}})
 	diff(t, "nothing", 0, len(pts))
 }
 
@@ -239,7 +260,7 @@ func TestTimeAxis(t *testing.T) {
 func TestBounded(t *testing.T) {
 	a := simulate(1, 100, 2, 64, prefork)
 	s := &a.Series[0]
-	s.Latency, s.Rounds[0].Memory, s.Rounds[0].Settled = nil, nil, slices.Repeat([]int{3}, 20_000)
+	s.Latency, s.Rounds[0].Memory, s.Rounds[0].Done = nil, nil, slices.Repeat([]int{3}, 20_000)
 	for i := range 20_000 {
 		s.Latency = append(s.Latency, runner.CDFPoint{Millis: float64(i + 1), Share: float64(i+1) / 20_000})
 		s.Rounds[0].Memory = append(s.Rounds[0].Memory, record.Sample{AtNS: time.Duration(i), PSS: int64(i + 1)})

@@ -6,9 +6,9 @@ func cpuPlot() Plot {
 	return Plot{
 		Name:  "cpu",
 		Title: "CPU per job, by who used it",
-		Caption: "Milliseconds of processor time per job, start-up not included: the length of a bar is everything " +
+		Caption: "Milliseconds of processor time per job done, start-up not included: the length of a bar is everything " +
 			"that a model cost the machine for one job, its blocks say which processes used it, median over rounds.",
-		simulated: "Milliseconds of processor time per job, start-up not included: the number is everything that a model " +
+		simulated: "Milliseconds of processor time per job done, start-up not included: the number is everything that a model " +
 			"cost the machine for one job, mean over replications, and the blocks of the bar say which processes used it, medians.",
 		build: func(a *runner.Analysis) chart { return cpuChart(a, cpuParts) },
 	}
@@ -18,9 +18,9 @@ func cpuModePlot() Plot {
 	return Plot{
 		Name:  "cpu-mode",
 		Title: "CPU per job, user and system",
-		Caption: "Milliseconds of processor time per job, start-up not included: user is the time spent in programs, " +
+		Caption: "Milliseconds of processor time per job done, start-up not included: user is the time spent in programs, " +
 			"system the time the kernel worked for them (forks, page faults, sockets), median over rounds.",
-		simulated: "Milliseconds of processor time per job, start-up not included: user is the time spent in programs, " +
+		simulated: "Milliseconds of processor time per job done, start-up not included: user is the time spent in programs, " +
 			"system the time the kernel worked for them (forks, page faults, sockets), parts of the mean over replications.",
 		build: func(a *runner.Analysis) chart { return cpuChart(a, cpuModes) },
 	}
@@ -36,11 +36,11 @@ type cpuPart struct {
 
 var cpuParts = []cpuPart{
 	{"children (forked)", "children", fillChildren, func(m *runner.ModelSummary) float64 {
-		return positive(positive(m.CPU.Children) - positive(m.CPU.Parents))
+		return positive(positive(m.CPUDone.Children) - positive(m.CPUDone.Parents))
 	}},
-	{"parents (fork and reap)", "parents", fillParents, func(m *runner.ModelSummary) float64 { return positive(m.CPU.Parents) }},
-	{"supervisor", "supervisor", fillSupervisor, func(m *runner.ModelSummary) float64 { return positive(m.CPU.Supervisor) }},
-	{"Redis", "Redis", fillRedis, func(m *runner.ModelSummary) float64 { return positive(m.CPU.Redis) }},
+	{"parents (fork and reap)", "parents", fillParents, func(m *runner.ModelSummary) float64 { return positive(m.CPUDone.Parents) }},
+	{"supervisor", "supervisor", fillSupervisor, func(m *runner.ModelSummary) float64 { return positive(m.CPUDone.Supervisor) }},
+	{"Redis", "Redis", fillRedis, func(m *runner.ModelSummary) float64 { return positive(m.CPUDone.Redis) }},
 }
 
 var cpuModes = []cpuPart{
@@ -55,34 +55,40 @@ func modeShare(m *runner.ModelSummary, seconds float64) float64 {
 	if total == 0 {
 		return 0
 	}
-	return positive(m.CPU.Median) * (positive(seconds) / total)
+	return positive(m.CPUDone.Median) * (positive(seconds) / total)
 }
 
 func cpuChart(a *runner.Analysis, parts []cpuPart) chart {
-	rc := &rowChart{unit: "CPU per job (ms)"}
+	rc := &rowChart{unit: "CPU per job done (ms)"}
 	intervals := false
 	for i := range a.Summary.Models {
 		m := &a.Summary.Models[i]
-		r := row{name: clean(m.Model), remark: outcomes(m.Jobs)}
-		for _, p := range parts {
-			r.segments = append(r.segments, segment{p.short, p.fill, p.value(m)})
+		r := row{name: clean(m.Model), remark: outcomes(m)}
+		if m.CPUDone != nil {
+			for _, p := range parts {
+				r.segments = append(r.segments, segment{p.short, p.fill, p.value(m)})
+			}
 		}
 		if r.sum() > 0 {
-			r.interval = interval(m.CPU.Interval)
+			r.interval = interval(m.CPUDone.Interval)
 			intervals = intervals || r.interval != nil
-			total := positive(m.CPU.Median)
+			total := positive(m.CPUDone.Median)
 			if total == 0 {
 				total = r.sum()
 			}
 			r.label = withInterval(total, r.interval, "ms")
 			r.detail = r.breakdown("ms")
 		} else {
-			r = row{name: r.name, missing: "no CPU time was measured"}
+			r = row{name: r.name, missing: noCPU(m)}
 		}
 		rc.rows = append(rc.rows, r)
 	}
 	if rc.max() == 0 {
-		return noData("no CPU time was measured")
+		why := "no CPU time was measured"
+		if len(a.Summary.Models) > 0 {
+			why = noCPU(&a.Summary.Models[0])
+		}
+		return noData(why)
 	}
 	for _, p := range parts {
 		rc.legend = append(rc.legend, p.fill.key(p.name))
@@ -91,4 +97,15 @@ func cpuChart(a *runner.Analysis, parts []cpuPart) chart {
 		rc.legend = append(rc.legend, intervalKey(ink, &a.Summary))
 	}
 	return rc
+}
+
+// noCPU is why a model has no CPU time per job.
+func noCPU(m *runner.ModelSummary) string {
+	switch {
+	case m.Stopped != "" && m.Rounds == 0:
+		return "it could not go on"
+	case m.Jobs.Undone > 0 && m.Jobs.Done == 0:
+		return "no job was done"
+	}
+	return "no CPU time was measured"
 }

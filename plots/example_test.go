@@ -13,8 +13,8 @@ func analysis() *runner.Analysis {
 	return &runner.Analysis{Summary: runner.Summary{
 		Spec: record.Spec{Workload: "noop", Jobs: 1000, Workers: 4, Rounds: 3},
 		Models: []runner.ModelSummary{
-			{Model: "prefork", Rounds: 3, Throughput: runner.Interval{Median: 2230}},
-			{Model: "forkperjob", Rounds: 3, Throughput: runner.Interval{Median: 62}},
+			{Model: "prefork", Rounds: 3, DonePerS: runner.Interval{Median: 2230}},
+			{Model: "forkperjob", Rounds: 3, DonePerS: runner.Interval{Median: 62}},
 		},
 	}}
 }

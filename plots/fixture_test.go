@@ -145,15 +145,16 @@ func (p policy) play(round, jobs, workers int, rng *rand.Rand) (runner.RoundSeri
 	}
 	slices.SortFunc(done, func(a, b record.Job) int { return cmp.Compare(a.SettledNS, b.SettledNS) })
 	s := runner.RoundSeries{Round: round, Bucket: at(work / 199.5)}
-	s.Settled = slices.Repeat([]int{0}, 200)
+	s.Done = slices.Repeat([]int{0}, 200)
 	for _, j := range done {
-		s.Settled[int(j.FinishedNS/s.Bucket)]++
+		s.Done[int(j.FinishedNS/s.Bucket)]++
 	}
 	for i := range 50 {
 		t := -startup + (startup+work)*float64(i)/49
 		mb := p.memory * math.Min(1, 0.2+0.8*(t+startup)/startup) * (1 + 0.03*rng.NormFloat64())
 		s.Memory = append(s.Memory, record.Sample{Model: p.name, Round: round, AtNS: at(t), PSS: int64(mb * 1e6)})
 	}
+	s.JobsDone = jobs
 	s.Measure = record.Round{Model: p.name, Round: round, Enqueued: jobs, Taken: jobs, Settled: jobs,
 		StartupNS: at(startup), WorkNS: at(work)}
 	return s, processes, done
@@ -162,7 +163,7 @@ func (p policy) play(round, jobs, workers int, rng *rand.Rand) (runner.RoundSeri
 func (p policy) summarise(s *runner.Series, latencies []float64, jobs int) runner.ModelSummary {
 	var rates []float64
 	for i := range s.Rounds {
-		rates = append(rates, rate(&s.Rounds[i].Measure))
+		rates = append(rates, rate(&s.Rounds[i]))
 	}
 	about := func(v float64) runner.Interval {
 		return runner.Interval{Median: v, Low: new(v * 0.965), High: new(v * 1.03)}
@@ -174,15 +175,15 @@ func (p policy) summarise(s *runner.Series, latencies []float64, jobs int) runne
 		processes = int(float64(jobs)/float64(len(s.Rounds))*forks) + 1
 	}
 	m := runner.ModelSummary{
-		Model: p.name, Rounds: len(s.Rounds), StartupS: 0.7, Throughput: about(median(rates)),
+		Model: p.name, Rounds: len(s.Rounds), StartupS: 0.7, DonePerS: about(median(rates)),
 		Phases:    runner.Phases{Fork: p.fork, FirstJobPenalty: new(p.penalty), Run: p.run, Exit: p.exit},
 		Memory:    runner.Memory{PeakPSS: new(p.memory * 1.04), USSPerWorker: new(9.0)},
 		Processes: processes,
 		Jobs:      runner.Jobs{Enqueued: jobs, Settled: jobs, Done: jobs},
 	}
 	children := 0.9*p.run + forks*(0.95*p.penalty+0.8)
-	m.CPU = runner.CPU{Children: children + 0.7*forks, Parents: 0.7 * forks, Supervisor: 0.08, Redis: 0.06}
-	m.CPU.Interval = about(m.CPU.Children + m.CPU.Supervisor + m.CPU.Redis)
+	m.CPUDone = &runner.CPU{Children: children + 0.7*forks, Parents: 0.7 * forks, Supervisor: 0.08, Redis: 0.06}
+	m.CPUDone.Interval = about(m.CPUDone.Children + m.CPUDone.Supervisor + m.CPUDone.Redis)
 	m.UserS, m.SystemS = children*0.8, children*0.2+0.9*forks
 	q := func(share float64) float64 { return latencies[int(share*float64(len(latencies)-1))] }
 	m.Latency = runner.Quantiles{P50: q(.5), P95: q(.95), P99: q(.99), Max: q(1)}

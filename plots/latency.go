@@ -12,7 +12,7 @@ func latencyPlot() Plot {
 		Name:  "latency",
 		Title: "Latency",
 		Caption: "Cumulative distribution of the time from when a job was due to when it had finished, on a " +
-			"logarithmic axis, all rounds pooled: a point says which share of a model's jobs took at most so long, " +
+			"logarithmic axis, all rounds pooled: a point says which share of a model's jobs, done or not, took at most so long, " +
 			"marks are at 50, 95 and 99 %.",
 		simulated: "Cumulative distribution of the time from when a job was due to when it had finished, on a " +
 			"logarithmic axis, all replications pooled, with their warm-up: a point says which share of a model's jobs took " +

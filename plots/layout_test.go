@@ -84,7 +84,7 @@ var analyses = sync.OnceValue(func() map[string]*runner.Analysis {
 	edit("no intervals, no penalty", func(a *runner.Analysis) {
 		for i := range a.Summary.Models {
 			m := &a.Summary.Models[i]
-			m.Throughput.Low, m.Throughput.High, m.CPU.Low, m.CPU.High = nil, nil, nil, nil
+			m.DonePerS.Low, m.DonePerS.High, m.CPUDone.Low, m.CPUDone.High = nil, nil, nil, nil
 			m.Phases.FirstJobPenalty = nil
 		}
 	})
@@ -104,14 +104,14 @@ var analyses = sync.OnceValue(func() map[string]*runner.Analysis {
 		a.Summary.Spec.Jobs = 250_000_000
 		for i := range a.Summary.Models {
 			m := &a.Summary.Models[i]
-			m.Throughput = runner.Interval{Median: 1.23e6, Low: new(1.2e6), High: new(1.3e6)}
-			m.Jobs = runner.Jobs{Enqueued: 750e6, Settled: 750e6, Failed: 12_345_678}
+			m.DonePerS = runner.Interval{Median: 1.23e6, Low: new(1.2e6), High: new(1.3e6)}
+			m.Jobs = runner.Jobs{Enqueued: 750e6, Settled: 750e6, Done: 737_654_322, Undone: 12_345_678, Failed: 12_345_678}
 			m.Memory.PeakPSS = new(1.5e6)
 			for j := range a.Series[i].Rounds {
 				r := &a.Series[i].Rounds[j]
-				r.Measure.Settled = 250_000_000
-				for k := range r.Settled {
-					r.Settled[k] *= 1e6
+				r.Measure.Settled, r.JobsDone = 250_000_000, 240_000_000
+				for k := range r.Done {
+					r.Done[k] *= 1e6
 				}
 			}
 		}
@@ -157,14 +157,17 @@ func marred() *runner.Analysis {
 	a := threeModels()
 	a.Series[0].Rounds[1].Measure.Noise.Contaminated = "other processes took 12 % of the CPU"
 	a.Series[1].Rounds[2].Measure.Interrupted = true
-	a.Series[1].Rounds[2].Measure.Settled = 400
+	a.Series[1].Rounds[2].JobsDone = 400
 	for i := range a.Series[2].Jobs {
 		if i%7 == 3 {
 			a.Series[2].Jobs[i].Status = models.Crashed
 		}
 	}
-	a.Summary.Models[0].Jobs.Failed = 3000
-	a.Summary.Models[2].Jobs.Crashed = 320
+	a.Summary.Models[0].Jobs = runner.Jobs{Settled: 3000, Failed: 3000, Undone: 3000}
+	a.Summary.Models[0].Causes = []runner.Cause{{Status: models.Failed, Jobs: 3000, Text: "RuntimeError: already initialised in this process"}}
+	j := &a.Summary.Models[2].Jobs
+	j.Done, j.Undone, j.Crashed = j.Done-320, 320, 320
+	a.Summary.Models[2].Causes = []runner.Cause{{Status: models.Crashed, Jobs: 320, Text: "its process ended under it: signal: segmentation fault"}}
 	a.Summary.Spec.Simulated = true
 	return a
 }
@@ -174,9 +177,9 @@ func fill64(a *runner.Analysis, v float64) {
 	for i := range a.Summary.Models {
 		iv := runner.Interval{Median: v, Low: &v, High: &v}
 		a.Summary.Models[i] = runner.ModelSummary{
-			Model: a.Summary.Models[i].Model, Rounds: 3, StartupS: v, ElapsedS: v, Throughput: iv,
-			CPU:   runner.CPU{Interval: iv, Children: v, Parents: v, Supervisor: v, Redis: v},
-			UserS: v, SystemS: v,
+			Model: a.Summary.Models[i].Model, Rounds: 3, StartupS: v, ElapsedS: v, DonePerS: iv,
+			CPUDone: &runner.CPU{Interval: iv, Children: v, Parents: v, Supervisor: v, Redis: v},
+			UserS:   v, SystemS: v,
 			Latency: runner.Quantiles{P50: v, P95: v, P99: v, Max: v},
 			Phases:  runner.Phases{Fork: v, FirstJobPenalty: &v, Run: v, Exit: v},
 			Memory:  runner.Memory{PeakPSS: &v, USSPerWorker: &v},

@@ -14,6 +14,7 @@ type picture struct {
 	name       string // the stem of its file name
 	title      string
 	conditions string // what its numbers depend on
+	outcome    string // what is to be known before any of it; may be empty
 	caption    string
 	chart      chart
 }
@@ -42,6 +43,7 @@ type page struct {
 	chart      chart
 	title      string
 	conditions []string
+	outcome    []string
 	legend     [][]key // by row
 	notes      []string
 	caption    []string
@@ -56,6 +58,9 @@ func (p *picture) layOut() *page {
 		conditions: muted.wrap(p.conditions, bodyWidth, 2),
 		caption:    normal.wrap(p.caption, bodyWidth, 5),
 	}
+	if p.outcome != "" {
+		pg.outcome = small.wrap(p.outcome, bodyWidth, 4)
+	}
 	for _, n := range pg.chart.notes() {
 		pg.notes = append(pg.notes, small.wrap(n, bodyWidth, 5)...)
 	}
@@ -69,7 +74,7 @@ func (p *picture) layOut() *page {
 		x += w
 	}
 	// The same steps as in draw.
-	pg.height = 2*margin + titleSize + vg.Length(len(pg.conditions))*muted.leading() +
+	pg.height = 2*margin + titleSize + vg.Length(len(pg.conditions))*muted.leading() + vg.Length(len(pg.outcome))*small.leading() +
 		gapLegend + vg.Length(len(pg.legend))*legendLeading + gapChart + pg.chart.height() +
 		gapCaption + vg.Length(len(pg.notes))*small.leading() + vg.Length(len(pg.caption))*normal.leading()
 	if len(pg.notes) > 0 {
@@ -96,6 +101,12 @@ func (pg *page) draw(c draw.Canvas) {
 	for _, l := range pg.conditions {
 		y -= muted.leading()
 		muted.draw(c, left, y, alignLeft, l)
+	}
+	warning := small
+	warning.color = inkOf(vermilion)
+	for _, l := range pg.outcome {
+		y -= small.leading()
+		warning.draw(c, left, y, alignLeft, l)
 	}
 	y -= gapLegend
 	for _, row := range pg.legend {

@@ -29,7 +29,7 @@ func phasesChart(a *runner.Analysis) chart {
 		} else {
 			unknown = true
 		}
-		r := row{name: clean(m.Model), remark: outcomes(m.Jobs), segments: []segment{
+		r := row{name: clean(m.Model), remark: outcomes(m), segments: []segment{
 			{"fork", fillFork, positive(m.Phases.Fork) * share},
 			{"first-job penalty", fillPenalty, penalty * share},
 			{"run", fillRun, positive(m.Phases.Run)},

@@ -72,7 +72,11 @@ func (p Plot) picture(a *runner.Analysis) *picture {
 	if a.Summary.Environment.Race {
 		c = noData("measured by a program built with -race, whose numbers do not count")
 	}
-	return &picture{p.Name, p.Title, conditions(&a.Summary), p.CaptionOf(&a.Summary), c}
+	pic := &picture{name: p.Name, title: p.Title, conditions: conditions(&a.Summary), caption: p.CaptionOf(&a.Summary), chart: c}
+	if text := a.Summary.Outcome(); text != "" && !a.Summary.Environment.Race {
+		pic.outcome = "Not every job was done: " + clean(text) + "."
+	}
+	return pic
 }
 
 // CaptionOf is the caption of the picture of a summary: replications take the

@@ -8,7 +8,6 @@ import (
 	"gonum.org/v1/plot/vg"
 	"gonum.org/v1/plot/vg/draw"
 
-	"forkbench/record"
 	"forkbench/runner"
 )
 
@@ -269,24 +268,25 @@ func positive(v float64) float64 {
 	return math.Min(v, largest)
 }
 
-// outcomes warns of jobs that did not end as they should: a model whose jobs
-// fail is fast at nothing.
-func outcomes(j runner.Jobs) string {
-	bad := j.Failed + j.Crashed + j.TimedOut
-	switch {
-	case bad <= 0:
-		return ""
-	case bad >= j.Settled:
-		return "every job failed"
-	default:
-		return plural(bad, "job", "jobs") + " of " + count(j.Settled) + " failed"
+// outcomes warns of jobs that were not done: a model whose jobs fail is fast at
+// nothing.
+func outcomes(m *runner.ModelSummary) string {
+	j := &m.Jobs
+	text := ""
+	if j.Undone > 0 {
+		text = "did " + count(j.Done) + " of " + plural(j.Done+j.Undone, "job", "jobs")
 	}
+	if m.Stopped != "" {
+		text = strings.TrimPrefix(text+", could not go on", ", ")
+	}
+	return text
 }
 
-// rate is the throughput of one round in jobs per second; 0 if it had none.
-func rate(r *record.Round) float64 {
-	if r.WorkNS <= 0 || r.Settled <= 0 {
+// rate is the jobs that one round did per second; 0 if it did none, or could not
+// go on.
+func rate(r *runner.RoundSeries) float64 {
+	if r.Measure.WorkNS <= 0 || r.JobsDone <= 0 || r.Measure.Error != "" {
 		return 0
 	}
-	return float64(r.Settled) / r.WorkNS.Seconds()
+	return float64(r.JobsDone) / r.Measure.WorkNS.Seconds()
 }

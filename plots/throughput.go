@@ -6,29 +6,29 @@ func throughputPlot() Plot {
 	return Plot{
 		Name:  "throughput",
 		Title: "Throughput",
-		Caption: "Jobs settled per second of work, start-up not included: the bar is the median of a model's rounds, " +
+		Caption: "Jobs done per second of work, start-up not included: the bar is the median of a model's rounds, " +
 			"and each mark under it is one round.",
-		simulated: "Jobs settled per second of work, start-up not included: the bar is the mean of a model's replications, " +
+		simulated: "Jobs done per second of work, start-up not included: the bar is the mean of a model's replications, " +
 			"and each mark under it is one replication.",
 		build: throughputChart,
 	}
 }
 
 func throughputChart(a *runner.Analysis) chart {
-	rc := &rowChart{unit: "jobs per second (jobs/s)"}
+	rc := &rowChart{unit: "jobs done per second (jobs/s)"}
 	var intervals bool
 	var seen [dotIncomplete + 1]bool
 	for i := range a.Summary.Models {
 		m := &a.Summary.Models[i]
-		r := row{name: clean(m.Model), remark: outcomes(m.Jobs)}
+		r := row{name: clean(m.Model), remark: outcomes(m)}
 		for _, round := range roundsOf(a, i) {
-			v := rate(&round.Measure)
+			v := rate(&round)
 			if v == 0 {
 				continue
 			}
 			k := dotCounted
 			switch {
-			case round.Measure.Interrupted || round.Measure.Error != "":
+			case round.Measure.Interrupted:
 				k = dotIncomplete
 			case round.Measure.Noise.Contaminated != "":
 				k = dotContaminated
@@ -36,20 +36,23 @@ func throughputChart(a *runner.Analysis) chart {
 			seen[k] = true
 			r.dots = append(r.dots, dot{v, k})
 		}
-		if v := positive(m.Throughput.Median); v > 0 {
+		if v := positive(m.DonePerS.Median); v > 0 {
 			r.segments = []segment{{fill: fill{styleOf(i).color, plain}, value: v}}
-			r.interval = interval(m.Throughput)
+			r.interval = interval(m.DonePerS)
 			r.label = withInterval(v, r.interval, "jobs/s")
 			intervals = intervals || r.interval != nil
 		} else if len(r.dots) == 0 {
-			r.missing = "no job was settled"
+			r.missing = "no job was done"
+			if m.Stopped != "" {
+				r.missing = "it could not go on"
+			}
 		} else {
 			r.label = "no complete " + turn(&a.Summary)
 		}
 		rc.rows = append(rc.rows, r)
 	}
 	if rc.max() == 0 {
-		return noData("no job was settled")
+		return noData("no job was done")
 	}
 	if intervals {
 		rc.legend = append(rc.legend, intervalKey(ink, &a.Summary))

@@ -11,9 +11,9 @@ func throughputTimePlot() Plot {
 	return Plot{
 		Name:  "throughput-time",
 		Title: "Throughput over time",
-		Caption: "Jobs finished per second of work, counted in steps of equal length: a line is the median of a " +
+		Caption: "Jobs done per second of work, counted in steps of equal length: a line is the median of a " +
 			"model's rounds, and it ends with the median round.",
-		simulated: "Jobs finished per second of work, counted in steps of equal length: a line is the median of a " +
+		simulated: "Jobs done per second of work, counted in steps of equal length: a line is the median of a " +
 			"model's replications, and it ends with the median replication.",
 		build: throughputTimeChart,
 	}
@@ -26,7 +26,11 @@ func throughputTimeChart(a *runner.Analysis) chart {
 		m := &a.Summary.Models[i]
 		pts, bands, length := overTime(roundsOf(a, i))
 		if len(pts) == 0 {
-			lc.remarks = missing(lc.remarks, m.Model, "no job was settled")
+			why := "no job was done"
+			if m.Stopped != "" {
+				why = "it could not go on"
+			}
+			lc.remarks = missing(lc.remarks, m.Model, why)
 			continue
 		}
 		if len(bands) > 0 {
@@ -36,7 +40,7 @@ func throughputTimeChart(a *runner.Analysis) chart {
 		lengths = append(lengths, length)
 	}
 	if len(lc.lines) == 0 {
-		return noData("no job was settled")
+		return noData("no job was done")
 	}
 	lc.setTime(lengths)
 	lc.y = rateAxis(lc)
@@ -63,12 +67,12 @@ func rateAxis(lc *lineChart) axis {
 	if y.hi > spread*slowest && slowest > 0 {
 		lo, hi := math.Max(lowest/2, slowest/20), y.hi*1.3
 		if idle {
-			lc.remarks = append(lc.remarks, "A line at the bottom means that no job finished.")
+			lc.remarks = append(lc.remarks, "A line at the bottom means that no job was done.")
 		}
-		return axis{logScale{lo, hi}, logTicks(lo, hi, roundNumber), "jobs finished per second (jobs/s), logarithmic"}
+		return axis{logScale{lo, hi}, logTicks(lo, hi, roundNumber), "jobs done per second (jobs/s), logarithmic"}
 	}
 	top := math.Max(y.hi*1.05, 1e-6)
-	return axis{linearScale{0, top}, linearTicks(0, top, 6), "jobs finished per second (jobs/s)"}
+	return axis{linearScale{0, top}, linearTicks(0, top, 6), "jobs done per second (jobs/s)"}
 }
 
 // overTime is the median rate of the rounds over time and its range, as steps,
@@ -78,14 +82,17 @@ func overTime(rounds []runner.RoundSeries) (pts []xy, bands []band, length float
 	var ends, jobs []float64
 	for i := range rounds {
 		r := &rounds[i]
+		if r.Measure.Error != "" {
+			continue
+		}
 		n := 0
-		for _, s := range r.Settled {
+		for _, s := range r.Done {
 			n += max(s, 0)
 		}
 		if n == 0 || r.Bucket <= 0 {
 			continue
 		}
-		end := toMillis(r.Bucket) * float64(len(r.Settled))
+		end := toMillis(r.Bucket) * float64(len(r.Done))
 		if w := toMillis(r.Measure.WorkNS); w > 0 && w < end {
 			end = w
 		}
@@ -120,7 +127,7 @@ func overTime(rounds []runner.RoundSeries) (pts []xy, bands []band, length float
 func rebin(r *runner.RoundSeries, end, width float64, steps int) []float64 {
 	out := make([]float64, steps)
 	bucket := toMillis(r.Bucket)
-	for i, n := range r.Settled {
+	for i, n := range r.Done {
 		from := float64(i) * bucket
 		to := math.Min(from+bucket, end)
 		if n <= 0 {

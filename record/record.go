@@ -50,6 +50,7 @@ type Spec struct {
 	Warm       []string      `json:"warm,omitempty"`
 	Env        []string      `json:"env,omitempty"`     // NAME=VALUE for the jobs' processes; … for a value that may be secret
 	Payload    string        `json:"payload,omitempty"` // the file the payloads came from
+	Listed     int           `json:"listed,omitempty"`  // payloads, or recorded jobs, that there are: gone through again and again
 	Arrivals   string        `json:"arrivals"`
 	TimeoutNS  time.Duration `json:"timeout_ns,omitempty"`
 	Simulated  bool          `json:"simulated,omitempty"`

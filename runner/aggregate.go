@@ -302,6 +302,7 @@ type roundState struct {
 	last     time.Duration  // the last job's settling
 
 	processes int
+	mostJobs  int  // that a child ran
 	warmed    bool // a booted process was warmed
 	reforked  bool // a process forked children after running jobs
 	faults    int64
@@ -408,6 +409,7 @@ func (r *roundState) addProcess(p *record.Process) {
 	}
 	if p.Role == record.RoleChild {
 		r.faults += p.Faults
+		r.mostJobs = max(r.mostJobs, p.Jobs)
 	}
 	if !p.Killed && p.Jobs > 0 && p.EndNS != 0 {
 		r.dists.exit.add(p.ReapNS - p.EndNS)

@@ -3,6 +3,7 @@ package runner
 import (
 	"fmt"
 	"slices"
+	"strconv"
 	"strings"
 
 	"forkbench/models"
@@ -71,6 +72,7 @@ func (a *Aggregator) warnings(s *Summary) []string {
 		n.aboutJobs(m, &s.Models[i].Jobs)
 		n.aboutHazards(m)
 		n.aboutSetup(m, &s.Spec)
+		n.aboutLives(m)
 		n.aboutCPU(m, &s.Models[i])
 		n.aboutWarming(m, &s.Models[i], &s.Spec)
 	}
@@ -99,6 +101,22 @@ func (n *notes) aboutSize(s *Summary) {
 		n.add(nil, "one round gives no interval and no p-value: any difference may be chance; try --rounds=%d", fewRounds)
 	case least > 0 && least < fewRounds:
 		n.add(nil, "%d rounds give very wide intervals; try --rounds=%d", least, fewRounds)
+	}
+}
+
+// aboutList tells of a list of payloads, or of recorded jobs, that is not as long as
+// there are jobs.
+func (n *notes) aboutList(spec *record.Spec) {
+	what, other := "payloads", "--jobs=%d runs each of them once"
+	if spec.Payload == "" {
+		what, other = "recorded jobs", "without --jobs, or with --jobs=%d, each of them is run once"
+	}
+	switch {
+	case spec.Listed == 0 || spec.Listed == spec.Jobs:
+	case spec.Listed < spec.Jobs:
+		n.add(nil, "the %s %s are gone through again and again to make %s; "+other, count(spec.Listed), what, plural(spec.Jobs, "job"), spec.Listed)
+	default:
+		n.add(nil, "the first %s of %s %s are run; "+other, count(spec.Jobs), count(spec.Listed), what, spec.Listed)
 	}
 }
 
@@ -211,6 +229,29 @@ func reasons(all []Cause, status models.Status, jobs int) string {
 		parts = append(parts, count(left)+" for other reasons")
 	}
 	return strings.Join(parts, "; ")
+}
+
+// aboutLives tells of a limit on a child's life that no child came to: the numbers
+// are then those of the model without it.
+func (n *notes) aboutLives(m *modelState) {
+	rounds, _ := m.counting()
+	most := 0
+	for _, r := range rounds {
+		most = max(most, r.mostJobs)
+	}
+	for _, knob := range []struct{ name, idle string }{
+		{"jobs-per-child", "no child was replaced for it"},
+		{"max-jobs-per-child", "no child was replaced for it"},
+		{"max-tasks-per-child", "no child was replaced for it"},
+		{"refork", "no child became the parent of others"},
+	} {
+		limit, err := strconv.Atoi(m.spec.Knobs[knob.name])
+		if err != nil || limit <= 1 || most == 0 || most >= limit {
+			continue
+		}
+		n.add(m, "%s=%s came to nothing: the most jobs that a child ran were %s, so %s; give more --jobs, or fewer --workers",
+			knob.name, count(limit), count(most), knob.idle)
+	}
 }
 
 func (n *notes) aboutCPU(m *modelState, s *ModelSummary) {

@@ -411,3 +411,49 @@ func TestGate(t *testing.T) {
 		t.Errorf("crossed %t: %s", crossed, why)
 	}
 }
+
+// A list of payloads, or of recorded jobs, that is longer or shorter than there are
+// jobs is told in a note: it takes nothing from the numbers.
+func TestListsOfAnotherLength(t *testing.T) {
+	for _, c := range []struct {
+		listed  int
+		payload string
+		want    string
+	}{
+		{0, "", ""},
+		{200, "", ""},
+		{30, "", "the 30 recorded jobs are gone through again and again to make 200 jobs; without --jobs, or with --jobs=30, each of them is run once"},
+		{5000, "", "the first 200 of 5,000 recorded jobs are run; without --jobs, or with --jobs=5000, each of them is run once"},
+		{30, "events.jsonl", "the 30 payloads are gone through again and again to make 200 jobs; --jobs=30 runs each of them once"},
+	} {
+		run := newSynthetic(200, 1, prefork)
+		run.header.Spec.Listed, run.header.Spec.Payload = c.listed, c.payload
+		if got := strings.Join(summarize(t, run, nil).Notes, "|"); got != c.want {
+			t.Errorf("%+v: notes %q", c, got)
+		}
+	}
+}
+
+// A limit on a child's life that no child came to is told: the numbers are those of
+// the model without it.
+func TestLimitsThatAreNotReached(t *testing.T) {
+	for _, c := range []struct {
+		knob, value string
+		jobs        int // 4 workers
+		want        string
+	}{
+		{"max-jobs-per-child", "100", 200, "prefork: max-jobs-per-child=100 came to nothing: the most jobs that a child ran were "},
+		{"max-tasks-per-child", "1000", 200, "so no child was replaced for it; give more --jobs, or fewer --workers"},
+		{"refork", "100", 200, "so no child became the parent of others"},
+		{"jobs-per-child", "40", 200, ""},
+		{"max-jobs-per-child", "0", 200, ""},
+		{"jobs-per-child", "1", 200, ""},
+	} {
+		run := newSynthetic(c.jobs, 1, prefork)
+		run.header.Spec.Models[0].Knobs = map[string]string{c.knob: c.value}
+		s := summarize(t, run, nil)
+		if c.want == "" && contains(s.Warnings, "came to nothing") || c.want != "" && !contains(s.Warnings, c.want) {
+			t.Errorf("%+v: warnings %q", c, s.Warnings)
+		}
+	}
+}

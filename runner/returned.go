@@ -41,6 +41,7 @@ func (m *modelState) dropped() map[string]int {
 // remarks is what a reader may want to know, and takes nothing from the numbers.
 func (a *Aggregator) remarks() []string {
 	var n notes
+	n.aboutList(&a.header.Spec)
 	for _, m := range a.models {
 		n.aboutReturned(m)
 	}

@@ -5,6 +5,8 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+	"unicode"
+	"unicode/utf8"
 
 	"forkbench/record"
 )
@@ -47,12 +49,25 @@ func verdict(s *Summary, stopped, impossible []string) string {
 	if outcome != "" {
 		outcome, warning = also(outcome, warning), "" // it is the cause, probably
 	}
-	sentences := []string{outcome, speed(s, s.foremost(measured), measured, warning)}
+	sentences := []string{outcome, s.capital(speed(s, s.foremost(measured), measured, warning), outcome != "")}
 	sentences = slices.DeleteFunc(sentences, func(text string) bool { return text == "" })
 	if x := s.Spec.Simulation; x != nil {
 		sentences[0] = fmt.Sprintf("Simulated on %s: %s", plural(x.Cores, "core"), sentences[0])
 	}
 	return strings.Join(sentences, ". ") + "."
+}
+
+// capital begins a text with a capital letter if it is a sentence's beginning, and
+// no model's name.
+func (s *Summary) capital(text string, sentence bool) string {
+	if !sentence || slices.ContainsFunc(s.Models, func(m ModelSummary) bool { return strings.HasPrefix(text, m.Model) }) {
+		return text
+	}
+	first, size := utf8.DecodeRuneInString(text)
+	if size == 0 {
+		return text
+	}
+	return string(unicode.ToUpper(first)) + text[size:]
 }
 
 // also is two clauses, either of which may be missing.
@@ -145,7 +160,7 @@ func headlineFor(s *Summary) headline {
 				return fmt.Sprintf("%s ran %s jobs per second%s, with %s ms of CPU time for each",
 					m.Model, number(m.DonePerS.Median), bounds(m.DonePerS.Low, m.DonePerS.High), number(m.cpuPerDone()))
 			},
-			ofDone: "Counting jobs done only, ",
+			ofDone: "counting jobs done only, ",
 		}
 	}
 	return headline{

@@ -1,10 +1,12 @@
 package sweep
 
 import (
+	"fmt"
 	"iter"
 	"slices"
 	"time"
 
+	"forkbench/models"
 	"forkbench/record"
 )
 
@@ -18,6 +20,7 @@ func Measured(lines iter.Seq2[record.Line, error]) (*record.Header, map[string]A
 	}
 	var header *record.Header
 	latencies := make(map[key][]time.Duration)
+	done := make(map[key]int)
 	peaks := make(map[key]int64)
 	answers := make(map[string]Answer)
 	for l, err := range lines {
@@ -30,14 +33,20 @@ func Measured(lines iter.Seq2[record.Line, error]) (*record.Header, map[string]A
 		case *record.Job:
 			k := key{l.Model, l.Round}
 			latencies[k] = append(latencies[k], l.FinishedNS-l.DueNS)
+			if l.Status == models.Done {
+				done[k]++
+			}
 		case *record.Sample:
 			k := key{l.Model, l.Round}
 			peaks[k] = max(peaks[k], l.PSS)
 		case *record.Round:
 			k := key{l.Model, l.Round}
 			a := answers[l.Model]
-			if v, ok := values(l, latencies[k], peaks[k]); ok {
+			if v, ok := values(l, latencies[k], done[k], peaks[k]); ok {
 				a.Replications = append(a.Replications, v)
+			}
+			if done[k] < l.Enqueued && !l.Interrupted {
+				a.Doubts = append(a.Doubts, fmt.Sprintf("in round %d, %d of %d jobs were done", l.Round+1, done[k], l.Enqueued))
 			}
 			if l.Noise.Contaminated != "" {
 				a.Doubts = append(a.Doubts, "a round was contaminated: "+l.Noise.Contaminated)
@@ -49,16 +58,17 @@ func Measured(lines iter.Seq2[record.Line, error]) (*record.Header, map[string]A
 	return header, answers, nil
 }
 
-// values are those of one round; false if it was cut short.
-func values(r *record.Round, latencies []time.Duration, peak int64) (Values, bool) {
-	if r.Interrupted || r.Error != "" || r.Settled == 0 || r.WorkNS <= 0 || len(latencies) == 0 {
+// values are those of one round, per job done; false if it was cut short, or
+// nothing was done.
+func values(r *record.Round, latencies []time.Duration, done int, peak int64) (Values, bool) {
+	if r.Interrupted || r.Error != "" || done == 0 || r.WorkNS <= 0 || len(latencies) == 0 {
 		return Values{}, false
 	}
 	slices.Sort(latencies)
 	quantile := func(q float64) float64 {
 		return float64(latencies[int(q*float64(len(latencies)-1)+0.5)]) / 1e6
 	}
-	jobs := float64(r.Settled)
+	jobs := float64(done)
 	cpu := r.Children.Add(r.Parents).Add(r.Supervisor).Add(r.Redis).Total()
 	return Values{
 		CPU: float64(cpu) / 1e6 / jobs, Throughput: jobs / r.WorkNS.Seconds(),

@@ -41,11 +41,8 @@ func replay(name string, calls []Call) Workload {
 	slices.Sort(functions)
 	list, _ := json.Marshal(functions) // strings have a JSON form, which Python reads as a list
 	source := fmt.Sprintf("%s\n\nload(%s)\n", dispatchSource, list)
-	return &python{
-		name,
-		PythonFunction{Module: dispatchModule, Function: "run", Sources: map[string]string{dispatchModule: source}},
-		func(_, id uint64) []byte { return payloads[id%uint64(len(payloads))] },
-	}
+	function := PythonFunction{Module: dispatchModule, Function: "run", Sources: map[string]string{dispatchModule: source}}
+	return WithPayloads(&python{name: name, function: function}, payloads)
 }
 
 // sortByTime puts calls into the order in which they were enqueued. Those whose

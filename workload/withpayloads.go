@@ -80,6 +80,16 @@ func WithPayloads(w Workload, payloads [][]byte) Workload {
 	return l
 }
 
+// Listed is how many payloads w has that come from a list, which is gone through
+// again and again: those of [WithPayloads], or of a job file. It is 0 where payloads
+// are made.
+func Listed(w Workload) int {
+	if l, ok := w.(interface{ count() int }); ok {
+		return l.count()
+	}
+	return 0
+}
+
 // listed is a workload's name with payloads from a list.
 type listed struct {
 	name     string
@@ -87,6 +97,7 @@ type listed struct {
 }
 
 func (l listed) Name() string                { return l.name }
+func (l listed) count() int                  { return len(l.payloads) }
 func (l listed) Payload(_, id uint64) []byte { return l.payloads[id%uint64(len(l.payloads))] }
 
 // What Python and Go add to Workload.

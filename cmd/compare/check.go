@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"os"
@@ -19,10 +20,19 @@ import (
 func readOptions(cmd *cobra.Command) (*options, []string) {
 	o := new(options)
 	problems := o.read(cmd, flagsOf(o))
+	o.settleJobs()
 	for _, check := range []func() []string{o.settleContestants, o.checkKnobs, o.checkPython, o.checkPeers, o.checkRest, o.checkDuration, o.checkOut} {
 		problems = append(problems, check()...)
 	}
 	return o, problems
+}
+
+// settleJobs makes the jobs of a recording those that are in it, each once, unless
+// a number was asked for.
+func (o *options) settleJobs() {
+	if o.workload != nil && o.payload == "" && !o.given["jobs"] {
+		o.jobs = cmp.Or(workload.Listed(o.workload), o.jobs)
+	}
 }
 
 // read parses the flags of a command, which fill o.

@@ -260,7 +260,8 @@ func (p *program) header(o *options, app application, guard *live.Guard, server 
 	h.Spec = record.Spec{
 		Jobs: o.jobs, Workers: o.workers, Rounds: o.rounds, Seed: o.seed,
 		Workload: app.workload.Name(), Runtime: app.runtime.Name(), Setup: o.setup, Warm: app.warm(), Payload: o.payload,
-		Env: o.shownEnv(), Arrivals: o.arrivals.String(), TimeoutNS: o.timeout,
+		Listed: max(len(o.payloads), workload.Listed(app.workload)),
+		Env:    o.shownEnv(), Arrivals: o.arrivals.String(), TimeoutNS: o.timeout,
 	}
 	for i := range o.contestants {
 		h.Spec.Models = append(h.Spec.Models, o.contestants[i].spec(app.ownWarm()))

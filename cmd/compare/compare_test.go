@@ -212,6 +212,25 @@ func TestFailedJobs(t *testing.T) {
 	b.run("report", "out").want(t, exitFailed, none)
 }
 
+// A recording is run as it is, each of its jobs once, unless a number is asked for;
+// then it is said what becomes of the recording.
+func TestJobsOfARecording(t *testing.T) {
+	b := newBench(t)
+	if err := os.WriteFile("jobs.jsonl", []byte(strings.Repeat(`{"function": "faults:luck", "args": [false]}`+"\n", 7)), 0o644); err != nil {
+		t.Fatal(err)
+	}
+	args := []string{"--workload=jobs:jobs.jsonl", "--path=" + b.testdata, "--model=prefork", "--rounds=1", "--out=out", "--force"}
+	r := b.run(args...)
+	r.want(t, exitDone)
+	if s := summaryIn(t, "out"); s.Models[0].Jobs.Done != 7 || s.Spec.Listed != 7 || len(s.Notes) != 0 {
+		t.Errorf("%d jobs of 7 done, notes %q", s.Models[0].Jobs.Done, s.Notes)
+	}
+	b.run(append(args, "--jobs=20")...).want(t, exitDone)
+	if s := summaryIn(t, "out"); s.Models[0].Jobs.Done != 20 || !strings.Contains(strings.Join(s.Notes, ""), "the 7 recorded jobs are gone through again and again to make 20 jobs") {
+		t.Errorf("%d jobs of 20 done, notes %q", s.Models[0].Jobs.Done, s.Notes)
+	}
+}
+
 // A run that is refused before its first job has done nothing: no job of it
 // crashed, and it has no speed.
 func TestRefusedRun(t *testing.T) {

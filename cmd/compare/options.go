@@ -92,7 +92,7 @@ func flagsOf(o *options) []flag {
 			usage: "allow jobs that come over time to take so long, over all rounds and models; without it, 10m"},
 		{group: groupRun, name: "jobs", value: "N", def: "1000",
 			set:   whole(&o.jobs, 1, maxJobs, ": they are all in Redis's memory"),
-			usage: "jobs that each model runs in each round"},
+			usage: "jobs that each model runs in each round; of a recording (jobs:FILE) those in it, unless given"},
 		{group: groupRun, name: "workers", value: "N", def: "4",
 			set:   whole(&o.workers, 1, maxWorkers, ": each is a process at least"),
 			usage: "jobs that may run at once"},
