@@ -37,6 +37,9 @@ func (h *Host) newPeer(s peers.System) (_ *peer, err error) {
 		base: "forkbench:" + rand.Text(), kids: make(map[int]*kid), buf: make([]byte, 64<<10),
 	}
 	p.prefix = s.Prefix(p.base)
+	if !p.apart() && !h.m.Server.Private() {
+		return nil, fmt.Errorf("%s cannot keep its keys apart from others (%s:*), and runs on a private server only", s.Name, p.prefix)
+	}
 	p.live, p.held = s.Key(p.prefix, peerQueue), p.base+":held"
 	if p.dir, err = os.MkdirTemp(h.m.Guard.directory(), s.Name+"-"); err != nil {
 		return nil, fmt.Errorf("make a directory for %s: %w", s.Name, err)
@@ -46,6 +49,9 @@ func (h *Host) newPeer(s peers.System) (_ *peer, err error) {
 	}
 	return p, nil
 }
+
+// apart reports whether the peer's keys are below a prefix of this round.
+func (p *peer) apart() bool { return strings.HasPrefix(p.prefix, p.base) }
 
 // An order is what the peer's processes are told, as order.json.
 type order struct {
@@ -125,6 +131,9 @@ func (p *peer) remove(ctx context.Context) error {
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), 2*peerPatience)
 	defer cancel()
 	err := p.lists.Remove(ctx, p.base+":")
+	if err == nil && !p.apart() {
+		err = p.lists.Remove(ctx, p.prefix+":")
+	}
 	if err != nil {
 		err = fmt.Errorf("remove the keys of %s (%s:*): %w", p.system.Name, p.base, err)
 	}

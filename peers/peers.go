@@ -106,7 +106,8 @@ func (e *MissingError) Error() string {
 // versions imports modules and prints what they are.
 const versions = `
 import importlib, sys
-for name in sys.argv[1:]:
+sys.path[1:1] = sys.argv[1].splitlines()
+for name in sys.argv[2:]:
     try:
         module = importlib.import_module(name)
     except ImportError as error:
@@ -115,10 +116,11 @@ for name in sys.argv[1:]:
 `
 
 // Versions asks an interpreter for what the requirement names, and says which
-// versions it has: "celery 5.7.0, redis 8.1.0". What is not there is a
-// *MissingError.
-func Versions(ctx context.Context, interpreter string, r Requirement) (string, error) {
-	out, err := exec.CommandContext(ctx, interpreter, append([]string{"-c", versions}, r.Modules...)...).Output()
+// versions it has: "celery 5.7.0, redis 8.1.0". It looks first where path says,
+// as the system's processes do. What is not there is a *MissingError.
+func Versions(ctx context.Context, interpreter string, path []string, r Requirement) (string, error) {
+	args := append([]string{"-c", versions, strings.Join(path, "\n")}, r.Modules...)
+	out, err := exec.CommandContext(ctx, interpreter, args...).Output()
 	if err == nil {
 		var found []string
 		for line := range strings.Lines(string(out)) {

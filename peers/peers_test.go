@@ -211,14 +211,14 @@ func TestNotSimulated(t *testing.T) {
 
 func TestVersions(t *testing.T) {
 	need(t)
-	text, err := peers.Versions(t.Context(), "python3", celery.Requirement())
+	text, err := peers.Versions(t.Context(), "python3", nil, celery.Requirement())
 	if err != nil {
 		t.Fatal(err)
 	}
 	if !strings.HasPrefix(text, "celery ") || !strings.Contains(text, ", kombu ") || strings.Contains(text, "transport") {
 		t.Errorf("the versions are %q", text)
 	}
-	_, err = peers.Versions(t.Context(), "python3", peers.Requirement{Modules: []string{"rq", "no_such_module"}, Install: "such"})
+	_, err = peers.Versions(t.Context(), "python3", nil, peers.Requirement{Modules: []string{"rq", "no_such_module"}, Install: "such"})
 	missing, ok := errors.AsType[*peers.MissingError](err)
 	if !ok || missing.Module != "no_such_module" || !strings.HasSuffix(err.Error(), "-m pip install such") {
 		t.Errorf("the error is %v", err)

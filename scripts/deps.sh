@@ -1,8 +1,8 @@
 #!/usr/bin/env bash
 # Gets what the tests need: python3 (3.9 or newer, with venv) and redis-server
 # (or valkey-server) from the system's package manager where they are missing,
-# and .venv from requirements-dev.txt. Says what it installs; silent and quick
-# where all is there.
+# .venv from requirements-dev.txt, and below it old releases (scripts/old). Says
+# what it installs; silent and quick where all is there.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
@@ -76,3 +76,12 @@ if ! have_venv; then
 	# Last, so that an interrupted installation is made again.
 	cp requirements-dev.txt .venv/requirements-dev.txt
 fi
+for old in scripts/old/*.txt; do
+	[ -e "$old" ] || continue
+	to=.venv/old/$(basename "$old" .txt)
+	if ! cmp -s "$old" "$to/requirements.txt"; then
+		echo "deps: installing $old into $to"
+		.venv/bin/python -m pip --disable-pip-version-check install --quiet --require-hashes --no-deps --upgrade --target "$to" -r "$old"
+		cp "$old" "$to/requirements.txt"
+	fi
+done

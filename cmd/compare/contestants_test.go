@@ -76,7 +76,6 @@ func TestContestantProblems(t *testing.T) {
 		"--model=all(warm)":                           "all takes no settings",
 		"--model=prefork,,hybrid":                     "a name is missing",
 		"--model=hybrid(refork=2)x":                   "a closing parenthesis is missing",
-		"--model=prefork --warm=a:b":                  "--warm=a:b: is for hybrid, which is not run",
 		"--model=rq(class=Fast)":                      "class=Fast: not known: one of Worker, SimpleWorker, SpawnWorker",
 		"--model=rq(rq-class=Worker,class=Worker)":    "rq-class is set twice",
 		"--model=all --rq-import=job":                 "--rq-import=job: is for rq, which is not run",
@@ -88,7 +87,16 @@ func TestContestantProblems(t *testing.T) {
 			t.Errorf("%s: %q; want %q", args, problems, want)
 		}
 	}
-	if _, problems := optionsOf(t, "--model=forkperjob(warm)", "--warm=a:b"); problems != nil {
-		t.Errorf("--warm for forkperjob(warm): %q", problems)
+	for model, cold := range map[string]string{
+		"forkperjob(warm)": "", "all": "", "hybrid": "",
+		"forkperjob": "the parents of forkperjob are cold; name forkperjob(warm)", "prefork,rq": "the parents of prefork and rq are cold",
+	} {
+		o, problems := optionsOf(t, "--model="+model, "--warm=a:b")
+		if problems != nil {
+			t.Errorf("--warm for %s: %q", model, problems)
+		}
+		if notice := o.coldNotice(); (notice != "") != (cold != "") || !strings.Contains(notice, cold) {
+			t.Errorf("--warm for %s: %q; want %q", model, notice, cold)
+		}
 	}
 }

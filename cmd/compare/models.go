@@ -59,15 +59,20 @@ func knownModels() []model {
 			},
 		},
 		{
-			name:  "rq",
+			name:  rqName,
 			doc:   "the real RQ, a worker for each slot",
 			knobs: []string{"rq-class", "rq-import", warmKnob},
 			needs: new(rq.Requirement()),
-			build: func(o *options) models.Executor {
-				return rq.Model{Class: o.rqClass, Lazy: o.rqImport == importInJob, Warm: o.warms}
-			},
+			build: func(o *options) models.Executor { return rqModel(o) },
 		},
 	}
+}
+
+// rqName is the model that is RQ.
+const rqName = "rq"
+
+func rqModel(o *options) rq.Model {
+	return rq.Model{Class: o.rqClass, Lazy: o.rqImport == importInJob, Warm: o.warms, Unprefixed: o.rqUnprefixed}
 }
 
 // warmKnob is the flag that names one-time work. Models that do not warm their

@@ -52,6 +52,7 @@ type options struct {
 	maxTasksPerChild  int
 	rqClass           string
 	rqImport          string
+	rqUnprefixed      bool // RQ is too old to keep its keys apart
 
 	redis   string
 	out     string // empty for a new directory below results

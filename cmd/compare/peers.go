@@ -9,6 +9,7 @@ import (
 
 	"forkbench/live"
 	"forkbench/peers"
+	"forkbench/peers/rq"
 	"forkbench/workload"
 )
 
@@ -39,15 +40,24 @@ func findPeers(ctx context.Context, o *options, app application) (versions strin
 			continue
 		}
 		asked[c.model.name] = true
+		var path []string
+		if python, ok := app.runtime.(live.Python); ok {
+			path = python.Path
+		}
 		if app.python.path == "" {
 			return "", &live.MissingError{What: c.model.name + " needs Python, which is not here", How: wayToPython}
 		}
-		text, err := peers.Versions(ctx, app.python.path, *c.model.needs)
+		text, err := peers.Versions(ctx, app.python.path, path, *c.model.needs)
 		if _, missing := errors.AsType[*peers.MissingError](err); missing {
 			err = exitWith(exitLacking, err)
 		}
 		if err != nil {
 			return "", fmt.Errorf("--model=%s: %w", c.model.name, err)
+		}
+		if c.model.name == rqName {
+			if err := o.checkRQ(ctx, app.python.path, path); err != nil {
+				return "", err
+			}
 		}
 		for part := range strings.SplitSeq(text, ", ") {
 			if !slices.Contains(found, part) {
@@ -56,4 +66,24 @@ func findPeers(ctx context.Context, o *options, app application) (versions strin
 		}
 	}
 	return strings.Join(found, ", "), nil
+}
+
+// checkRQ sees to it that the RQ which is installed can be what is asked of it,
+// before anything is run.
+func (o *options) checkRQ(ctx context.Context, interpreter string, path []string) error {
+	installed, err := rq.Ask(ctx, interpreter, path)
+	if err != nil {
+		return fmt.Errorf("--model=%s: %w", rqName, err)
+	}
+	for i := range o.contestants {
+		c := &o.contestants[i]
+		if c.model.name != rqName {
+			continue
+		}
+		c.options.rqUnprefixed = !installed.Prefix
+		if err := installed.Refuse(rqModel(&c.options), o.redis == ""); err != nil {
+			return exitWith(exitLacking, fmt.Errorf("--model=%s: %w", c.name, err))
+		}
+	}
+	return nil
 }

@@ -3,6 +3,7 @@ package main
 import (
 	"net"
 	"os"
+	"os/exec"
 	"path/filepath"
 	"strings"
 	"syscall"
@@ -117,5 +118,35 @@ func TestPeersKilled(t *testing.T) {
 				return len(left) == 0
 			})
 		})
+	}
+}
+
+// An RQ that people pin runs on a private server. On one of theirs it is refused
+// before anything is run, with the way out.
+func TestOldRQ(t *testing.T) {
+	python, err := exec.LookPath("python3")
+	if err != nil {
+		t.Fatal(err)
+	}
+	old := filepath.Join(filepath.Dir(python), "../old/rq-1.16.2")
+	if _, err := os.Stat(old); err != nil {
+		if os.Getenv("CI") == "true" {
+			t.Fatal(err)
+		}
+		t.Skipf("%v: run scripts/deps.sh, with .venv/bin on PATH", err)
+	}
+	server := startRedisServer(t)
+	b := newBench(t)
+	args := []string{"--model=prefork,rq", "--workload=noop", "--jobs=10", "--rounds=2", "--workers=2", "--path=" + old, "--out=out"}
+	b.run(append(args, "--redis=unix://"+server.socket)...).want(t, exitLacking,
+		"--model=rq: rq 1.16.2 cannot keep its keys apart from others on a server of yours", "leave out --redis")
+	b.run(append(args, "--rq-class=SpawnWorker")...).want(t, exitLacking, "rq 1.16.2 has no SpawnWorker: it has Worker, SimpleWorker")
+	if _, err := os.Stat("out"); err == nil {
+		t.Error("there are results")
+	}
+	b.run(args...).want(t, exitDone)
+	s := summaryIn(t, "out")
+	if done := s.Models[1].Jobs.Done; done != 20 || !strings.Contains(s.Environment.Peers, "rq 1.16.2") {
+		t.Errorf("%d jobs done by %s", done, s.Environment.Peers)
 	}
 }

@@ -27,7 +27,7 @@ import (
 // Need fails a test where the interpreter of the tests, python3, lacks something.
 func Need(t testing.TB, r peers.Requirement) {
 	t.Helper()
-	if _, err := peers.Versions(t.Context(), "python3", r); err != nil {
+	if _, err := peers.Versions(t.Context(), "python3", nil, r); err != nil {
 		t.Fatal(err)
 	}
 }

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import math
 import os
+import re
 import sys
 import time
 from typing import TYPE_CHECKING, Any
@@ -26,11 +27,17 @@ os.environ["RQ_KEY_PREFIX"] = ORDER["prefix"]  # before rq is imported
 import redis  # noqa: E402
 import rq  # noqa: E402
 import rq.defaults  # noqa: E402
+import rq.worker  # noqa: E402
 from rq.job import Job  # noqa: E402
-from rq.results import Result  # noqa: E402
 
-if getattr(rq.defaults, "RQ_KEY_PREFIX", None) != ORDER["prefix"]:
-    sys.exit(f"rq {rq.__version__} cannot keep its keys apart from others (RQ_KEY_PREFIX): pip install --upgrade rq")
+try:
+    from rq.results import Result
+except ImportError:  # before 1.12, a job has its result itself
+    Result = None  # type: ignore[assignment,misc]
+
+# Before 3.0 there is only one prefix, and the host has seen to it that the server is ours alone.
+if getattr(rq.defaults, "RQ_KEY_PREFIX", "rq") != ORDER["prefix"]:
+    sys.exit(f"rq {rq.__version__} keeps its keys under another prefix than {ORDER['prefix']}")
 
 KEPT = 24 * 3600  # seconds that outcomes are kept: they are removed at the end of the round
 
@@ -48,7 +55,7 @@ def connect() -> redis.Redis:
     return redis.Redis(host=REDIS["host"], port=REDIS["port"], **known)
 
 
-class Stamped(rq.worker.BaseWorker):
+class Stamped(getattr(rq.worker, "BaseWorker", rq.Worker)):  # type: ignore[misc]  # Worker is the base before 1.14
     """What all kinds of worker have in common."""
 
     said_ready = False
@@ -65,7 +72,7 @@ class Stamped(rq.worker.BaseWorker):
         peer.say(b"over %d %d\n" % (int(job.id), time.monotonic_ns()))
 
     def perform_job(self, job: Any, *args: Any, **kwargs: Any) -> bool:
-        performed = super().perform_job(job, *args, **kwargs)
+        performed: bool = super().perform_job(job, *args, **kwargs)
         peer.say(b"kept %d %d\n" % (int(job.id), time.monotonic_ns()))
         return performed
 
@@ -75,29 +82,51 @@ class Forking(Stamped):
 
     def fork_work_horse(self, job: Any, queue: Any) -> None:
         began = time.monotonic_ns()
-        super().fork_work_horse(job, queue)  # type: ignore[misc]
+        super().fork_work_horse(job, queue)
         peer.say(b"fork %d %d %d %d\n" % (os.getpid(), self.horse_pid, began, time.monotonic_ns()))
 
     def wait_for_horse(self) -> Any:
-        pid, status, used = super().wait_for_horse()
-        if pid and used:
-            peer.reaped(pid, status or 0, used)
-        return pid, status, used
+        waited = super().wait_for_horse()
+        pid, status, *used = waited
+        if pid and used and used[0]:
+            peer.reaped(pid, status or 0, used[0])
+        return waited
 
 
 class Worker(Forking, rq.Worker):
     """A fork for each job."""
 
 
-class SpawnWorker(Forking, rq.SpawnWorker):
-    """A new interpreter for each job."""
-
-
 class SimpleWorker(Stamped, rq.SimpleWorker):
     """All jobs in the worker itself."""
 
 
-KINDS: dict[str, type[Stamped]] = {kind.__name__: kind for kind in (Worker, SpawnWorker, SimpleWorker)}
+KINDS: dict[str, type[Stamped]] = {kind.__name__: kind for kind in (Worker, SimpleWorker)}
+
+if hasattr(rq, "SpawnWorker"):  # since 2.2
+
+    class SpawnWorker(Forking, rq.SpawnWorker):
+        """A new interpreter for each job."""
+
+    KINDS["SpawnWorker"] = SpawnWorker
+
+
+class Waiting:
+    """The module os as an old RQ sees it: waitpid passes on what the child used."""
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(os, name)
+
+    @staticmethod
+    def waitpid(pid: int, options: int) -> tuple[int, int]:
+        waited, status, used = os.wait4(pid, options)
+        if waited:
+            peer.reaped(waited, status, used)
+        return waited, status
+
+
+if "wait4" not in rq.Worker.wait_for_horse.__code__.co_names:  # before 1.13
+    vars(rq.worker)["os"] = Waiting()
 
 
 def enqueue() -> None:
@@ -143,6 +172,10 @@ def collect() -> None:
     for at in range(0, len(ids), 500):
         part = ids[at : at + 500]
         found = Job.fetch_many([str(job) for job in part], connection)
+        if Result is None:
+            for number, job in zip(part, found):
+                collect_one(number, job)
+            continue
         with connection.pipeline(transaction=False) as pipeline:
             for number in part:
                 pipeline.xrevrange(Result.get_key(str(number)), "+", "-", count=1)  # type: ignore[no-untyped-call]
@@ -159,6 +192,18 @@ def collect() -> None:
                 peer.outcome(number, end_of(detail), detail)
 
 
+def collect_one(number: int, job: Any) -> None:
+    """Says what became of a job of an RQ that has no results apart from jobs."""
+    status = job.get_status(refresh=False) if job else None
+    if status == "finished":
+        peer.outcome(number, "done", result=job.result)
+    elif status == "failed":
+        detail = job.exc_info or ""
+        peer.outcome(number, end_of(detail), detail)
+    else:
+        peer.outcome(number, "")
+
+
 def restored(job: int, entry: bytes, fields: dict[bytes, bytes], connection: redis.Redis) -> Result:
     """The stored result; without what the job returned if that is a pickle that cannot be read again."""
     try:
@@ -173,6 +218,6 @@ def end_of(detail: str) -> str:
     last = detail.strip().rpartition("\n")[2]
     if last.startswith("rq.timeouts.JobTimeoutException"):
         return "timed_out"
-    if detail.startswith("Work-horse terminated unexpectedly"):
+    if re.match("Work-horse (was )?terminated unexpectedly", detail):
         return "crashed"
     return "failed"

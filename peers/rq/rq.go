@@ -43,6 +43,10 @@ type Model struct {
 
 	// Warm has such a script do the one-time work as well.
 	Warm bool
+
+	// Unprefixed is for an RQ before 3.0, whose keys cannot be kept apart from
+	// others: the server must be for nobody else.
+	Unprefixed bool
 }
 
 var _ models.Executor = Model{}
@@ -59,10 +63,14 @@ func (m Model) Execute(ctx context.Context, h models.Host) error {
 	if !slices.Contains(Classes(), class) {
 		return fmt.Errorf("rq has no worker class %q: there are %s", class, strings.Join(Classes(), ", "))
 	}
+	prefix := func(base string) string { return base + ":rq" }
+	if m.Unprefixed {
+		prefix = func(string) string { return "rq" }
+	}
 	return peers.Run(ctx, h, peers.System{
 		Name: m.Name(), Driver: driver,
 		Mains:    h.Workers(),
-		Prefix:   func(base string) string { return base + ":rq" },
+		Prefix:   prefix,
 		Key:      func(prefix, queue string) string { return prefix + ":queue:" + queue },
 		Warm:     m.Warm,
 		Settings: map[string]any{"class": class, "preload": !m.Lazy},
