@@ -96,7 +96,7 @@ func (r *run) item(f *found, cold int) Item {
 	for _, w := range f.ways {
 		it.WarmUp = append(it.WarmUp, w.String())
 	}
-	it.Flag = strings.Join(references(f.ways), ",")
+	it.Flag, it.Env = strings.Join(references(f.ways), ","), r.result.Env
 	it.Saved = r.attempt(warmed(f.ways[0].String(), setup{}).name, f.ways[0].String(), f)
 	return it
 }
@@ -443,4 +443,10 @@ func (it *Item) name() string {
 }
 
 // paste is the flag that has a parent do it.
-func (it *Item) paste() string { return "--warm=" + shellWord(it.Flag) }
+func (it *Item) paste() string {
+	text := ""
+	for _, variable := range it.Env {
+		text += "--env=" + variable + " "
+	}
+	return text + "--warm=" + shellWord(it.Flag)
+}

@@ -84,7 +84,8 @@ func (p *Plan) Run(ctx context.Context) (*Result, error) {
 		},
 	}
 	for _, step := range []func(context.Context) error{
-		r.profileCold, r.profileFrozen, r.watch, r.tryWays, r.time, r.profileWarm, r.profileOneJob, r.checkWarmUps, r.countPages, r.measure,
+		r.profileCold, r.withoutPools, r.profileFrozen, r.watch, r.tryWays, r.time, r.profileWarm, r.profileOneJob, r.checkWarmUps,
+		r.countPages, r.measure,
 	} {
 		if err := step(ctx); err != nil {
 			return nil, err

@@ -246,6 +246,17 @@ def threads() -> set[str]:
     return set(os.listdir("/proc/self/task"))
 
 
+def native(had: set[str]) -> tuple[int, list[str]]:
+    """How many of the threads that were not there before are none of Python's, and the libraries that are loaded."""
+    module = sys.modules.get("threading")
+    known = {str(thread.native_id) for thread in module._active.values()} if module else set()
+    count = len(threads() - had - known)
+    if not count:
+        return 0, []
+    with open("/proc/self/maps", encoding="utf-8", errors="replace") as file:
+        return count, sorted({line.split("/")[-1].strip() for line in file if ".so" in line})
+
+
 def opened(before: dict[int, str], after: dict[int, str]) -> list[str]:
     return sorted(text for fd, text in after.items() if before.get(fd) != text)
 
@@ -570,6 +581,7 @@ def looked_at(call: Callable[[], Any], name: str, about: dict[str, Any]) -> Any:
         about["events"], about["cut"], about["displaced"] = tree.events, tree.cut, tree.displaced
         about["left_open"] = opened(before, descriptors())
         about["threads"] = len(threads() - had)
+        about["native"], about["libraries"] = native(had) if about["threads"] else (0, [])
         about["watched"] = seen
         about["handed_over"] = handed_over(before) if looking_closely else []
         about["functions"], about["nodes"] = flat(tree.root)

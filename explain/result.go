@@ -34,6 +34,10 @@ type Result struct {
 	// hoist. Work of the built-in workloads is not in it, nobody else has that.
 	Hoist *hoist.Work `json:"hoist,omitempty"`
 
+	// Env is the variables with which everything was measured, besides those given:
+	// they leave the pools of native libraries without threads.
+	Env []string `json:"env,omitempty"`
+
 	NoRefork string `json:"no_refork,omitempty"` // why a parent that has run jobs was not measured
 
 	Profiling Profiling `json:"profiling"`
@@ -66,6 +70,7 @@ type Item struct {
 
 	WarmUp   []string `json:"warm_up,omitempty"`   // the calls to make in a parent, as Python source
 	Flag     string   `json:"warm_flag,omitempty"` // the value of --warm that does it
+	Env      []string `json:"env,omitempty"`       // the variables that it is tried with, for --env
 	Hazards  []string `json:"hazards,omitempty"`   // why not to hoist it as it is
 	Cautions []string `json:"cautions,omitempty"`
 	Tried    []string `json:"tried,omitempty"` // what did not hoist it

@@ -4,7 +4,10 @@ import (
 	"errors"
 	"fmt"
 	"net"
+	"os"
+	"os/exec"
 	"path/filepath"
+	"runtime"
 	"slices"
 	"strings"
 	"testing"
@@ -272,6 +275,46 @@ def job(n):
 	for _, h := range done.Hazards {
 		if h.Kind != record.HazardThread {
 			t.Errorf("%+v; want threads only", h)
+		}
+	}
+}
+
+// TestPoolIsNamed: the threads of a BLAS are told by their library, with the
+// variable that leaves it without; with that, the process forks.
+func TestPoolIsNamed(t *testing.T) {
+	if exec.Command("python3", "-c", "import numpy").Run() != nil {
+		if os.Getenv("CI") == "true" {
+			t.Fatal("python3 on PATH has no numpy")
+		}
+		t.Skip("python3 on PATH has no numpy: run `make test`, which has its own Python")
+	}
+	if runtime.NumCPU() < 2 {
+		t.Skip("OpenBLAS starts no thread on a machine with one core")
+	}
+	text := "import numpy\ndef job(n):\n    return float((numpy.ones((300, 300)) @ numpy.ones((300, 300))).sum())\n"
+	rig := newRig(t, script{text: text, function: "job"})
+	_, _, err := rig.run(hybrid.Model{}, "[1]")
+	if _, refused := errors.AsType[*live.ForkError](err); !refused {
+		t.Fatalf("forked a process with a pool: %v", err)
+	}
+	for _, want := range []string{"(OpenBLAS)", "--env=OPENBLAS_NUM_THREADS=1", "from the import of script", "ends its threads itself before a fork"} {
+		if !strings.Contains(err.Error(), want) {
+			t.Errorf("the refusal does not say %s: %v", want, err)
+		}
+	}
+	rig.machine.Env = []string{"OPENBLAS_NUM_THREADS=1"}
+	if done, _, err := rig.run(hybrid.Model{}, "[1]"); err != nil || len(done.Hazards) != 0 {
+		t.Errorf("%v, %+v", err, done.Hazards)
+	}
+	// Its threads are gone at a fork, and it works in the forks: nothing is unfit.
+	rig.machine.Env, rig.machine.Runtime = nil, live.Python{AllowThreads: true}
+	done, sink, err := rig.run(hybrid.Model{}, repeat(6, "[1]")...)
+	if err != nil || len(done.Unfit) != 0 || len(done.Hazards) != 1 || !done.Hazards[0].Caution {
+		t.Errorf("%v, unfit %q, %+v", err, done.Unfit, done.Hazards)
+	}
+	for _, j := range sink.jobs {
+		if j.Status != models.Done {
+			t.Errorf("job %d: %v %s", j.ID, j.Status, j.Detail)
 		}
 	}
 }

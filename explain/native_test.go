@@ -1,0 +1,37 @@
+package explain_test
+
+import (
+	"runtime"
+	"slices"
+	"strings"
+	"testing"
+)
+
+// TestPoolOfThreads: an import that starts the threads of a native pool is done in
+// the parent with that pool at one thread, and the variable is printed.
+func TestPoolOfThreads(t *testing.T) {
+	needs(t, "numpy")
+	if runtime.NumCPU() < 2 {
+		t.Skip("OpenBLAS starts no thread on a machine with one core")
+	}
+	r := explained(t, "numbers_imported")
+	it := wantPaste(t, r, "numpy", "--env=OPENBLAS_NUM_THREADS=1 --warm=numpy")
+	if want := []string{"OPENBLAS_NUM_THREADS=1"}; !slices.Equal(it.Env, want) || !slices.Equal(r.Env, want) {
+		t.Errorf("tried with %q, measured with %q; want %q", it.Env, r.Env, want)
+	}
+	if len(it.Hazards) > 0 {
+		t.Errorf("hazards %q", it.Hazards)
+	}
+	if !slices.ContainsFunc(r.Notes, func(n string) bool { return strings.Contains(n, "the pool of OpenBLAS (lib") }) {
+		t.Errorf("no word of whose threads they are: %q", r.Notes)
+	}
+}
+
+// TestThreadIsNotAPool: a thread of Python's own stays a hazard, and no variable is
+// advised.
+func TestThreadIsNotAPool(t *testing.T) {
+	r := explained(t, "not_in_parent")
+	if r.Env != nil {
+		t.Errorf("measured with %q", r.Env)
+	}
+}
