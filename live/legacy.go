@@ -348,6 +348,9 @@ func (p *process) nativeThread(t held.Thread) (what, cure string) {
 	return what, cure
 }
 
+// namedThreads are named in a refusal, and the others counted.
+const namedThreads = 2
+
 // refused is a process's refusal to fork. Of threads it names each, where it came
 // from, and the way out.
 func (p *process) refused(reason string) error {
@@ -369,6 +372,9 @@ func (p *process) refused(reason string) error {
 		if !slices.Contains(ways, one.Cure) {
 			ways = append(ways, one.Cure)
 		}
+	}
+	if more := len(names) - namedThreads; more > 0 {
+		names = append(names[:namedThreads], fmt.Sprintf("%d more", more))
 	}
 	text := "refused to fork: a fork would lack " + strings.Join(names, "; ")
 	if len(inside.Locks) > 0 {
