@@ -444,9 +444,9 @@ func (it *Item) name() string {
 
 // paste is the flag that has a parent do it.
 func (it *Item) paste() string {
-	text := ""
+	var flags []string
 	for _, variable := range it.Env {
-		text += "--env=" + variable + " "
+		flags = append(flags, "--env="+variable)
 	}
-	return text + "--warm=" + shellWord(it.Flag)
+	return strings.Join(append(flags, "--warm="+shellWord(it.Flag)), " ")
 }
