@@ -11,9 +11,14 @@ import (
 	"forkbench/workload"
 )
 
-// readAhead is how many jobs are fetched in one round trip. The next ones are
-// fetched when no more than as many are left.
-const readAhead = 256
+const (
+	// readAhead is how many jobs are fetched in one round trip at most. The next ones
+	// are fetched when no more than as many are left.
+	readAhead = 256
+	// readAheadBytes are the payloads that may wait here, nearly: how many jobs are
+	// fetched follows the largest one of the last time.
+	readAheadBytes = 16 << 20
+)
 
 // A feed hands out the jobs of a consumer group, each to one taker, none before
 // it is due. Its own goroutine (fetch) reads ahead.
@@ -32,6 +37,7 @@ type feed struct {
 
 	mu    sync.Mutex
 	queue []workload.Job
+	bytes int // of its payloads
 	taken int
 }
 
@@ -45,8 +51,8 @@ func newFeed(group *stream.Group, stop <-chan struct{}) *feed {
 // fetch reads until the stream is drained, the context ends, or it fails.
 func (f *feed) fetch(ctx context.Context) error {
 	defer close(f.drained)
-	for {
-		batch, err := f.group.Read(ctx, readAhead)
+	for count := 1; ; {
+		batch, err := f.group.Read(ctx, count)
 		if ctx.Err() != nil {
 			return nil
 		}
@@ -56,6 +62,7 @@ func (f *feed) fetch(ctx context.Context) error {
 		if len(batch) == 0 {
 			return nil
 		}
+		count = following(count, batch)
 		for f.add(batch); !f.hasRoom(); {
 			select {
 			case <-f.room:
@@ -68,9 +75,22 @@ func (f *feed) fetch(ctx context.Context) error {
 	}
 }
 
+// following is how many jobs to fetch after a batch: twice as many as before, if
+// they may be as large as the largest in it.
+func following(count int, batch []workload.Job) int {
+	largest := 1
+	for i := range batch {
+		largest = max(largest, len(batch[i].Payload))
+	}
+	return max(1, min(2*count, readAheadBytes/largest, readAhead))
+}
+
 func (f *feed) add(batch []workload.Job) {
 	f.mu.Lock()
 	f.queue = append(f.queue, batch...)
+	for i := range batch {
+		f.bytes += len(batch[i].Payload)
+	}
 	f.mu.Unlock()
 	notify(f.arrived)
 }
@@ -78,8 +98,11 @@ func (f *feed) add(batch []workload.Job) {
 func (f *feed) hasRoom() bool {
 	f.mu.Lock()
 	defer f.mu.Unlock()
-	return len(f.queue) <= readAhead
+	return f.roomy()
 }
+
+// roomy is hasRoom for who has the lock.
+func (f *feed) roomy() bool { return len(f.queue) <= readAhead && f.bytes <= readAheadBytes }
 
 // notify wakes who waits for the channel, or who will next.
 func notify(c chan<- struct{}) {
@@ -154,7 +177,8 @@ func (f *feed) tryTake(until func(*workload.Job) time.Duration) (workload.Job, t
 	job := f.queue[0]
 	f.queue[0] = workload.Job{} // its payload is not to be kept alive
 	f.queue = f.queue[1:]
-	if len(f.queue) == readAhead {
+	f.bytes -= len(job.Payload)
+	if f.roomy() {
 		notify(f.room)
 	}
 	return job, 0

@@ -2,6 +2,8 @@ package live_test
 
 import (
 	"runtime"
+	"runtime/debug"
+	"strings"
 	"testing"
 
 	"forkbench/live"
@@ -117,6 +119,36 @@ func TestMemoryIndependentOfJobs(t *testing.T) {
 	few, many := heap(1000), heap(100000)
 	if many > few+1<<20 {
 		t.Errorf("the heap holds %d bytes near the end of 1000 jobs and %d near the end of 100,000", few, many)
+	}
+}
+
+// TestMemoryOfLargePayloads: what is read ahead is bounded by its size, too.
+func TestMemoryOfLargePayloads(t *testing.T) {
+	const jobs, size = 200, 1 << 20
+	payload := []byte(`["` + strings.Repeat("x", size) + `"]`)
+	rig := newRig(t, script{text: noop, function: "noop"})
+	var most uint64
+	sink := sinkFunc(func(l record.Line) error {
+		if _, ok := l.(*record.Job); ok {
+			var m runtime.MemStats
+			runtime.ReadMemStats(&m)
+			most = max(most, m.HeapAlloc)
+		}
+		return nil
+	})
+	round := rig.Round("prefork", func(yield func(workload.Job) bool) {
+		for i := range jobs {
+			if !yield(workload.Job{ID: uint64(i), Payload: payload, Attempt: 1}) {
+				return
+			}
+		}
+	}, sink)
+	defer debug.SetGCPercent(debug.SetGCPercent(20))
+	if done, err := rig.machine.Run(t.Context(), prefork.Model{}, round); err != nil || done.Settled != jobs {
+		t.Fatalf("settled %d of %d: %v", done.Settled, jobs, err)
+	}
+	if limit := uint64(jobs * size / 2); most > limit {
+		t.Errorf("the heap held %d MB with %d payloads of 1 MB on the stream; want at most %d", most>>20, jobs, limit>>20)
 	}
 }
 

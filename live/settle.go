@@ -6,6 +6,8 @@ import (
 	"sync"
 	"time"
 
+	"golang.org/x/sync/semaphore"
+
 	"forkbench/models"
 	"forkbench/record"
 	"forkbench/stream"
@@ -19,6 +21,9 @@ const (
 	// fifth of the supervisor's CPU with jobs of 1 ms.
 	settleBatch  = 256
 	settleLinger = 20 * time.Millisecond
+	// settleBytes are the results that may be on their way to Redis. Who comes with
+	// more waits.
+	settleBytes = 16 << 20
 )
 
 // A settler acknowledges outcomes in batches and then writes the jobs' records.
@@ -26,6 +31,7 @@ const (
 type settler struct {
 	host    *Host
 	arrived chan settlement
+	room    *semaphore.Weighted // for results, in bytes
 
 	mu         sync.Mutex
 	held       map[uint64]holding
@@ -47,7 +53,9 @@ type settlement struct {
 }
 
 func newSettler(h *Host) *settler {
-	return &settler{host: h, arrived: make(chan settlement, 2*settleBatch), held: make(map[uint64]holding)}
+	return &settler{
+		host: h, arrived: make(chan settlement, 2*settleBatch), room: semaphore.NewWeighted(settleBytes), held: make(map[uint64]holding),
+	}
 }
 
 // taken notes who has a job.
@@ -87,8 +95,23 @@ func (s *settler) add(job workload.Job, o models.Outcome) error {
 	if o.Started != 0 {
 		r.StartedNS = born + o.Started
 	}
+	if n := len(o.Result); n > 0 {
+		_ = s.room.Acquire(context.Background(), weight(n)) // flush takes all, to the end
+	}
 	s.arrived <- settlement{stream.Settlement{ID: job.ID, Status: o.Status, Detail: o.Detail, Result: o.Result}, r}
 	return nil
+}
+
+// weight is a result's share of the room.
+func weight(bytes int) int64 { return int64(min(bytes, settleBytes)) }
+
+// release makes room for others' results.
+func (s *settler) release(batch []settlement) {
+	for i := range batch {
+		if n := len(batch[i].Result); n > 0 {
+			s.room.Release(weight(n))
+		}
+	}
 }
 
 // flush settles what arrives until the channel is closed. After the context has
@@ -98,9 +121,11 @@ func (s *settler) flush(ctx context.Context) {
 	var batch []settlement
 	broken := false
 	for first := range s.arrived {
+		clear(batch) // results are not to be kept alive
 		batch = s.collect(append(batch[:0], first))
 		if broken || ctx.Err() != nil {
 			s.abandon(len(batch))
+			s.release(batch)
 			continue
 		}
 		err := s.commit(ctx, batch)
@@ -109,6 +134,7 @@ func (s *settler) flush(ctx context.Context) {
 		} else {
 			err = s.write(batch)
 		}
+		s.release(batch)
 		if err != nil {
 			broken = true
 			s.host.fail(err)
@@ -126,13 +152,15 @@ func (s *settler) abandon(n int) {
 func (s *settler) collect(batch []settlement) []settlement {
 	linger := time.NewTimer(settleLinger)
 	defer linger.Stop()
-	for len(batch) < settleBatch && s.settled+len(batch) < s.host.r.Jobs {
+	size := len(batch[0].Result)
+	for len(batch) < settleBatch && size < settleBytes/2 && s.settled+len(batch) < s.host.r.Jobs {
 		select {
 		case next, ok := <-s.arrived:
 			if !ok {
 				return batch
 			}
 			batch = append(batch, next)
+			size += len(next.Result)
 		case <-linger.C:
 			return batch
 		}
