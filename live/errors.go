@@ -28,6 +28,11 @@ func (e *BootError) NotFound() bool {
 	return e.Kind == "NotFound"
 }
 
+// A DeathError says that a process ended, or hung up, on which its model depends.
+type DeathError struct{ Obituary string }
+
+func (e *DeathError) Error() string { return e.Obituary }
+
 // A ForkError is a process's refusal to fork, in its words.
 type ForkError struct{ Reason string }
 

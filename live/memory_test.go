@@ -204,7 +204,8 @@ func TestMemoryOfChildrenThatPass(t *testing.T) {
 				if got, want := median(sampled), median(sums); got < 0.85*want || got > 1.15*want {
 					t.Errorf("samples have a median of %.1f MB, a stranger's sums one of %.1f MB", got, want)
 				}
-				if got, want := slices.Max(sampled), slices.Max(sums); got > 1.3*want {
+				// Not taken at the same moments: their peaks are of other children.
+				if got, want := slices.Max(sampled), slices.Max(sums); got > 2*want {
 					t.Errorf("sampled up to %.1f MB, a stranger sums up to %.1f MB", got, want)
 				}
 			})

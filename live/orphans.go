@@ -118,3 +118,12 @@ func (h *Host) isOrphan(pid int, s proc.Standing) bool {
 	}
 	return h.adopted[pid] || h.booted[s.Group] || h.booted[s.Session]
 }
+
+// hasPlace reports whether a living process is of this round: by its control group,
+// or else by the round's mark.
+func (h *Host) hasPlace(pid int) bool {
+	if h.cgroup.dir != nil {
+		return h.cgroup.holds(pid)
+	}
+	return hasMark(pid, h.roundMark())
+}

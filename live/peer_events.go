@@ -262,7 +262,12 @@ func (p *peer) bury() {
 		var status unix.WaitStatus
 		var used unix.Rusage
 		got, err := unix.Wait4(pid, &status, unix.WNOHANG, &used)
-		if err == nil && got == 0 { // it is ours, and lives
+		if err == nil && got == 0 { // it is this program's, and lives
+			if !p.host.hasPlace(pid) {
+				err = unix.ECHILD // the pid is from a pipe that jobs can write to: it may be the Redis server's
+			}
+		}
+		if err == nil && got == 0 {
 			_ = unix.Kill(pid, unix.SIGKILL)
 			for {
 				if got, err = unix.Wait4(pid, &status, 0, &used); err != unix.EINTR {

@@ -384,17 +384,17 @@ func hungUp(err error) bool {
 }
 
 // obituary says how a process that hung up ended.
-func (p *process) obituary() error {
-	if p.own == nil {
-		return fmt.Errorf("process %d, promoted to template, ended by itself%s", p.pid, p.host.output(p).quoted())
+func (p *process) obituary() *DeathError {
+	how := fmt.Sprintf("process %d, promoted to template, ended by itself", p.pid)
+	if p.own != nil {
+		select {
+		case <-p.own.exited:
+			how = fmt.Sprintf("the parent process %d ended by itself: %s", p.pid, p.own.cmd.ProcessState)
+		case <-time.After(p.host.m.Grace):
+			how = fmt.Sprintf("the parent process %d closed its socket", p.pid)
+		}
 	}
-	select {
-	case <-p.own.exited:
-		return fmt.Errorf("the parent process %d ended by itself: %s%s",
-			p.pid, p.own.cmd.ProcessState, p.host.output(p).quoted())
-	case <-time.After(p.host.m.Grace):
-		return fmt.Errorf("the parent process %d closed its socket%s", p.pid, p.host.output(p).quoted())
-	}
+	return &DeathError{how + p.host.output(p).quoted()}
 }
 
 // Alive reports whether the process can take another request.

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 
+	"forkbench/live"
 	"forkbench/models"
 	"forkbench/record"
 )
@@ -54,24 +55,42 @@ type Plan struct {
 // Closing stop ends it early and in order: no further job is started. Cancelling
 // ctx kills what runs. In both cases, and when a model cannot go on, the records
 // of what was measured have been written; only the latter is an error.
+//
+// A model that could not go on because of its own processes takes no further turn;
+// the others take theirs, and the error comes in the end. What concerns all of them
+// (the server, the sink) ends the comparison.
 func (p *Plan) Run(ctx context.Context, stop <-chan struct{}, sink record.Sink) error {
 	if err := sink.Write(&p.Header); err != nil {
 		return fmt.Errorf("write a record: %w", err)
 	}
+	failed := make([]error, len(p.Contestants))
 	for round := range p.Rounds {
 		for _, i := range Order(len(p.Contestants), round) {
+			if failed[i] != nil {
+				continue
+			}
 			done, err := p.turn(ctx, &p.Contestants[i], Turn{
 				Round: round, Model: p.Contestants[i].Name, Sink: sink, Stop: stop,
 			})
-			if err != nil {
-				return err
-			}
-			if done.Interrupted {
-				return nil
+			switch {
+			case err != nil && done != nil && ofItself(err):
+				failed[i] = err
+			case err != nil:
+				return errors.Join(append(failed, err)...)
+			case done.Interrupted:
+				return errors.Join(failed...)
 			}
 		}
 	}
-	return nil
+	return errors.Join(failed...)
+}
+
+// ofItself reports whether an error is about a model's own processes: they died, or
+// could not be made.
+func ofItself(err error) bool {
+	_, died := errors.AsType[*live.DeathError](err)
+	_, refused := errors.AsType[*live.ForkError](err)
+	return died || refused
 }
 
 // turn gives one contestant its turn.
