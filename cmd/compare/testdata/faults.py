@@ -48,6 +48,16 @@ def luck(fails: bool) -> None:
         raise RuntimeError("no luck")
 
 
+calls: list[int] = []
+
+
+def once() -> None:
+    """Fail from the second call in a process on, as what is set up once may."""
+    calls.append(os.getpid())
+    if calls.count(os.getpid()) > 1:
+        raise RuntimeError("not twice")
+
+
 def begin() -> None:
     """Start a thread, which must not be forked."""
     threading.Thread(target=time.sleep, args=(3600,), daemon=True).start()
