@@ -76,7 +76,7 @@ func (p *Plan) Run(ctx context.Context, stop <-chan struct{}, sink record.Sink) 
 			case err != nil && done != nil && ofItself(err):
 				failed[i] = err
 			case err != nil:
-				return errors.Join(append(failed, err)...)
+				return errors.Join(errors.Join(failed...), err)
 			case done.Interrupted:
 				return errors.Join(failed...)
 			}
