@@ -401,7 +401,7 @@ func TestRunCutShort(t *testing.T) {
 		t.Fatal(err)
 	}
 	for _, want := range []string{
-		"prefork: round 2 has no end: the run was killed, and the round does not count",
+		"prefork: the records end early, in round 2, which does not count: the run was killed, or could not write them (a full disk)",
 		"forkperjob: 1 of 3 rounds were run",
 	} {
 		if !contains(a.Summary.Warnings, want) {

@@ -36,6 +36,9 @@ func (a *Aggregator) impossible() []string {
 	return n.texts()
 }
 
+// endedEarly is all that can be known from records that end early.
+const endedEarly = "was killed, or could not write them (a full disk)"
+
 // stopped is why models could not go on.
 func (a *Aggregator) stopped() []string {
 	var n notes
@@ -56,7 +59,7 @@ func (a *Aggregator) warnings(s *Summary) []string {
 		n.add(nil, "this program was built with -race, and publishes no numbers: build it without")
 	}
 	if a.cut {
-		n.add(nil, "the records end in the middle of a line: the run was killed")
+		n.add(nil, "the records end early, in the middle of a line: the run "+endedEarly)
 	}
 	n.aboutSize(s)
 	if strings.Contains(s.Environment.Redis, "miniredis") {
@@ -123,7 +126,7 @@ func (n *notes) aboutList(spec *record.Spec) {
 func (n *notes) aboutRounds(m *modelState, asked int, turn string) {
 	switch {
 	case m.open != nil:
-		n.add(m, "round %d has no end: the run was killed, and the round does not count", m.open.number+1)
+		n.add(m, "the records end early, in round %d, which does not count: the run %s", m.open.number+1, endedEarly)
 	case len(m.rounds) < asked:
 		n.add(m, "%d of %s run", len(m.rounds), were(asked, turn))
 	}

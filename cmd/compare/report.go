@@ -88,7 +88,7 @@ func (p *program) reportCommand() *cobra.Command {
 		Short: "Show the results of a former comparison again",
 		Long: `Show the results of a former comparison again, from its raw records.
 
-Of a comparison that was killed, it shows what had been recorded.`,
+Of a comparison that was killed, or met a full disk, it shows what had been recorded.`,
 		Example: `  compare report results/2026-01-31T120000-record_event-1000jobs-4workers
   compare report DIR --format=markdown           # for a pull request
   compare report DIR --fail-if='p95 > 50ms'      # exit code 99 if it is so`,

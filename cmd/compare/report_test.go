@@ -65,8 +65,8 @@ func TestReport(t *testing.T) {
 	}
 }
 
-// Records that end in the middle of a line are those of a run that was killed:
-// what is there counts. Other damage is an error that says where.
+// Records that end in the middle of a line are those of a run that was killed, or
+// whose disk was full: what is there counts. Other damage is an error that says where.
 func TestReportOfDamagedRecords(t *testing.T) {
 	dir, _ := storedRun(t)
 	whole, err := os.ReadFile(filepath.Join(dir, recordsName))
@@ -81,7 +81,7 @@ func TestReportOfDamagedRecords(t *testing.T) {
 		err   string
 		table string
 	}{
-		{"cut", string(whole[:len(whole)*2/3]), exitDone, "", "the run was killed"},
+		{"cut", string(whole[:len(whole)*2/3]), exitDone, "", "the run was killed, or could not write them (a full disk)"},
 		{"empty", "", exitFailed, "records.jsonl: line 1: the file is empty", ""},
 		{"no header", string(whole[bytes.IndexByte(whole, '\n')+1:]), exitFailed, "records.jsonl: line 1: the header must be the first line", ""},
 		{"a bad line", strings.Replace(string(whole), "\n{", "\n{{", 1), exitFailed, "records.jsonl: line 2: ", ""},
