@@ -114,7 +114,11 @@ func (p *program) compare(
 	if ctx.Err() == nil {
 		err = errors.Join(err, p.keep(m, o.format))
 	} else {
-		_, _ = fmt.Fprintf(p.stderr, "%s is in %s; `compare plot %[2]s` draws the plots\n", recordsName, m.dir)
+		short := errors.New(cutShort(m.dir))
+		if err == nil {
+			return exitWith(exitInterrupted, short)
+		}
+		err = errors.Join(err, short)
 	}
 	switch {
 	case err != nil:
@@ -127,6 +131,16 @@ func (p *program) compare(
 		err = errors.Join(err, p.explainMeasured(ctx, o, m.dir))
 	}
 	return err
+}
+
+// cutShort says what there is of a comparison that was ended at once, and what
+// there is not.
+func cutShort(dir string) string {
+	text := fmt.Sprintf("interrupted, and ended at once: what was measured until then was printed, and no %s, %s or plots are written", summaryName, reportName)
+	if _, err := os.Stat(filepath.Join(dir, recordsName)); err == nil {
+		text += fmt.Sprintf("; %s is in %s: `compare plot %[2]s` draws the plots", recordsName, dir)
+	}
+	return text
 }
 
 // keep writes the results to files, and says where they are: below the text, but

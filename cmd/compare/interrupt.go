@@ -11,6 +11,7 @@ import (
 const (
 	sayStopping = "stopping: finishing the jobs that run; press Ctrl-C again to end at once"
 	sayEnding   = "ending at once"
+	sayKilling  = "ending at once: the jobs that run are not finished"
 )
 
 // Interrupts turns signals into an early end: the first asks for an orderly one,
@@ -48,7 +49,11 @@ func watchSignals(
 				return
 			}
 		}
-		say(sayEnding)
+		if in.working.Load() {
+			say(sayKilling)
+		} else {
+			say(sayEnding)
+		}
 		giveUp()
 		cancel()
 	})

@@ -122,7 +122,7 @@
 //	2    the command line is wrong
 //	3    this machine lacks something; it says what, and how to get it
 //	99   a --fail-if threshold was crossed
-//	130  interrupted; the report is about what was measured until then
+//	130  interrupted; what was printed is about what was measured until then
 //
 // A threshold compares a metric (a column of --format=csv) of one model, or of
 // any, to a number or to another metric:
@@ -138,8 +138,9 @@
 //
 // The first Ctrl-C (or SIGTERM, or SIGHUP) lets the jobs that run finish, and
 // reports what was measured; the second kills them, and prints the table of what
-// there is. Thresholds are not checked then. However it ends, killed by SIGKILL
-// included, no process and no temporary file stays behind.
+// there is, but of files leaves records.jsonl only. Thresholds are not checked
+// then. However it ends, killed by SIGKILL included, no process and no temporary
+// file stays behind.
 //
 // # Redis
 //
