@@ -3,7 +3,6 @@ package capacity
 import (
 	"context"
 	"encoding/csv"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
@@ -138,10 +137,7 @@ func (r *Result) does(p *Point) string {
 
 // WriteJSON writes the result as JSON: indented, its fields in a fixed order.
 func (r *Result) WriteJSON(w io.Writer) error {
-	e := json.NewEncoder(w)
-	e.SetEscapeHTML(false)
-	e.SetIndent("", "  ")
-	return e.Encode(r)
+	return report.WriteJSON(w, r)
 }
 
 // WriteCSV writes a line for each size that was tried, under a line of names.

@@ -1,11 +1,11 @@
 package explain
 
 import (
-	"encoding/json"
 	"io"
 
 	"forkbench/calls"
 	"forkbench/hoist"
+	"forkbench/report"
 )
 
 // Version is the version of the result's JSON form.
@@ -122,8 +122,5 @@ func Models() []string { return []string{coldName, laterName, warmName} }
 
 // WriteJSON writes the result as JSON: indented, its fields in a fixed order.
 func (r *Result) WriteJSON(w io.Writer) error {
-	e := json.NewEncoder(w)
-	e.SetEscapeHTML(false)
-	e.SetIndent("", "  ")
-	return e.Encode(r)
+	return report.WriteJSON(w, r)
 }

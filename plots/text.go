@@ -12,6 +12,8 @@ import (
 	"gonum.org/v1/plot/font/liberation"
 	"gonum.org/v1/plot/vg"
 	"gonum.org/v1/plot/vg/draw"
+
+	"forkbench/report"
 )
 
 var fonts = sync.OnceValue(func() *font.Cache { return font.NewCache(liberation.Collection()) })
@@ -129,16 +131,17 @@ func (t textStyle) shorten(s string, width vg.Length) string {
 	return s
 }
 
-// clean makes a string from a record safe to draw: SVG, being XML, cannot hold
-// control characters even when escaped, and takes any run of spaces for one.
+// clean makes a string from a record safe to draw: hidden characters are spelt,
+// of which SVG, being XML, cannot hold controls even when escaped. It takes any run
+// of spaces for one.
 func clean(s string) string {
 	s = strings.Map(func(r rune) rune {
-		if unicode.IsControl(r) && !unicode.IsSpace(r) || r == 0xfffe || r == 0xffff {
+		if r == 0xfffe || r == 0xffff {
 			return unicode.ReplacementChar
 		}
 		return r
 	}, strings.ToValidUTF8(s, string(unicode.ReplacementChar)))
-	return strings.Join(strings.Fields(s), " ")
+	return report.Visible(strings.Join(strings.Fields(s), " "))
 }
 
 // finite says whether v can be drawn.

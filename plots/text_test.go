@@ -134,7 +134,7 @@ func TestWrap(t *testing.T) {
 
 func TestClean(t *testing.T) {
 	for s, want := range map[string]string{
-		"plain": "plain", "a\t\nb  c": "a b c", "\x00\x1b": "\ufffd\ufffd", "\xff": "\ufffd", "\uffff": "\ufffd", "<&>": "<&>", "予約": "予約",
+		"plain": "plain", "a\t\nb  c": "a b c", "\x00\x1b": `\u0000\u001b`, "a\u202eb": `a\u202eb`, "\xff": "\ufffd", "\uffff": "\ufffd", "<&>": "<&>", "予約": "予約",
 	} {
 		if got := clean(s); got != want {
 			t.Errorf("clean(%q) = %q, want %q", s, got, want)

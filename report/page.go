@@ -55,7 +55,7 @@ func (p *Page) Width() int { return p.width }
 // Line adds a line, however long. It has the attribute if there is one and colour
 // is wanted.
 func (p *Page) Line(a Attribute, text string) {
-	text = strings.TrimRight(text, " ")
+	text = Visible(strings.TrimRight(text, " "))
 	if p.color && a != "" && text != "" {
 		text = "\x1b[" + string(a) + "m" + text + "\x1b[0m"
 	}
@@ -86,6 +86,7 @@ func (p *Page) wrapped(a Attribute, first, text string) {
 	indent := strings.Repeat(" ", utf8.RuneCountInString(first))
 	line := first
 	for i, word := range strings.Fields(text) {
+		word = Visible(word)
 		switch {
 		case i == 0:
 			line += word

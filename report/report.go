@@ -92,7 +92,7 @@ func (t *Table) widths() []int {
 	widths := make([]int, len(t.Head))
 	for _, row := range append([][]string{t.Head}, t.Rows...) {
 		for i, text := range row {
-			widths[i] = max(widths[i], utf8.RuneCountInString(text))
+			widths[i] = max(widths[i], utf8.RuneCountInString(Visible(text)))
 		}
 	}
 	return widths
@@ -103,11 +103,12 @@ func (t *Table) words(column int) bool { return column == 0 || slices.Contains(t
 func (t *Table) row(cells []string, columns, widths []int) string {
 	parts := make([]string, len(columns))
 	for i, c := range columns {
-		room := strings.Repeat(" ", widths[c]-utf8.RuneCountInString(cells[c]))
+		text := Visible(cells[c])
+		room := strings.Repeat(" ", widths[c]-utf8.RuneCountInString(text))
 		if t.words(c) {
-			parts[i] = cells[c] + room
+			parts[i] = text + room
 		} else {
-			parts[i] = room + cells[c]
+			parts[i] = room + text
 		}
 	}
 	return strings.Join(parts, Gap)
@@ -173,5 +174,5 @@ var escapes = strings.NewReplacer(
 	`\`, `\\`, "`", "\\`", "*", `\*`, "_", `\_`, "|", `\|`, "<", "&lt;", ">", "&gt;", "#", `\#`, "~", `\~`, "[", `\[`, "]", `\]`,
 )
 
-// Escape keeps a text from being read as Markdown.
-func Escape(text string) string { return escapes.Replace(text) }
+// Escape keeps a text from being read as Markdown, and makes it [Visible].
+func Escape(text string) string { return escapes.Replace(Visible(text)) }

@@ -3,7 +3,6 @@ package runner
 import (
 	"bytes"
 	"encoding/csv"
-	"encoding/json"
 	"fmt"
 	"io"
 	"strconv"
@@ -15,10 +14,7 @@ import (
 // WriteJSON writes the summary as summary.json holds it: indented, its fields in
 // a fixed order. The same summary gives the same bytes.
 func WriteJSON(w io.Writer, s *Summary) error {
-	e := json.NewEncoder(w)
-	e.SetEscapeHTML(false)
-	e.SetIndent("", "  ")
-	return e.Encode(s)
+	return report.WriteJSON(w, s)
 }
 
 // WriteCSV writes one line for each model under a line of names: the model, its

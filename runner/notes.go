@@ -391,8 +391,9 @@ func does(n int) string {
 // maxPlain bounds a text from outside, in characters.
 const maxPlain = 200
 
-// plain makes a text from outside (an exception's message, say) fit for one line
-// on a terminal. What JSON would replace is replaced the same way.
+// plain makes a text from outside (an exception's message, say) fit for one line.
+// What JSON would replace is replaced the same way; hidden characters stay, and
+// are spelt where a report is written.
 func plain(text string) string {
 	return plainUpTo(text, maxPlain)
 }
@@ -400,11 +401,6 @@ func plain(text string) string {
 // plainUpTo is plain for a text of at most so many characters.
 func plainUpTo(text string, most int) string {
 	runes := []rune(strings.Join(strings.Fields(text), " "))
-	for i, r := range runes {
-		if r < ' ' || r >= 0x7f && r < 0xa0 {
-			runes[i] = '\uFFFD'
-		}
-	}
 	if len(runes) > most {
 		runes = append(runes[:most-1], '…')
 	}

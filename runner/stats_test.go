@@ -247,7 +247,7 @@ func TestPlain(t *testing.T) {
 	for in, want := range map[string]string{
 		"":                         "",
 		"two\nlines\tand  spaces ": "two lines and spaces",
-		"\x1b[31mred\x1b[0m\x07":   "\uFFFD[31mred\uFFFD[0m\uFFFD",
+		"\x1b[31mred\x1b[0m\x07":   "\x1b[31mred\x1b[0m\x07",
 		"bad \xff\xfe UTF-8":       "bad \uFFFD\uFFFD UTF-8",
 		"é × 日本":                   "é × 日本",
 	} {

@@ -78,7 +78,7 @@ type column struct {
 }
 
 func columnOf(t *table, model int) column {
-	c := column{name: t.models[model], model: model}
+	c := column{name: report.Visible(t.models[model]), model: model}
 	for _, r := range t.rows {
 		cell := r.cells[model]
 		c.value = max(c.value, utf8.RuneCountInString(cell.value))

@@ -2,7 +2,6 @@ package sweep
 
 import (
 	"encoding/csv"
-	"encoding/json"
 	"fmt"
 	"io"
 	"slices"
@@ -14,10 +13,7 @@ import (
 
 // WriteJSON writes the result as JSON: indented, its fields in a fixed order.
 func (r *Result) WriteJSON(w io.Writer) error {
-	e := json.NewEncoder(w)
-	e.SetEscapeHTML(false)
-	e.SetIndent("", "  ")
-	return e.Encode(r)
+	return report.WriteJSON(w, r)
 }
 
 // WriteCSV writes a line for each point of each model, under a line of names:
