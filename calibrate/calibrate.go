@@ -45,6 +45,12 @@ type Options struct {
 	// latency are found by simulating the rounds; without it they are estimated
 	// from the records alone.
 	Executor func(record.Model) (models.Executor, error)
+
+	// UseMarked has rounds that are marked as contaminated used as the others are.
+	UseMarked bool
+
+	// Least is the number of rounds that a profile must be made from; 0 is 1.
+	Least int
 }
 
 // A Result is a profile and what should be known about it.
@@ -56,19 +62,22 @@ type Result struct {
 }
 
 // Profile makes a profile from rounds of one workload. Rounds that cannot be
-// used, contaminated ones first of all, are left out; with none left it is an
-// error.
+// used, contaminated ones first of all, are left out; with too few left it is a
+// *TooFewError.
 func Profile(ctx context.Context, rounds []*Round, o Options) (*Result, error) {
 	c := &calibration{options: o, profile: &sim.Profile{Version: sim.ProfileVersion, Sources: make(map[string]string)}}
 	for _, r := range rounds {
-		if why := r.Usable(); why != "" {
+		if why := r.unusable(o.UseMarked); why != "" {
 			c.Excluded = append(c.Excluded, fmt.Sprintf("%s, round %d, in %s: %s", r.Round.Model, r.Round.Round+1, r.Run, why))
 			continue
 		}
 		c.rounds = append(c.rounds, r)
 	}
-	if len(c.rounds) == 0 {
-		return nil, unusable(c.Excluded)
+	if err := suffice(rounds, len(c.rounds), o); err != nil {
+		return nil, err
+	}
+	if text := MarkedAmong(c.rounds); text != "" {
+		c.Warnings = append(c.Warnings, text)
 	}
 	first := c.rounds[0]
 	for _, r := range c.rounds {
@@ -100,6 +109,7 @@ func Profile(ctx context.Context, rounds []*Round, o Options) (*Result, error) {
 	c.child()
 	c.parent()
 	c.redis()
+	c.services()
 	c.strays()
 	if err := c.supervisor(ctx); err != nil {
 		return nil, err

@@ -281,8 +281,72 @@ func TestContaminatedRoundsAreLeftOut(t *testing.T) {
 		t.Errorf("%d rounds used, left out: %q", made.Rounds, made.Excluded)
 	}
 	rounds[1].Interrupted = true
-	if _, err := calibrate.Profile(t.Context(), rounds, calibrate.Options{}); err == nil || !strings.Contains(err.Error(), "none of the rounds can be used") {
-		t.Errorf("with no round left: %v", err)
+	_, err = calibrate.Profile(t.Context(), rounds, calibrate.Options{})
+	few, ok := errors.AsType[*calibrate.TooFewError](err)
+	const want = "0 of 2 rounds can be used, and 1 are needed: 1 × contaminated: somebody else; 1 × it was interrupted"
+	if !ok || few.Marked != 1 || err.Error() != want {
+		t.Errorf("with no round left: %v; want %s, one of them marked", err, want)
+	}
+}
+
+// Marked rounds are used if that is asked, and it is said; fewer rounds than are
+// asked for make no profile.
+func TestMarkedRounds(t *testing.T) {
+	rounds := run(t, truth(), 1, "prefork", "hybrid")
+	rounds[0].Noise.Contaminated = "somebody else"
+	o := calibrate.Options{UseMarked: true, Executor: executor}
+	made, err := calibrate.Profile(t.Context(), rounds, o)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if made.Rounds != 2 || len(made.Excluded) != 0 || !slices.ContainsFunc(made.Warnings, func(w string) bool {
+		return strings.HasPrefix(w, "1 of the 2 rounds that were used are marked as contaminated")
+	}) {
+		t.Errorf("%d rounds used, left out: %q, warnings: %q", made.Rounds, made.Excluded, made.Warnings)
+	}
+	if rows, excluded, err := calibrate.Validate(t.Context(), made.Profile, rounds, o); err != nil || len(rows) != 2 || len(excluded) != 0 {
+		t.Errorf("validate: %d rows, left out %q, %v", len(rows), excluded, err)
+	}
+	for _, o := range []calibrate.Options{{Least: 3, UseMarked: true}, {Least: 2}} {
+		if _, err := calibrate.Profile(t.Context(), rounds, o); err == nil {
+			t.Errorf("%+v: a profile was made", o)
+		}
+	}
+}
+
+// What services do for jobs is found apart from what they do for the first job of a
+// process, predicted, and no waiting of the jobs' own.
+func TestFindsServices(t *testing.T) {
+	want := truth()
+	want.Jobs[0].Wait = sim.Constant(6)
+	want.Services = []sim.Service{{Name: "postgres", Job: sim.Constant(1), First: sim.Constant(4), System: 0.5}}
+	made, err := calibrate.Profile(t.Context(), run(t, want, 1, "prefork", "forkperjob", "hybrid", "hybrid(jobs-per-child=10)"),
+		calibrate.Options{Executor: executor})
+	if err != nil {
+		t.Fatal(err)
+	}
+	got := made.Profile.Services
+	if len(got) != 1 || got[0].Name != "postgres" {
+		t.Fatalf("the services are %+v", got)
+	}
+	if job, first := got[0].Job.Mean(), got[0].First.Mean(); math.Abs(job-1) > 0.05 || math.Abs(first-4) > 0.1 || math.Abs(got[0].System-0.5) > 0.01 {
+		t.Errorf("%v ms for a job, %v more for a first one, %v of it the system's; want 1, 4, 0.5", job, first, got[0].System)
+	}
+	rows, _, err := calibrate.Validate(t.Context(), made.Profile, run(t, want, 2, "prefork", "forkperjob", "hybrid"), calibrate.Options{Executor: executor})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, s := range calibrate.Summarize(rows) {
+		if s.Metric == calibrate.CPUPerJob && math.Abs(s.Worst) > 6 {
+			t.Errorf("%s is off by %.1f %% in %s", s.Metric, s.Worst, s.Where)
+		}
+	}
+	var file bytes.Buffer
+	if err := made.Profile.Write(&file); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := sim.ReadProfile(&file); err != nil {
+		t.Errorf("it cannot be read again: %v", err)
 	}
 }
 
@@ -306,7 +370,7 @@ func TestJobsThatWereNotDone(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	const want = "none of the rounds can be used: prefork, round 1, in memory: no job was done"
+	const want = "0 of 1 rounds can be used, and 1 are needed: 1 × no job was done"
 	if _, err := calibrate.Profile(t.Context(), failed, calibrate.Options{}); err == nil || !strings.Contains(err.Error(), want) {
 		t.Errorf("calibrate: %v", err)
 	}

@@ -2,6 +2,7 @@ package calibrate
 
 import (
 	"math"
+	"slices"
 	"time"
 
 	"forkbench/record"
@@ -95,6 +96,10 @@ func (c *calibration) atPace(r *Round, pace float64) *Round {
 	}
 	scaled.Children = cpuTimes(r.Children, partly(f, all, r.Children.Total()))
 	scaled.Parents, scaled.Supervisor, scaled.Redis = cpuTimes(r.Parents, f), cpuTimes(r.Supervisor, f), cpuTimes(r.Redis, f)
+	scaled.Services = slices.Clone(r.Services)
+	for i := range scaled.Services {
+		scaled.Services[i].CPU = cpuTimes(scaled.Services[i].CPU, f)
+	}
 	return &scaled
 }
 

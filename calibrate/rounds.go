@@ -130,8 +130,9 @@ func (r *Round) Setting() Setting {
 // ID is what a profile's Runs name the round's run by.
 func (r *Round) ID() string { return r.Header.Started.UTC().Format(time.RFC3339Nano) }
 
-// Usable says why the round's numbers do not count, or nothing if they do.
-func (r *Round) Usable() string {
+// unusable says why the round's numbers do not count, or nothing if they do. A
+// contaminated round's can be made to.
+func (r *Round) unusable(marked bool) string {
 	switch {
 	case r.Error != "":
 		return "it failed: " + r.Error
@@ -141,7 +142,7 @@ func (r *Round) Usable() string {
 		return "nothing was settled"
 	case len(r.jobs) == 0:
 		return "no job was done: all of them failed, crashed or timed out"
-	case r.Noise.Contaminated != "":
+	case r.Noise.Contaminated != "" && !marked:
 		return "contaminated: " + r.Noise.Contaminated
 	}
 	return ""
@@ -149,8 +150,7 @@ func (r *Round) Usable() string {
 
 // CPU is that of all parts, in milliseconds for each job.
 func (r *Round) CPU() float64 {
-	all := r.Children.Add(r.Parents).Add(r.Supervisor).Add(r.Redis)
-	return milli(all.Total()) / float64(r.Settled)
+	return milli(r.Round.CPU().Total()) / float64(r.Settled)
 }
 
 // Throughput is jobs settled per second of work.

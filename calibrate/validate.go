@@ -3,11 +3,9 @@ package calibrate
 import (
 	"cmp"
 	"context"
-	"errors"
 	"fmt"
 	"math"
 	"slices"
-	"strings"
 
 	"forkbench/predict"
 	"forkbench/sim"
@@ -58,7 +56,7 @@ func Validate(ctx context.Context, profile *sim.Profile, rounds []*Round, o Opti
 	var order []Setting
 	bySetting := make(map[Setting][]*Round)
 	for _, r := range rounds {
-		if why := r.Usable(); why != "" {
+		if why := r.unusable(o.UseMarked); why != "" {
 			excluded = append(excluded, fmt.Sprintf("%s, round %d, in %s: %s", r.Round.Model, r.Round.Round+1, r.Run, why))
 			continue
 		}
@@ -69,7 +67,7 @@ func Validate(ctx context.Context, profile *sim.Profile, rounds []*Round, o Opti
 		bySetting[s] = append(bySetting[s], r)
 	}
 	if len(order) == 0 {
-		return nil, excluded, unusable(excluded)
+		return nil, excluded, suffice(rounds, 0, o)
 	}
 	var rows []Row
 	for _, s := range order {
@@ -80,14 +78,6 @@ func Validate(ctx context.Context, profile *sim.Profile, rounds []*Round, o Opti
 		rows = append(rows, row)
 	}
 	return rows, excluded, nil
-}
-
-// unusable is the error of rounds that are all left out, and why.
-func unusable(excluded []string) error {
-	if len(excluded) == 0 {
-		return errors.New("there are no rounds")
-	}
-	return errors.New("none of the rounds can be used: " + strings.Join(excluded, "; "))
 }
 
 func predictRow(ctx context.Context, profile *sim.Profile, s Setting, rounds []*Round, o Options) (Row, error) {

@@ -69,7 +69,7 @@ func (u *usage) Write(l record.Line) error {
 func (u *usage) bottleneck(cores, threads int) Bottleneck {
 	r := &u.round
 	work := float64(max(r.WorkNS, 1))
-	all := r.Children.Add(r.Parents).Add(r.Supervisor).Add(r.Redis).Total()
+	all := r.CPU().Total()
 	// In this order: who is short of cores has no more of the others, either.
 	for _, b := range []Bottleneck{
 		{"cores", float64(all) / work / float64(cores), "it runs out of cores (--cores-max)"},

@@ -46,6 +46,7 @@ func (h *Host) window() window {
 
 // beginWork is called by the gate when all slots are ready.
 func (h *Host) beginWork() {
+	h.beginServices()
 	pacer().Start()
 	h.noise.Start()
 	h.begin = h.window()
@@ -56,6 +57,7 @@ func (h *Host) endWork() {
 	w := h.window()
 	h.finish = &w
 	h.noise.End()
+	h.endServices()
 }
 
 // summary makes the round's record after everything has ended.
@@ -116,6 +118,9 @@ func (h *Host) summary(ctx context.Context, cause error) *record.Round {
 		r.RedisCommands = f.redis.Commands - b.redis.Commands
 	}
 	own += r.Supervisor.Total() + r.Measuring.Total()
+	r.Services = h.bookServices()
+	r.Warnings = h.warnings
+	own += r.ServiceCPU().Total()
 	if h.m.Server != nil && h.m.Server.Private() {
 		own += r.Redis.Total() // a server of the user's may run on another machine
 	}

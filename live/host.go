@@ -37,13 +37,14 @@ type Host struct {
 	// whoever waits for orphans.
 	launching sync.RWMutex
 
-	noise  conditions.NoiseMeter
-	meter  meter
-	begin  window        // when work began
-	finish *window       // when it ended; nil before
-	gone   time.Duration // when the last process was
-	killed int           // strays, at the end
-	apart  time.Duration // before work, spent on what is no start-up of the model's
+	services services
+	noise    conditions.NoiseMeter
+	meter    meter
+	begin    window        // when work began
+	finish   *window       // when it ended; nil before
+	gone     time.Duration // when the last process was
+	killed   int           // strays, at the end
+	apart    time.Duration // before work, spent on what is no start-up of the model's
 
 	mu        sync.Mutex
 	lastID    int

@@ -20,6 +20,7 @@ import (
 
 	"forkbench/models"
 	"forkbench/record"
+	"forkbench/service"
 	"forkbench/stream"
 	"forkbench/workload"
 )
@@ -37,6 +38,10 @@ type Machine struct {
 	Grace       time.Duration // between asking a process to exit and killing it; 0 means two seconds
 
 	Server *stream.Server // whose CPU is booked as Redis's
+	// Services are other programs whose CPU is told apart, and where those are put
+	// that the jobs are found to be connected to. Without it none are looked for.
+	Services *service.Set
+
 	Guard  *Guard         // cleans up if this program is killed; may be nil
 	Log    *zap.Logger    // may be nil
 }

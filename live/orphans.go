@@ -3,6 +3,7 @@ package live
 import (
 	"errors"
 	"fmt"
+	"math"
 	"os"
 	"runtime"
 	"time"
@@ -18,8 +19,13 @@ import (
 // the nearest reaper of orphans, which waits for it while the round goes on and
 // books what it used, with all that it had waited for itself.
 
-// orphansEvery is the time between two looks for orphans that have ended.
-const orphansEvery = 50 * time.Millisecond
+// orphansEvery is the time between two looks for orphans that have ended. Services
+// are looked for in some of them: the first few, and then now and again.
+const (
+	orphansEvery = 50 * time.Millisecond
+	fewLooks     = 10
+	manyLooks    = 40
+)
 
 // adoptOrphans has the kernel give this program the children of its processes
 // that die.
@@ -36,7 +42,7 @@ func (h *Host) reap(done <-chan struct{}) {
 	defer runtime.UnlockOSThread()
 	tick := time.NewTicker(orphansEvery)
 	defer tick.Stop()
-	for {
+	for n := 1; ; n++ {
 		select {
 		case <-done:
 			return
@@ -44,6 +50,9 @@ func (h *Host) reap(done <-chan struct{}) {
 		}
 		began := ownThread()
 		h.reapOrphans()
+		if h.m.Services != nil && h.gate.isOpen() && (n < fewLooks || n%manyLooks == 0) {
+			h.findServices(math.MaxInt)
+		}
 		h.meter.system.Add(int64(ownThread() - began))
 	}
 }

@@ -105,6 +105,13 @@ func TestCPUNumbers(t *testing.T) {
 	diff(t, "label", parts.label, modes.label)
 	diff(t, "length", parts.sum(), modes.sum())
 
+	// What other programs do for jobs is a block where there are some.
+	a.Summary.Services, a.Summary.Models[0].CPUDone.Services = []string{"postgres"}, 2
+	served := cpuChart(a, partsOf(a)).(*rowChart)
+	diff(t, "services", segment{"services", fillServices, 2}, served.rows[0].segments[len(parts.segments)])
+	a.Summary.Services = nil
+	diff(t, "without services", parts.segments, cpuChart(a, partsOf(a)).(*rowChart).rows[0].segments)
+
 	// More for the parents than for all children is a rounding error.
 	a.Summary.Models[0].CPUDone.Parents = 6.001
 	diff(t, "children", 0.0, cpuChart(a, cpuParts).(*rowChart).rows[0].segments[0].value)

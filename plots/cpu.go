@@ -1,6 +1,10 @@
 package plots
 
-import "forkbench/runner"
+import (
+	"slices"
+
+	"forkbench/runner"
+)
 
 func cpuPlot() Plot {
 	return Plot{
@@ -10,7 +14,7 @@ func cpuPlot() Plot {
 			"that a model cost the machine for one job, its blocks say which processes used it, median over rounds.",
 		simulated: "Milliseconds of processor time per job done, start-up not included: the number is everything that a model " +
 			"cost the machine for one job, mean over replications, and the blocks of the bar say which processes used it, medians.",
-		build: func(a *runner.Analysis) chart { return cpuChart(a, cpuParts) },
+		build: func(a *runner.Analysis) chart { return cpuChart(a, partsOf(a)) },
 	}
 }
 
@@ -41,6 +45,17 @@ var cpuParts = []cpuPart{
 	{"parents (fork and reap)", "parents", fillParents, func(m *runner.ModelSummary) float64 { return positive(m.CPUDone.Parents) }},
 	{"supervisor", "supervisor", fillSupervisor, func(m *runner.ModelSummary) float64 { return positive(m.CPUDone.Supervisor) }},
 	{"Redis", "Redis", fillRedis, func(m *runner.ModelSummary) float64 { return positive(m.CPUDone.Redis) }},
+}
+
+// servicesPart is a block where jobs use other programs of the machine.
+var servicesPart = cpuPart{"services (used by jobs)", "services", fillServices, func(m *runner.ModelSummary) float64 { return positive(m.CPUDone.Services) }}
+
+// partsOf are the blocks of an analysis's bars.
+func partsOf(a *runner.Analysis) []cpuPart {
+	if len(a.Summary.Services) == 0 {
+		return cpuParts
+	}
+	return append(slices.Clone(cpuParts), servicesPart)
 }
 
 var cpuModes = []cpuPart{

@@ -146,6 +146,7 @@ var (
 	fillParents    = fill{blue, rising}
 	fillSupervisor = fill{orange, upright}
 	fillRedis      = fill{purple, falling}
+	fillServices   = fill{green, level}
 
 	fillUser   = fill{sky, plain}
 	fillSystem = fill{vermilion, rising}

@@ -91,7 +91,7 @@ func (m *meter) replication(number int, r *record.Round) *Replication {
 	if r.WorkNS > 0 {
 		out.Throughput = float64(r.Settled) / r.WorkNS.Seconds()
 	}
-	cpu := r.Children.Add(r.Parents).Add(r.Supervisor).Add(r.Redis)
+	cpu := r.CPU()
 	out.CPU = millis(cpu.Total()) / float64(max(r.Settled, 1))
 	out.seen = &latencies{mean: m.total / float64(max(m.settled, 1)), step: m.step, size: m.size}
 	for i := range m.steps {

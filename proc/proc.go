@@ -36,20 +36,37 @@ const userHz = 100
 // Waited is what the children used that a process has waited for, and their
 // children, to the tick of 10 ms; 0 if it cannot be read.
 func Waited(pid int) time.Duration {
-	const user, system = 13, 14 // cutime and cstime: fields 16 and 17, the first here is the third
+	t, _ := TimesOf(pid)
+	return t.WaitedUser + t.WaitedSystem
+}
+
+// Times is what a process has used, and those that it has waited for, and they
+// that they had: to the tick of 10 ms.
+type Times struct {
+	Parent                                 int
+	User, System, WaitedUser, WaitedSystem time.Duration
+}
+
+// TimesOf reads them; false if the process is gone.
+func TimesOf(pid int) (Times, bool) {
+	const parent, user = 1, 11 // fields 4 and 14 to 17, the first here is the third
 	fields := stat(pid)
-	if len(fields) <= system {
-		return 0
+	if len(fields) < user+4 {
+		return Times{}, false
 	}
-	ticks := 0
-	for _, f := range fields[user : system+1] {
-		n, err := strconv.Atoi(string(f))
+	var t Times
+	var err error
+	if t.Parent, err = strconv.Atoi(string(fields[parent])); err != nil {
+		return Times{}, false
+	}
+	for i, to := range []*time.Duration{&t.User, &t.System, &t.WaitedUser, &t.WaitedSystem} {
+		ticks, err := strconv.Atoi(string(fields[user+i]))
 		if err != nil {
-			return 0
+			return Times{}, false
 		}
-		ticks += n
+		*to = time.Duration(ticks) * (time.Second / userHz)
 	}
-	return time.Duration(ticks) * (time.Second / userHz)
+	return t, true
 }
 
 // A Standing is how a process stands to others.

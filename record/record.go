@@ -195,6 +195,12 @@ func (c CPU) Sub(d CPU) CPU { return CPU{c.User - d.User, c.System - d.System} }
 // Add is c plus d.
 func (c CPU) Add(d CPU) CPU { return CPU{c.User + d.User, c.System + d.System} }
 
+// A Service is another program that jobs use, and what it used.
+type Service struct {
+	Name string `json:"name"`
+	CPU  CPU    `json:"cpu"`
+}
+
 // A Round is one model's turn at the jobs. It is written after the last of the
 // round's jobs and processes.
 type Round struct {
@@ -226,6 +232,10 @@ type Round struct {
 	// nobody in the round waited for, until the last of them had ended.
 	Strayed CPU `json:"strayed,omitzero"`
 
+	// Services are other programs of the machine that jobs use: a database, say. What
+	// each of them used meanwhile is for whoever asked it to.
+	Services []Service `json:"services,omitempty"`
+
 	// Measuring is what this program used meanwhile to look at memory and at the
 	// cores' pace. It is no part of Supervisor.
 	Measuring CPU `json:"measuring"`
@@ -255,6 +265,20 @@ type Round struct {
 	// a connection that its forks share, say. Each reason is a clause that can
 	// follow "because".
 	Unfit []string `json:"unfit,omitempty"`
+}
+
+// ServiceCPU is what all services used.
+func (r *Round) ServiceCPU() CPU {
+	var sum CPU
+	for _, s := range r.Services {
+		sum = sum.Add(s.CPU)
+	}
+	return sum
+}
+
+// CPU is that of all parts: the model's processes, this program, Redis, services.
+func (r *Round) CPU() CPU {
+	return r.Children.Add(r.Parents).Add(r.Supervisor).Add(r.Redis).Add(r.ServiceCPU())
 }
 
 // Latency is how long the jobs of a simulated round took, due to finished.

@@ -77,6 +77,7 @@ func metrics() []metric {
 		of("cpu_strayed", unitMilli, func(m *ModelSummary) float64 { return m.CPU.Strayed }),
 		of("cpu_supervisor", unitMilli, func(m *ModelSummary) float64 { return m.CPU.Supervisor }),
 		of("cpu_redis", unitMilli, func(m *ModelSummary) float64 { return m.CPU.Redis }),
+		of("cpu_services", unitMilli, func(m *ModelSummary) float64 { return m.CPU.Services }),
 		of("user_s", unitSecond, func(m *ModelSummary) float64 { return m.UserS }),
 		of("system_s", unitSecond, func(m *ModelSummary) float64 { return m.SystemS }),
 		latency("p50", func(q *Quantiles) *float64 { return &q.P50 }),

@@ -57,6 +57,7 @@ func (a *Aggregator) Analysis() *Analysis {
 		s.Shares = shareTests(a.models)
 		s.Comparisons = append(s.Comparisons, a.comparisons(&s)...)
 	}
+	s.Services = a.services()
 	stopped, impossible := a.stopped(), a.impossible()
 	// What stopped a model comes first: the rest may follow from it.
 	s.Errors = atMost(append(s.Errors, slices.Concat(stopped, impossible)...), maxNotes)
@@ -215,18 +216,14 @@ func cpuPer(rounds []*roundState, jobs func(*roundState) int, interval func([]fl
 		return xs
 	}
 	return &CPU{
-		Interval:   interval(each(cpuOf)),
+		Interval:   interval(each((*record.Round).CPU)),
 		Children:   median(each(func(l *record.Round) record.CPU { return l.Children.Add(l.Parents) })),
 		Parents:    median(each(func(l *record.Round) record.CPU { return l.Parents })),
 		Strayed:    median(each(func(l *record.Round) record.CPU { return l.Strayed })),
 		Supervisor: median(each(func(l *record.Round) record.CPU { return l.Supervisor })),
 		Redis:      median(each(func(l *record.Round) record.CPU { return l.Redis })),
+		Services:   median(each((*record.Round).ServiceCPU)),
 	}
-}
-
-// cpuOf is the CPU time of all parts.
-func cpuOf(l *record.Round) record.CPU {
-	return l.Children.Add(l.Parents).Add(l.Supervisor).Add(l.Redis)
 }
 
 // done is how many jobs were.
@@ -259,7 +256,7 @@ func (r *roundState) throughput() float64 {
 	return float64(r.measure.Settled) / r.measure.WorkNS.Seconds()
 }
 
-func (r *roundState) cpu() record.CPU { return cpuOf(&r.measure) }
+func (r *roundState) cpu() record.CPU { return r.measure.CPU() }
 
 // cpuPerJob is the CPU time of all parts, in milliseconds per job settled.
 func (r *roundState) cpuPerJob() float64 {
@@ -329,6 +326,22 @@ func (m *modelState) unfit() []string {
 		}
 	}
 	return all
+}
+
+// services are the names of those that jobs of any round used.
+func (a *Aggregator) services() []string {
+	var names []string
+	for _, m := range a.models {
+		for _, r := range m.rounds {
+			for _, s := range r.measure.Services {
+				if s.CPU.Total() > 0 && !slices.Contains(names, s.Name) {
+					names = append(names, s.Name)
+				}
+			}
+		}
+	}
+	slices.Sort(names)
+	return names
 }
 
 func (m *modelState) series() Series {

@@ -17,12 +17,13 @@ type Summary struct {
 	Environment record.Environment `json:"environment"`
 	Spec        record.Spec        `json:"spec"`
 	Models      []ModelSummary     `json:"models"`
-	Comparisons []Comparison       `json:"comparisons"`     // of models that did the same share of their jobs
-	Shares      []ShareTest        `json:"shares"`          // whether they did
-	Verdict     string             `json:"verdict"`         // one or two sentences, with intervals
-	Warnings    []string           `json:"warnings"`        // why a number should not be trusted
-	Notes       []string           `json:"notes,omitempty"` // what takes nothing from the numbers: results that were not kept, say
-	Errors      []string           `json:"errors"`          // sanity checks violated, models that could not go on
+	Comparisons []Comparison       `json:"comparisons"`        // of models that did the same share of their jobs
+	Shares      []ShareTest        `json:"shares"`             // whether they did
+	Services    []string           `json:"services,omitempty"` // other programs that jobs use, whose CPU is told apart
+	Verdict     string             `json:"verdict"`            // one or two sentences, with intervals
+	Warnings    []string           `json:"warnings"`           // why a number should not be trusted
+	Notes       []string           `json:"notes,omitempty"`    // what takes nothing from the numbers: results that were not kept, say
+	Errors      []string           `json:"errors"`             // sanity checks violated, models that could not go on
 }
 
 // A ModelSummary is one model's rounds together. Centres are medians over
@@ -123,6 +124,7 @@ type CPU struct {
 	Strayed    float64 `json:"strayed"`  // of Children, what jobs started and nobody waited for
 	Supervisor float64 `json:"supervisor"`
 	Redis      float64 `json:"redis"`
+	Services   float64 `json:"services"` // other programs that jobs use
 }
 
 // Quantiles of a distribution. Max is exact, the others within 0.1 %.

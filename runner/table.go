@@ -70,6 +70,7 @@ func tableOf(s *Summary) *table {
 	t.add(s, "    of which left behind", ofDoneCPU(func(c *CPU) float64 { return c.Strayed }), "")
 	t.add(s, "  supervisor", ofDoneCPU(func(c *CPU) float64 { return c.Supervisor }), "")
 	t.add(s, "  Redis", ofDoneCPU(func(c *CPU) float64 { return c.Redis }), "")
+	t.add(s, "  "+serviceLabel(s), ofDoneCPU(func(c *CPU) float64 { return c.Services }), "")
 	t.add(s, "CPU of a "+s.turn()+", user, s", plainly(func(m *ModelSummary) float64 { return m.UserS }), "")
 	t.add(s, "  system", plainly(func(m *ModelSummary) float64 { return m.SystemS }), "")
 	t.add(s, "latency p50, ms", latency(func(q *Quantiles) float64 { return q.P50 }, func(x *Simulation) Interval { return x.P50 }), "")
@@ -163,6 +164,14 @@ func known(of func(*ModelSummary) *float64) func(*ModelSummary) cell {
 
 func plainly(of func(*ModelSummary) float64) func(*ModelSummary) cell {
 	return known(func(m *ModelSummary) *float64 { v := of(m); return &v })
+}
+
+// serviceLabel names the services that jobs use.
+func serviceLabel(s *Summary) string {
+	if len(s.Services) == 0 {
+		return "services"
+	}
+	return plainUpTo("services: "+strings.Join(s.Services, ", "), 30)
 }
 
 // residual marks of where it says that the CPU per job is wrong.

@@ -9,8 +9,9 @@ import (
 // clocks is the CPU used so far, by whom.
 type clocks struct {
 	children, parents, supervisor, redis record.CPU
-	commands                             int64 // Redis's round trips
-	waits                                int64 // times that the supervisor had nothing to do
+	services                             record.CPU // all of them
+	commands                             int64      // Redis's round trips
+	waits                                int64      // times that the supervisor had nothing to do
 }
 
 // split is d nanoseconds with a share of system time.
@@ -311,6 +312,9 @@ func (h *Host) summary(cause error, interrupted bool) *record.Round {
 	r.Parents = f.parents.Sub(b.parents)
 	r.Supervisor = f.supervisor.Sub(b.supervisor)
 	r.Redis = f.redis.Sub(b.redis)
+	if used := f.services.Sub(b.services); used.Total() > 0 {
+		r.Services = []record.Service{{Name: h.profile.serviceNames(), CPU: used}}
+	}
 	r.RedisCommands = f.commands - b.commands
 	r.SupervisorWaits = f.waits - b.waits
 	return r

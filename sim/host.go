@@ -27,6 +27,7 @@ type Host struct {
 	mix        mixer
 	supervisor station
 	threads    int       // of the supervisor
+	backends   []*thread // of services, that have nothing to do
 	resting    []*thread // of it, that have nothing to do; the last one has rested least
 	supervised int64     // when it last ended something: it goes on with the next without a wake-up
 	server     *server   // Redis; nil if it costs nothing

@@ -95,7 +95,7 @@ func (h *Host) verify() error {
 			fail("%d tasks came to their end without the time that they asked for", q.short)
 		}
 		u := &h.used
-		if all := u.children.Add(u.parents).Add(u.supervisor).Add(u.redis).Total(); !h.dead && int64(all) != q.got {
+		if all := u.children.Add(u.parents).Add(u.supervisor).Add(u.redis).Add(u.services).Total(); !h.dead && int64(all) != q.got {
 			fail("tasks received %d ns, %d ns are booked", q.got, all)
 		}
 		for _, c := range h.queues.cores {

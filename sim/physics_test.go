@@ -72,6 +72,16 @@ func TestSecondaryCosts(t *testing.T) {
 		{"two trees on one core", forkperjob.Model{}, 2, 1, func(p *sim.Profile) {
 			p.Cores.ColdChild = sim.Constant(1)
 		}, 20 + 3*0.5, 20 + 3*0.5, 0},
+		// A service computes for each job, in a process of its own, and the job waits;
+		// what it waits for besides is less by that.
+		{"a service", prefork.Model{}, 1, 1, func(p *sim.Profile) {
+			p.Services = []sim.Service{{Job: sim.Constant(1), First: sim.Constant(2)}}
+			p.Jobs[0].Wait = sim.Constant(1.5)
+		}, 20 + 4*1.5 + 1.5, 20, 0},
+		{"a service for first jobs", forkperjob.Model{}, 1, 1, func(p *sim.Profile) {
+			p.Cores = sim.Cores{HotMS: 0.5, SliceMS: 4}
+			p.Services = []sim.Service{{Job: sim.Constant(1), First: sim.Constant(2)}}
+		}, 20 + 4*3, 20, 0},
 		{"two trees on one core, and slices", forkperjob.Model{}, 2, 1, func(p *sim.Profile) {
 			p.Cores.ColdChild, p.Cores.SliceMS = sim.Constant(1), 2
 		}, 20 + 3*1.5, 20 + 3*1.5, 0},
@@ -93,6 +103,9 @@ func TestSecondaryCosts(t *testing.T) {
 			}
 			if cpu := r.Children.Add(r.Parents).Add(r.Supervisor).Total(); cpu != ms(test.cpu) {
 				t.Errorf("work used %v of CPU; want %v", cpu, ms(test.cpu))
+			}
+			if p.Services != nil && r.ServiceCPU().Total() < ms(4) {
+				t.Errorf("services used %v", r.ServiceCPU().Total())
 			}
 			if r.SupervisorWaits != test.waits {
 				t.Errorf("the supervisor waited %d times; want %d", r.SupervisorWaits, test.waits)

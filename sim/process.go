@@ -429,6 +429,13 @@ func (p *process) work(job *workload.Job, o *models.Outcome) reason {
 	if b.why != ready {
 		return b.why
 	}
+	if h.profile.Services != nil {
+		used, why := h.serve(job.ID, p.ran == 0)
+		if why != ready {
+			return why
+		}
+		d.wait = max(d.wait-used, 0)
+	}
 	if why := h.sleep(d.wait); why != ready {
 		return why
 	}

@@ -44,6 +44,9 @@ type Profile struct {
 	Supervisor Supervisor `json:"supervisor"`
 	Redis      Redis      `json:"redis"`
 
+	// Services are other programs on the machine that do something for jobs.
+	Services []Service `json:"services,omitempty"`
+
 	// Sources says where the numbers come from: the path of a field, or of
 	// the part that it is in, to a sentence. ReadProfile wants one for each.
 	Sources map[string]string `json:"sources"`
@@ -198,6 +201,16 @@ type Redis struct {
 	LingerMS  float64 `json:"linger_ms"`     // how long an outcome waits for others at most
 	Batch     int     `json:"batch"`         // jobs read or settled in one round trip at most
 	System    float64 `json:"system_share"`  // of its CPU, 0 to 1
+}
+
+// Service is a program that jobs ask to do something, and wait for: a database. It
+// has a process for each that asks. What it takes is part of the wait of a job, as
+// long as there are cores for it.
+type Service struct {
+	Name   string  `json:"name"`
+	Job    Dist    `json:"job_ms"`       // its CPU for each job
+	First  Dist    `json:"first_ms"`     // its CPU more for the first job of a process: a connection
+	System float64 `json:"system_share"` // of its CPU, 0 to 1
 }
 
 func (r *Redis) free() bool {

@@ -20,6 +20,7 @@ const (
 	forReap                        // by process: the hand-overs that reaping takes
 	forSocket                      // by process: what it takes more because it has one
 	forCold                        // by event: what a process's CPU is more after others
+	forService                     // by job: what services do for it
 
 	purposes // one more than there are
 )

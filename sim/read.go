@@ -19,7 +19,7 @@ const (
 	maxDepth   = 16
 )
 
-// ReadProfile reads a profile. Every field must be there, nothing else may be,
+// ReadProfile reads a profile. Every field but services must be there, nothing else may be,
 // and all values must make sense; the error is a *ProfileError with every
 // problem at once, or says why the text is not JSON.
 func ReadProfile(from io.Reader) (*Profile, error) {
@@ -212,15 +212,21 @@ func (r *reader) object(path string, t *tree, v reflect.Value) {
 	}
 	var known []string
 	for i := range v.NumField() {
-		name := v.Type().Field(i).Tag.Get("json")
+		name, optional := fieldName(v.Type().Field(i))
 		known = append(known, name)
 		if j := slices.Index(t.names, name); j >= 0 {
 			r.fill(join(path, name), t.values[j], v.Field(i))
-		} else {
+		} else if !optional {
 			r.problem(join(path, name), "is missing")
 		}
 	}
 	r.checkNames(path, t, known)
+}
+
+// fieldName is a field's name in a file, and whether it may be left out.
+func fieldName(f reflect.StructField) (name string, optional bool) {
+	name, rest, _ := strings.Cut(f.Tag.Get("json"), ",")
+	return name, rest == "omitempty"
 }
 
 // checkNames reports unknown and repeated names.
@@ -293,7 +299,7 @@ func (r *reader) walk(path, name string, v reflect.Value) {
 	switch v.Kind() {
 	case reflect.Struct:
 		for i := range v.NumField() {
-			field := v.Type().Field(i).Tag.Get("json")
+			field, _ := fieldName(v.Type().Field(i))
 			r.walk(join(path, field), field, v.Field(i))
 		}
 	case reflect.Slice:
@@ -351,7 +357,7 @@ func collect(fields *[]string, path string, v reflect.Value) {
 	switch v.Kind() {
 	case reflect.Struct:
 		for i := range v.NumField() {
-			if name := v.Type().Field(i).Tag.Get("json"); !slices.Contains([]string{"version", "name", "runs", "sources"}, name) {
+			if name, _ := fieldName(v.Type().Field(i)); !slices.Contains([]string{"version", "name", "runs", "sources"}, name) {
 				collect(fields, join(path, name), v.Field(i))
 			}
 		}

@@ -19,6 +19,11 @@ func (p *Profile) Slowed(factor float64) *Profile {
 	for _, x := range []*float64{&q.Fork.PerMB, &q.Exit.PerMB, &q.Exit.PerPage, &q.Memory.Copy, &q.Memory.Fresh, &q.Pace} {
 		*x *= factor
 	}
+	q.Services = slices.Clone(p.Services)
+	for i := range q.Services {
+		s := &q.Services[i]
+		s.Job, s.First = s.Job.Scaled(factor), s.First.Scaled(factor)
+	}
 	for i := range q.Jobs {
 		c := &q.Jobs[i]
 		c.CPU = c.CPU.Scaled(1 + c.Elastic*(factor-1))

@@ -69,7 +69,7 @@ func values(r *record.Round, latencies []time.Duration, done int, peak int64) (V
 		return float64(latencies[int(q*float64(len(latencies)-1)+0.5)]) / 1e6
 	}
 	jobs := float64(done)
-	cpu := r.Children.Add(r.Parents).Add(r.Supervisor).Add(r.Redis).Total()
+	cpu := r.CPU().Total()
 	return Values{
 		CPU: float64(cpu) / 1e6 / jobs, Throughput: jobs / r.WorkNS.Seconds(),
 		P50: quantile(0.5), P95: quantile(0.95), P99: quantile(0.99), PeakPSS: float64(peak) / 1e6,

@@ -8,6 +8,7 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
+	"strconv"
 	"strings"
 
 	"github.com/spf13/cobra"
@@ -22,8 +23,14 @@ import (
 // calibrateCommand is `compare calibrate`.
 func (p *program) calibrateCommand() *cobra.Command {
 	var out string
+	var least int
+	var marked bool
 	flags := []flag{{group: groupResult, name: "out", short: "o", value: "FILE", set: text(&out, "--out=profile.json"),
-		usage: "where to write the profile (default standard output)"}}
+		usage: "where to write the profile (default standard output)"},
+		useMarked(&marked),
+		{group: groupResult, name: "least-rounds", value: "N", def: strconv.Itoa(leastRounds),
+			set:   whole(&least, 1, maxRounds, ""),
+			usage: "do not make a profile from fewer rounds than these"}}
 	cmd := &cobra.Command{
 		Use:   "calibrate DIR...",
 		Short: "Make a profile for simulations from measured runs",
@@ -35,7 +42,8 @@ one that does not, children that run many jobs beside children that run one,
 children forked before their only job came beside children forked with it, and
 more parents than cores beside fewer.
 What the runs do not tell is taken from a default, with a warning; the profile
-says of each number where it comes from. Contaminated rounds are left out.`,
+says of each number where it comes from. Contaminated rounds are left out, unless
+--use-marked is given.`,
 		Example: `  compare --model='all,prefork(max-jobs-per-child=1),hybrid(jobs-per-child=10)' --workers=2 --out=run
   compare --model='all,prefork(max-jobs-per-child=1),hybrid(jobs-per-child=10)' --workers=8 --out=run8
   compare calibrate run run8 -o profile.json
@@ -53,12 +61,12 @@ says of each number where it comes from. Contaminated rounds are left out.`,
 			if err != nil {
 				return err
 			}
-			made, err := calibrate.Profile(ctx, rounds, calibrate.Options{Executor: executorOf})
+			made, err := calibrate.Profile(ctx, rounds, calibrate.Options{Executor: executorOf, UseMarked: marked, Least: least})
 			switch {
 			case ctx.Err() != nil:
 				return exitWith(exitInterrupted, errors.New("interrupted before there was a profile"))
 			case err != nil:
-				return err
+				return tooFew(err)
 			}
 			p.remarks("left out: ", made.Excluded)
 			p.remarks("warning: ", made.Warnings)
@@ -76,15 +84,43 @@ says of each number where it comes from. Contaminated rounds are left out.`,
 	return cmd
 }
 
+// leastRounds is from how many rounds a profile is made, if nobody says otherwise.
+const leastRounds = 3
+
+// useMarked is the flag by which marked rounds are used.
+func useMarked(to *bool) flag {
+	return flag{group: groupResult, name: "use-marked", set: yes(to),
+		usage: "use rounds that are marked as contaminated, too, and say so"}
+}
+
+// tooFew is an error with what can be done about too few usable rounds.
+func tooFew(err error) error {
+	few, ok := errors.AsType[*calibrate.TooFewError](err)
+	if !ok || few.Rounds == 0 {
+		return err
+	}
+	var ways []string
+	if few.Marked > 0 {
+		ways = append(ways, "--use-marked uses the marked ones, too",
+			"`compare --service=NAME` keeps a database on this machine from marking them")
+	}
+	if few.Usable > 0 {
+		ways = append(ways, fmt.Sprintf("--least-rounds=%d does with what there is", few.Usable))
+	}
+	ways = append(ways, "a run with more --rounds, on a quiet machine, is best")
+	return fmt.Errorf("%w\n%s", err, strings.Join(ways, "; "))
+}
+
 // validateCommand is `compare validate`.
 func (p *program) validateCommand() *cobra.Command {
 	var out, format string
+	var marked bool
 	var profile *sim.Profile
 	var from string
 	given := profileFlag(&profile, &from)
 	given.group, given.def = groupResult, ""
 	given.usage = "predict with this profile, all rounds (default: one made of the rounds 1, 3, ..., for the rounds 2, 4, ...)"
-	flags := []flag{given, formatFlag(&format), {group: groupResult, name: "out", value: "DIR", set: text(&out, "--out=pictures"),
+	flags := []flag{given, formatFlag(&format), useMarked(&marked), {group: groupResult, name: "out", value: "DIR", set: text(&out, "--out=pictures"),
 		usage: "where to put the plot (default the first DIR)"}}
 	cmd := &cobra.Command{
 		Use:   "validate DIR...",
@@ -96,7 +132,8 @@ and the error.
 Without --profile, calibration and validation never use the same rounds: each
 workload's odd rounds (the first, the third, ...) make its profile, and the even
 ones are predicted. A profile that you name predicts all rounds but those of runs
-that it was made from. Contaminated rounds are left out.`,
+that it was made from. Contaminated rounds are left out, unless --use-marked is
+given.`,
 		Example: `  compare validate run                                # needs at least two rounds
   compare calibrate run1 -o profile.json && compare validate run2 --profile=profile.json
   compare validate run --format=markdown              # for a document`,
@@ -116,12 +153,12 @@ that it was made from. Contaminated rounds are left out.`,
 			if err != nil {
 				return err
 			}
-			report, err := validation(ctx, rounds, profile, from)
+			report, err := validation(ctx, rounds, profile, from, marked)
 			switch {
 			case ctx.Err() != nil:
 				return exitWith(exitInterrupted, errors.New("interrupted before the predictions were made"))
 			case err != nil:
-				return err
+				return tooFew(err)
 			}
 			report.Excluded = append(report.Excluded, skipped...)
 			if err := p.writeValidation(report, format); err != nil {
@@ -156,14 +193,17 @@ func unused(profile *sim.Profile, rounds []*calibrate.Round) (others []*calibrat
 
 // validation predicts the rounds with a profile, or half of each workload's with
 // one made of the other half.
-func validation(ctx context.Context, rounds []*calibrate.Round, profile *sim.Profile, from string) (*calibrate.Report, error) {
-	o := calibrate.Options{Executor: executorOf}
+func validation(ctx context.Context, rounds []*calibrate.Round, profile *sim.Profile, from string, marked bool) (*calibrate.Report, error) {
+	o := calibrate.Options{Executor: executorOf, UseMarked: marked}
 	report := &calibrate.Report{Version: calibrate.ReportVersion, Excluded: []string{}, Warnings: []string{}}
 	var names []string
 	predict := func(profile *sim.Profile, rounds []*calibrate.Round) error {
 		rows, excluded, err := calibrate.Validate(ctx, profile, rounds, o)
 		names = append(names, profile.Name)
 		report.Rows, report.Excluded = append(report.Rows, rows...), append(report.Excluded, excluded...)
+		if text := calibrate.MarkedAmong(rounds); marked && text != "" {
+			report.Warnings = append(report.Warnings, "predicted: "+text)
+		}
 		return err
 	}
 	if profile != nil {

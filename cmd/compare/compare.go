@@ -182,7 +182,7 @@ func (p *program) measure(ctx context.Context, in *interrupts, o *options, show 
 	log := logger(show.writer(), o)
 	machine := &live.Machine{
 		Workers: o.workers, Workload: workload.WithPayloads(app.workload, o.payloads), Runtime: app.runtime,
-		Timeout: o.timeout, BootTimeout: o.bootTimeout, Env: o.env, Guard: guard, Log: log,
+		Timeout: o.timeout, BootTimeout: o.bootTimeout, Env: o.env, Services: o.serviceSet(), Guard: guard, Log: log,
 	}
 	show.doing("loading the application")
 	if err := check(ctx, machine, o); err != nil {

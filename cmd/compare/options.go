@@ -12,6 +12,7 @@ import (
 
 	"forkbench/peers/rq"
 	"forkbench/runner"
+	"forkbench/service"
 	"forkbench/workload"
 )
 
@@ -43,6 +44,8 @@ type options struct {
 	warms        bool // the model warms its parents
 	allowThreads bool
 	env          []string // NAME=VALUE
+	services     []*service.Service
+	noServices   bool // none are looked for
 
 	maxJobsPerChild   int
 	maxMemoryPerChild int64
@@ -106,6 +109,8 @@ func flagsOf(o *options) []flag {
 			usage: "limit for one job, after which its process is killed (RQ's default); 0 is no limit"},
 		{group: groupRun, name: "env", value: "NAME=VALUE", repeat: true, secret: true, set: o.setEnv,
 			usage: "a variable of the environment for the jobs' processes: OPENBLAS_NUM_THREADS=1, say; repeatable"},
+		{group: groupRun, name: "service", value: "NAME|PID|PORT", repeat: true, set: o.setService,
+			usage: "a program of this machine that jobs use, a database say, whose CPU is told apart; repeatable (default: those that jobs connect to; none for none)"},
 
 		{group: groupPython, name: "python", value: "PROGRAM", def: "python3", set: text(&o.python, "python3"),
 			usage: "the interpreter, 3.9 or newer: .venv/bin/python, say"},
@@ -208,6 +213,28 @@ func (o *options) setArrivals(text string) (err error) {
 		return inner(err)
 	}
 	return nil
+}
+
+// setService adds a service, which must be there.
+func (o *options) setService(text string) error {
+	if text == "none" {
+		o.noServices = true
+		return nil
+	}
+	s, err := service.Find(text)
+	if err == nil {
+		o.services = append(o.services, s)
+	}
+	return err
+}
+
+// serviceSet is what a machine is to know of services; nil if it is to tell none
+// apart.
+func (o *options) serviceSet() *service.Set {
+	if o.noServices && len(o.services) == 0 {
+		return nil
+	}
+	return service.NewSet(o.services...)
 }
 
 func (o *options) setPayload(name string) error {
