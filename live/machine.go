@@ -42,8 +42,8 @@ type Machine struct {
 	// that the jobs are found to be connected to. Without it none are looked for.
 	Services *service.Set
 
-	Guard  *Guard         // cleans up if this program is killed; may be nil
-	Log    *zap.Logger    // may be nil
+	Guard *Guard      // cleans up if this program is killed; may be nil
+	Log   *zap.Logger // may be nil
 }
 
 // A Round is one executor's turn at a comparison's jobs.

@@ -15,7 +15,7 @@ import (
 
 // services is what is known of them in a round.
 type services struct {
-	mu    sync.Mutex // held while they are looked for
+	mu         sync.Mutex // held while they are looked for
 	begin, end service.Reading
 	looks      int // for connections to those that are not known yet
 }
