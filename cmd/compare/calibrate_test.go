@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"os"
 	"path/filepath"
+	"regexp"
 	"strings"
 	"syscall"
 	"testing"
@@ -92,6 +93,31 @@ func TestCalibrateUsage(t *testing.T) {
 	} {
 		b.run(args...).want(t, exitUsage)
 	}
+}
+
+// Too few rounds make no profile, and what can be done about it is said; marked ones
+// are used if that is asked.
+func TestCalibrateTooFew(t *testing.T) {
+	dir, _ := storedRun(t)
+	b := newBench(t)
+	r := b.run("calibrate", dir, "--least-rounds=1000", "-o", "profile.json")
+	r.want(t, exitFailed, "rounds can be used, and 1000 are needed", "--least-rounds=", "more --rounds")
+	if _, err := os.Stat("profile.json"); err == nil {
+		t.Error("it left a profile")
+	}
+	text, err := os.ReadFile(filepath.Join(dir, recordsName))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := os.Mkdir("marked", 0o755); err != nil {
+		t.Fatal(err)
+	}
+	marked := regexp.MustCompile(`("noise":\{)("contaminated":"[^"]*",)?`).ReplaceAllString(string(text), `${1}"contaminated":"somebody else",`)
+	if err := os.WriteFile(filepath.Join("marked", recordsName), []byte(marked), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	b.run("calibrate", "marked").want(t, exitFailed, "0 of ", "contaminated: somebody else", "--use-marked uses the marked ones, too", "--service=NAME")
+	b.run("calibrate", "marked", "--use-marked", "-o", "profile.json").want(t, exitDone, "are marked as contaminated")
 }
 
 // What was simulated is no measurement.
