@@ -119,7 +119,7 @@ func TestHeader(t *testing.T) {
 		want := `{"models":[{"name":"prefork","knobs":{"max-jobs-per-child":"0","max-memory-per-child":"0"}},` +
 			`{"name":"hybrid","knobs":{"jobs-per-child":"1","refork":"0","spares":"1","warm":"app.tasks:warm_up"}}],` +
 			`"jobs":5,"workers":2,"rounds":1,"seed":7,"workload":"py:app.tasks:record_event","runtime":"python",` +
-			`"warm":["app.tasks:warm_up"],"payload":"` + b.testdata + "/events.jsonl" + `","arrivals":"burst","timeout_ns":9000000000}`
+			`"warm":["app.tasks:warm_up"],"payload":"` + b.testdata + "/events.jsonl" + `","listed":3,"arrivals":"burst","timeout_ns":9000000000}`
 		if string(text) != want {
 			t.Errorf("spec\n%s\nwant\n%s", text, want)
 		}
