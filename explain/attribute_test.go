@@ -142,7 +142,7 @@ func TestTooFewForAnInterval(t *testing.T) {
 		{between(-1, 2), true}, {between(1, 2), false}, {between(-2, -1), false}, {between(0, 2), true},
 		{Interval{Median: 3}, false},
 	} {
-		if got := c.interval.spans(0); got != c.want {
+		if got := c.interval.spansZero(); got != c.want {
 			t.Errorf("%s has 0 in it: %v, want %v", bounds(c.interval), got, c.want)
 		}
 	}

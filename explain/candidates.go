@@ -24,6 +24,10 @@ const (
 
 	// callers are looked at so far up.
 	callers = 12
+
+	// Of the places that a finding is called from, so many are looked at; of small
+	// ones together, so many are called.
+	gathered = 50
 )
 
 // A spot is a place in the tree of a first job's calls that is watched.
@@ -48,8 +52,11 @@ func (s *spot) key() []string {
 // has nothing else to do for later jobs; and its parts, which are findings.
 func (r *run) survey(f *found, deep int) {
 	add := func(list *[]*spot, path []*calls.Node) { *list = append(*list, &spot{path: slices.Clone(path)}) }
-	for _, path := range f.Paths[:min(3, len(f.Paths))] {
+	for _, path := range f.Paths[:min(gathered, len(f.Paths))] {
 		add(&f.here, path)
+	}
+	if f.group != "" {
+		return
 	}
 	path := f.Paths[0]
 	for i := len(path) - 2; i > r.jobItself(path) && len(f.above) < callers && f.within == nil; i-- {
@@ -137,6 +144,9 @@ type candidate struct {
 // finding itself, or what it comes down to, before those who call it; without
 // arguments before with; near before far.
 func (f *found) candidates() []candidate {
+	if f.group != "" {
+		return f.togetherInOne()
+	}
 	if f.Call.Kind == calls.Import {
 		return []candidate{{calls: []warmCall{{Module: f.Call.Name}}, spot: f.here[0]}}
 	}
@@ -193,6 +203,9 @@ func (s *spot) named() []candidate {
 	for _, o := range s.seen {
 		for _, w := range o.Ways {
 			k := key{w.Module, w.Name}
+			if w.Name == "" {
+				k.module = "" // imports, one like the other
+			}
 			if ways[k] == nil {
 				order = append(order, k)
 			}
@@ -222,4 +235,33 @@ func machinery(f calls.Function) bool {
 		return true
 	}
 	return strings.Contains(f.Name, "<locals>") && !strings.HasSuffix(f.Name, ">")
+}
+
+// togetherInOne is to make the calls of small ones one after the other: those of
+// which nothing stays that must not.
+func (f *found) togetherInOne() []candidate {
+	c := candidate{spot: &spot{path: f.here[0].path}}
+	known := make(map[string]bool)
+	for _, s := range f.here {
+		if len(hazards(s.seen)) > 0 || len(cautions(s.seen)) > 0 {
+			continue
+		}
+		var ways []warmCall
+		if n := s.node(); n.Kind == calls.Import {
+			ways = append(ways, warmCall{Module: n.Name})
+		}
+		for _, named := range s.named() {
+			ways = append(ways, named.calls...)
+		}
+		for _, w := range ways {
+			if !known[w.String()] && len(c.calls) < gathered {
+				known[w.String()] = true
+				c.calls = append(c.calls, w)
+			}
+		}
+	}
+	if c.calls == nil {
+		return nil
+	}
+	return []candidate{c}
 }

@@ -47,7 +47,14 @@ func (r *run) conclude() {
 		it.Refork = r.byRefork(f)
 		it.OneJob = r.sparedByOneJob(f)
 		res.Findings = append(res.Findings, it)
+		for _, p := range (&run{findings: f.parts}).hoisted() {
+			res.Findings[len(res.Findings)-1].InPart = true
+			it := r.item(p, cold)
+			it.PartOf = f.name()
+			res.Findings = append(res.Findings, it)
+		}
 	}
+	r.account()
 	res.Profiling = r.profiling()
 	r.trees()
 	r.notes()
@@ -56,13 +63,19 @@ func (r *run) conclude() {
 			" are beside this report, with the call in its place: for RQ, Celery, gunicorn, and a pre-fork server of your own.")
 	}
 	res.Verdict = r.verdict()
+	for _, text := range r.contradictions() {
+		res.Warnings = append(res.Warnings, contradiction+text)
+	}
 }
+
+// contradiction begins a warning of a report that is wrong about something.
+const contradiction = "this report contradicts itself, which is an error of the report: "
 
 // item tells a finding.
 func (r *run) item(f *found, cold int) Item {
 	s, path := r.shares(f), f.Paths[0]
 	it := Item{
-		Call: f.Call.String(), Kind: string(f.Call.Kind), CalledFrom: r.calledFrom(path),
+		Call: f.name(), Kind: string(f.Call.Kind), CalledFrom: r.calledFrom(path),
 		Share: s.wall, ShareCPU: s.cpu,
 		Calls: f.Calls, Repeated: int(float64(cold)*f.Jobs + 0.5),
 		Hazards: hazards(f.seen), Cautions: cautions(f.seen), Tried: f.tried,
@@ -72,7 +85,17 @@ func (r *run) item(f *found, cold int) Item {
 	if f.Own {
 		it.Kind = "own"
 	}
-	if f.Call.File != "" {
+	if f.group != "" {
+		it.Kind = "several"
+		it.Parts = f.largest()
+	}
+	if f.spared != nil {
+		it.By = f.spared.ways[0].String()
+	}
+	if len(f.untried) > 0 {
+		it.Untried, it.Env = strings.Join(references(f.untried), ","), r.result.Env
+	}
+	if f.Call.File != "" && f.group == "" {
 		it.Defined = fmt.Sprintf("%s:%d", f.Call.File, f.Call.Line)
 	}
 	if first := r.result.FirstJob.Wall.Median; first > 0 {
@@ -82,7 +105,7 @@ func (r *run) item(f *found, cold int) Item {
 		it.Path = append(it.Path, n.Function.String())
 	}
 	it.Path = it.Path[max(0, len(it.Path)-maxPath):]
-	if !f.Own {
+	if !f.Own && f.group == "" {
 		it.Parts = parts(path[len(path)-1])
 	}
 	var faults []float64
@@ -97,7 +120,7 @@ func (r *run) item(f *found, cold int) Item {
 		it.WarmUp = append(it.WarmUp, w.String())
 	}
 	it.Flag, it.Env = strings.Join(references(f.ways), ","), r.result.Env
-	it.Saved = r.attempt(warmed(f.ways[0].String(), setup{}).name, f.ways[0].String(), f)
+	it.Saved = r.attempt(warmed(f.ways[0].String(), setup{}).name, f.ways[0].String(), r.sparing(f.after))
 	return it
 }
 
@@ -143,24 +166,20 @@ func (r *run) spares(f *found) (wall, cpu float64) {
 	return s.wall * min(all.Wall.Median, first.Wall.Median), s.cpu * min(all.CPU.Median, first.CPU.Median)
 }
 
-// attempt compares what findings predict to what a contestant measured.
-func (r *run) attempt(contestant, name string, list ...*found) *Try {
-	whole := make(map[*found]float64)
-	for _, f := range list {
-		whole[f] = 1
-	}
-	return r.attemptInPart(contestant, name, whole, list...)
-}
-
-// attemptInPart is attempt where of each finding a part is done.
-func (r *run) attemptInPart(contestant, name string, parts map[*found]float64, list ...*found) *Try {
+// attempt compares what is predicted, of what a contestant spares the jobs, to what
+// it measured.
+func (r *run) attempt(contestant, name string, parts sparing) *Try {
 	t := r.tried(contestant, name, frozen().name)
 	if t == nil {
 		return nil
 	}
-	for _, f := range list {
-		wall, cpu := r.spares(f)
-		t.PredictedMS, t.PredictedCPU = t.PredictedMS+parts[f]*wall, t.PredictedCPU+parts[f]*cpu
+	var list []*found
+	for _, f := range r.findings { // in their order: sums of floats depend on it
+		if parts[f] > 0 {
+			wall, cpu := r.spares(f)
+			t.PredictedMS, t.PredictedCPU = t.PredictedMS+parts[f]*wall, t.PredictedCPU+parts[f]*cpu
+			list = append(list, f)
+		}
 	}
 	t.CopiedMS = r.copied(contestant, list)
 	t.PredictedMS, t.PredictedCPU = t.PredictedMS-t.CopiedMS, t.PredictedCPU-t.CopiedMS
@@ -185,23 +204,24 @@ func (r *run) tried(contestant, name, other string) *Try {
 	return t
 }
 
+// allTogether is the name of what all calls at once save.
+const allTogether = "all of these calls"
+
 // together tells what several calls at once save.
 func (r *run) together() {
-	credited := r.credited()
-	var can, given []*found
+	var after []*calls.Node
+	all := make(sparing)
+	for _, f := range r.hoisted() {
+		after = append(after, f.after)
+	}
 	for _, f := range r.findings {
-		if len(f.ways) > 0 {
-			can = append(can, f)
-		}
-		if credited[f] > 0 {
-			given = append(given, f)
-		}
+		all[f] = 1
 	}
 	for _, t := range []*Try{
-		r.attempt(refork().name, fmt.Sprintf("all of it (--refork=%d)", reforkAfter), r.findings...),
-		r.attemptInPart(onceJob().name, "one job, and what it opened given up (--warm=job)", r.byOneJob(), r.findings...),
-		r.attempt(warmed(allCalls, setup{}).name, "all of these calls", can...),
-		r.attemptInPart(warmed(userWarm, setup{}).name, "the warm-ups as given", credited, given...),
+		r.attempt(refork().name, fmt.Sprintf("all of it (--refork=%d)", reforkAfter), all),
+		r.attempt(onceJob().name, "one job, and what it opened given up (--warm=job)", r.byOneJob()),
+		r.attempt(warmed(allCalls, setup{}).name, allTogether, r.sparing(after...)),
+		r.attempt(warmed(userWarm, setup{}).name, "the warm-ups as given", r.credited()),
 	} {
 		if t != nil {
 			r.result.Together = append(r.result.Together, *t)
@@ -307,6 +327,9 @@ func (r *run) notes() {
 			res.Notes = append(res.Notes, fmt.Sprintf("%s consists of %s.", it.Call, parts))
 		}
 	}
+	if overlap := r.overlap(); overlap != "" {
+		res.Notes = append(res.Notes, overlap)
+	}
 	if res.NoRefork = r.noRefork(); res.NoRefork != "" {
 		res.Notes = append(res.Notes, fmt.Sprintf("A parent that has run jobs (--refork) was not measured: %s.", res.NoRefork))
 	}
@@ -387,7 +410,9 @@ func (r *run) verdictOfFindings() string {
 		return plain
 	}
 	top := res.Findings[0]
-	if max(top.CallMS, top.CallCPU) < small*r.turn() || len(top.Hazards) == 0 && !r.confirmed() {
+	big := max(top.CallMS, top.CallCPU) >= small*r.turn()
+	hazardous := big && len(top.Hazards) > 0
+	if !hazardous && !r.confirmed() || !big && !r.saves() {
 		return plain
 	}
 	text := fmt.Sprintf("%s runs again in every fork, and takes %s of each job (%s of %s)",
@@ -405,23 +430,39 @@ func (r *run) verdictOfFindings() string {
 			text += fmt.Sprintf("; one job in the parent, with that given up before the fork (--warm=job), saves %s", res.Together[i].savings())
 		}
 	}
+	if top.Saved == nil {
+		text += r.nextBest()
+	}
 	return text
+}
+
+// nextBest is what can be done where the first finding cannot: of its parts, or of
+// the others, what saves the most.
+func (r *run) nextBest() string {
+	var best *Item
+	for i := range r.result.Findings {
+		it := &r.result.Findings[i]
+		if it.Saved != nil && it.Saved.Measured.Wall.Median > 0 && !it.Saved.Measured.Wall.spansZero() &&
+			(best == nil || it.Saved.Measured.Wall.Median > best.Saved.Measured.Wall.Median) {
+			best = it
+		}
+	}
+	if best == nil {
+		return ""
+	}
+	return fmt.Sprintf("; what can be made there is %s (%s): it saves %s of each job, measured",
+		abridged(best.name(), 200), best.paste(), milliseconds(best.Saved.Measured.Wall.Median))
 }
 
 // confirmed reports whether what was measured speaks for what was found: of all
 // that was tried, something saves a part of the job that is worth it. Where
 // nothing was tried, nothing speaks against it.
-func (r *run) confirmed() bool {
-	tries := slices.Clone(r.result.Together)
-	for _, it := range r.result.Findings {
-		if it.Saved != nil {
-			tries = append(tries, *it.Saved)
-		}
-	}
-	if len(tries) == 0 {
-		return true
-	}
-	return slices.ContainsFunc(tries, func(t Try) bool { return t.Unfit == nil && r.worthwhile(&t) })
+func (r *run) confirmed() bool { return len(r.tries()) == 0 || r.saves() }
+
+// saves reports whether anything that was tried saves a part of the job that is
+// worth it.
+func (r *run) saves() bool {
+	return slices.ContainsFunc(r.tries(), func(t *Try) bool { return t.Unfit == nil && r.worthwhile(t) })
 }
 
 // turn is what a job takes of a worker with its own cold fork and its exit, in
@@ -436,17 +477,23 @@ func (r *run) turn() float64 {
 // name is what to call a finding: the call that does it, where there is one by
 // another name than the function that was seen.
 func (it *Item) name() string {
-	if len(it.WarmUp) > 0 {
+	switch more := len(it.WarmUp) - 1; {
+	case more == 0:
 		return it.WarmUp[0]
+	case more > 0:
+		return fmt.Sprintf("%s (and %d more)", it.WarmUp[0], more)
 	}
 	return it.Call
 }
 
-// paste is the flag that has a parent do it.
-func (it *Item) paste() string {
+// paste is what has a parent do it.
+func (it *Item) paste() string { return it.flags(it.Flag) }
+
+// flags are a warm-up, after the variables that it needs.
+func (it *Item) flags(warm string) string {
 	var flags []string
 	for _, variable := range it.Env {
 		flags = append(flags, "--env="+variable)
 	}
-	return strings.Join(append(flags, "--warm="+shellWord(it.Flag)), " ")
+	return strings.Join(append(flags, "--warm="+shellWord(warm)), " ")
 }

@@ -108,7 +108,7 @@ type run struct {
 	raw      []*profile  // of the cold jobs
 	looked   []*profile  // of first jobs, watched
 	findings []*found
-	tries    int // calls that were tried in a parent
+	attempts int // calls that were tried in a parent
 	userWarm []string
 	copying  copying
 	warm     *calls.Node // of a first job in a fork of a warm parent; may be nil
@@ -131,6 +131,7 @@ type found struct {
 	// The same in a fork of a frozen parent.
 	frozen *timing
 
+	group              string   // small ones together, of this kind
 	here, below, above []*spot  // where it can be taken hold of
 	parts              []*found // what it consists of, where that is worth a try
 	within             *found   // what it is a part of
@@ -165,6 +166,7 @@ func (r *run) profileCold(ctx context.Context) error {
 	for _, f := range attribute(r.cold.first, r.cold.later) {
 		r.findings = append(r.findings, &found{Finding: f})
 	}
+	r.gather()
 	return nil
 }
 
@@ -239,15 +241,21 @@ func (f *found) observe() {
 	}
 }
 
-// names lists the findings that are calls of Python code, or imports.
-func (r *run) names() []string {
-	var names []string
+// timers is to time the findings that are calls of Python code, or imports, and
+// the parts of findings that can be hoisted.
+func (r *run) timers() *settings {
+	s := &settings{Jobs: 1}
 	for _, f := range slices.Concat(r.findings, r.hoisted()) {
-		if name := f.Call.String(); !f.Own && f.Call.Kind != calls.C && !slices.Contains(names, name) {
-			names = append(names, name)
+		name := f.Call.String()
+		if f.Own || f.group != "" || f.Call.Kind == calls.C || slices.Contains(s.Time, name) {
+			continue
+		}
+		s.Time = append(s.Time, name)
+		if f.within != nil {
+			s.Parts = append(s.Parts, name)
 		}
 	}
-	return names
+	return s
 }
 
 // profileWarm looks at the jobs of children of a warm parent: one that has run

@@ -40,7 +40,18 @@ func explained(t *testing.T, module string, warm ...string) *explain.Result {
 	t.Helper()
 	r, err := plan(t, module, warm...).Run(t.Context())
 	check(t, err)
+	wantConsistent(t, r)
 	return r
+}
+
+// wantConsistent checks that no line of a report says the opposite of another.
+func wantConsistent(t *testing.T, r *explain.Result) {
+	t.Helper()
+	for _, text := range r.Warnings {
+		if strings.Contains(text, "contradicts itself") {
+			t.Errorf("%s: %s", r.Workload, text)
+		}
+	}
 }
 
 // plan is to explain the jobs of a test application.

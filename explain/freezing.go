@@ -25,8 +25,8 @@ const freezeNote = "A collection of garbage in a child goes through all that the
 // measured for an interval, their median has to do.
 func (r *run) worthwhile(t *Try) bool {
 	least := small * r.turn()
-	return !t.Measured.Wall.spans(0) && t.Measured.Wall.Median >= least ||
-		!t.Measured.CPU.spans(0) && t.Measured.CPU.Median >= least
+	return !t.Measured.Wall.spansZero() && t.Measured.Wall.Median >= least ||
+		!t.Measured.CPU.spansZero() && t.Measured.CPU.Median >= least
 }
 
 // savings tells a saving in words: by the clock, or of CPU where there is none by

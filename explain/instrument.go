@@ -35,6 +35,7 @@ type settings struct {
 	Watch  []string   `json:"watch,omitempty"`  // look at these calls only, and closely
 	Places [][]string `json:"places,omitempty"` // the same, by the calls that lead there
 	Time   []string   `json:"time,omitempty"`   // only time these calls, without a profiler
+	Parts  []string   `json:"parts,omitempty"`  // of these, what is a part of another
 }
 
 // source is the settings as a Python module.

@@ -61,9 +61,9 @@ type Interval struct {
 	High   *float64 `json:"high,omitempty"`
 }
 
-// spans reports whether x is in the interval: whether the median may be x, for all
+// spansZero reports whether 0 is in the interval: whether the median may be 0, for all
 // that was measured. Without bounds, that is not known, and it is not said.
-func (i Interval) spans(x float64) bool { return i.Low != nil && *i.Low <= x && x <= *i.High }
+func (i Interval) spansZero() bool { return i.Low != nil && *i.Low <= 0 && 0 <= *i.High }
 
 // interval is the median of xs, a value for each job, with a 95 % interval from
 // order statistics: it assumes nothing about how the times of jobs are

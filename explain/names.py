@@ -279,6 +279,11 @@ class Namer:
             # What re.compile calls when its cache has no such pattern; the cache is re.compile's.
             given = [literal(frame.f_locals.get(name)) for name in ("p", "flags")]
             return way(("re", "compile"), [text for text in given if text]) if all(given) else []
+        if code.co_name == "import_module" and module == "importlib":
+            name = frame.f_locals.get("name")
+            if not isinstance(name, str) or not all(part.isidentifier() for part in name.split(".")):
+                return []
+            return way((name, ""), [])  # as an import is written
         found = self.of_function(frame, module) or self.of_object(frame)
         if code.co_name.startswith("_") and getattr(code, "co_qualname", code.co_name) == code.co_name:
             found += thin_wrappers(sys.modules[module], code)

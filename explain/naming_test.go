@@ -1,10 +1,18 @@
 package explain_test
 
 import (
+	"fmt"
+	"iter"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 
 	"forkbench/explain"
+	"forkbench/live"
+	"forkbench/workload"
 )
 
 // wantPaste checks that the first finding ends in something to paste, which was
@@ -34,7 +42,7 @@ func TestCaller(t *testing.T) {
 	if it.Call != "ssl.create_default_context" {
 		t.Errorf("it is the answer to %s", it.Call)
 	}
-	wantText(t, it.Tried, "ssl.create_default_context(), made in a parent, changes nothing")
+	wantText(t, it.Tried, "ssl.create_default_context(), made in a parent, ") // and why it is not the answer
 }
 
 // TestDescriptor: a descriptor's machinery is no answer; reading the attribute of
@@ -50,4 +58,119 @@ func TestDescriptor(t *testing.T) {
 // gets something that nobody can write down.
 func TestMethodOfHeld(t *testing.T) {
 	wantPaste(t, explained(t, "held"), "held:client.load", "held.client.load()")
+}
+
+// old is where scripts/deps.sh has put the libraries of scripts/old/explain.txt, at
+// versions that applications still pin.
+func old(t *testing.T) string {
+	t.Helper()
+	text, err := exec.Command("python3", "-c", "import sys, os; print(os.path.join(sys.prefix, 'old', 'explain'))").Output()
+	check(t, err)
+	dir := strings.TrimSpace(string(text))
+	if _, err := os.Stat(filepath.Join(dir, "sqlalchemy")); err != nil {
+		if os.Getenv("CI") == "true" {
+			t.Fatal(err)
+		}
+		t.Skipf("%v: run `make test`, which has its own Python", err)
+	}
+	return dir
+}
+
+// explainedWith explains the jobs of a test application that imports from a folder.
+func explainedWith(t *testing.T, dir, module string) *explain.Result {
+	t.Helper()
+	p := plan(t, module)
+	python := p.Machine.Runtime.(live.Python)
+	python.Path = append([]string{dir}, python.Path...)
+	p.Machine.Runtime = python
+	r, err := p.Run(t.Context())
+	check(t, err)
+	return r
+}
+
+// TestFirstInit: the event of SQLAlchemy 1.3 is four calls of machinery above the
+// answer, which has a public name and needs nothing.
+func TestFirstInit(t *testing.T) {
+	r := explainedWith(t, old(t), "old_orm")
+	it := wantPaste(t, r, "sqlalchemy.orm:configure_mappers", "sqlalchemy.orm.configure_mappers() runs again in every fork")
+	wantHoisted(t, it, "sqlalchemy.orm.configure_mappers()")
+}
+
+// TestTemplate: a method of a module's object, with the argument that jobs have.
+func TestTemplate(t *testing.T) {
+	r := explainedWith(t, old(t), "templated")
+	wantPaste(t, r, "templated:environment.get_template('report.html')", "templated.environment.get_template('report.html')")
+}
+
+// TestPlugins: a loader behind a subscript comes down to imports, and importlib is
+// no answer.
+func TestPlugins(t *testing.T) {
+	wantPaste(t, explained(t, "plugged"), "xml.dom.minidom,xml.sax.expatreader,http.cookiejar,mailbox,imaplib,plistlib,configparser,optparse",
+		"import xml.dom.minidom (and 7 more) runs again in every fork")
+}
+
+// TestEntryPoints: the standard library's cached property over the metadata of what
+// is installed.
+func TestEntryPoints(t *testing.T) {
+	wantPaste(t, explained(t, "entered"), "entered:exporters.names", "entered.exporters.names")
+}
+
+// TestKeys: one-time work of each of three keys is found though the second and
+// third job do it, too, and a rare key does not hide it.
+func TestKeys(t *testing.T) {
+	p := plan(t, "keyed")
+	keys := []string{`["de"]`, `["en"]`, `["fr"]`}
+	p.Source = func(n int) iter.Seq[workload.Job] {
+		return func(yield func(workload.Job) bool) {
+			for i := range n {
+				payload := keys[i%3]
+				if i%11 == 10 {
+					payload = fmt.Sprintf(`["rare-%d"]`, i)
+				}
+				if !yield(workload.Job{ID: uint64(i), Payload: []byte(payload)}) {
+					return
+				}
+			}
+		}
+	}
+	p.Jobs = 9
+	r, err := p.Run(t.Context())
+	check(t, err)
+	it := wantPaste(t, r, "keyed:table('de'),keyed:table('en'),keyed:table('fr')", "keyed.table(")
+	if strings.Contains(r.Verdict, "nothing worth hoisting") {
+		t.Errorf("%+v: %s", it, r.Verdict)
+	}
+}
+
+// TestScattered: many small imports are a finding together, as patterns are, to be
+// done as a whole, and what is listed says how much of the difference it is.
+func TestScattered(t *testing.T) {
+	r := explained(t, "scattered")
+	for _, want := range []string{" small imports", "re._compiler.compile"} {
+		i := slices.IndexFunc(r.Findings, func(it explain.Item) bool { return strings.HasSuffix(it.Call, want) })
+		if i < 0 {
+			t.Errorf("no %q in %s", want, calledWhat(r))
+			continue
+		}
+		if it := r.Findings[i]; (len(it.WarmUp) < 8 || it.Saved == nil) && it.Untried == "" || len(it.Parts) == 0 {
+			t.Errorf("%s: hoisted by %q, also done by %q, tried %q, saved %v, parts %q, hazards %q, cautions %q", it.Call, it.WarmUp, it.By, it.Tried, it.Saved, it.Parts, it.Hazards, it.Cautions)
+		}
+	}
+	if r.Named == nil || r.Named.WallMS <= 0 || r.Named.WallMS > r.OneTime.Wall.Median {
+		t.Errorf("named: %+v of %v", r.Named, r.OneTime.Wall.Median)
+	}
+	sum := r.Named.CPUMS
+	for _, k := range r.Rest {
+		sum += k.CPUMS
+	}
+	if sum > 1.001*r.OneTime.CPU.Median {
+		t.Errorf("what is named and the rest come to %v ms of CPU, the whole is %v", sum, r.OneTime.CPU.Median)
+	}
+}
+
+func calledWhat(r *explain.Result) (names []string) {
+	for _, it := range r.Findings {
+		names = append(names, it.Call)
+	}
+	return names
 }

@@ -48,6 +48,7 @@ watched: set[str] = set(SETTINGS.get("watch") or ())
 places: list[list[str]] = SETTINGS.get("places") or []  # each as the calls that lead there, from the job's function
 looking_closely = bool(watched or places)
 timed: list[str] = SETTINGS.get("time") or []
+parts: set[str] = set(SETTINGS.get("parts") or ())  # timed inside others, too
 first_jobs: int = SETTINGS["jobs"]  # to look at, of each process
 settling: int = SETTINGS.get("settling") or 0  # jobs that are not looked at, behind the first
 
@@ -358,7 +359,7 @@ class Way:
         self.seen = 0
 
 
-MAX_SEEN = 20  # calls in one place of one job
+MAX_SEEN = 100  # calls in one place of one job
 
 
 def ways_to(places: list[list[str]]) -> Way:
@@ -448,31 +449,36 @@ def watch(call: Callable[[], Any]) -> tuple[list[dict[str, Any]], Callable[[], A
 
 
 class Timer:
-    """The time of all calls of a function, those that it makes of itself included once."""
+    """The time of all calls of a function, those that it makes of itself included once. What runs
+    inside another that is timed is that one's, unless it is there as a part."""
+
+    active = 0
 
     def __init__(self, name: str) -> None:
         self.name = name
         self.calls = self.wall = self.cpu = self.faults = 0
         self.running = False
 
-    def around(
-        self, target: Callable[..., Any], applies: Callable[..., bool], inside: Callable[[bool], None] = lambda _: None
-    ) -> Callable[..., Any]:
+    def around(self, target: Callable[..., Any], inside: Callable[[bool], None] = lambda _: None) -> Callable[..., Any]:
         def run(*args: Any, **kwargs: Any) -> Any:
-            if self.running or not applies(*args):
+            if self.running:
                 return target(*args, **kwargs)
+            counts = not Timer.active or self.name in parts
             self.running = True
+            Timer.active += 1
             inside(True)
             faults = page_faults()
             wall, cpu = wall_ns(), cpu_ns()
             try:
                 return target(*args, **kwargs)
             finally:
-                self.wall += wall_ns() - wall
-                self.cpu += cpu_ns() - cpu
-                self.faults += page_faults() - faults
-                self.calls += 1
+                if counts:
+                    self.wall += wall_ns() - wall
+                    self.cpu += cpu_ns() - cpu
+                    self.faults += page_faults() - faults
+                    self.calls += 1
                 inside(False)
+                Timer.active -= 1
                 self.running = False
 
         return run
@@ -480,6 +486,19 @@ class Timer:
 
 def trampoline(*args: Any, forkbench_run: Callable[..., Any], **kwargs: Any) -> Any:
     return forkbench_run(*args, **kwargs)
+
+
+imports: dict[str, Timer] = {}  # by what they import
+
+
+def timed_import(target: Callable[..., Any]) -> Callable[..., Any]:
+    """One for all: imports are deep in one another, and each would be deeper by as many as are timed."""
+
+    def run(name: str, *args: Any) -> Any:
+        timer = imports.get(name)
+        return target(name, *args) if timer is None else timer.around(target)(name, *args)
+
+    return run
 
 
 GENERATORS = 0x20 | 0x80 | 0x200  # and coroutines: a call of one runs nothing yet
@@ -495,9 +514,10 @@ def start_timer(name: str) -> Timer | None:
     """
     timer = Timer(name)
     if name.startswith(IMPORT + " "):
-        importlib: Any = sys.modules["_frozen_importlib"]
-        module = name[len(IMPORT) + 1 :]
-        importlib._find_and_load = timer.around(importlib._find_and_load, lambda what, *_: bool(what == module))
+        if not imports:
+            importlib: Any = sys.modules["_frozen_importlib"]
+            importlib._find_and_load = timed_import(importlib._find_and_load)
+        imports[name[len(IMPORT) + 1 :]] = timer
         return timer
     found: Any = None
     parts = name.split(".")
@@ -514,7 +534,7 @@ def start_timer(name: str) -> Timer | None:
         found.__code__ = own.__code__ if running else trampoline.__code__
 
     # Its own defaults stay: they are no parameters of the other code.
-    run = timer.around(own, lambda *_: True, inside)
+    run = timer.around(own, inside)
     found.__kwdefaults__ = {**(own.__kwdefaults__ or {}), "forkbench_run": run}
     inside(False)
     return timer

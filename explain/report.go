@@ -18,7 +18,7 @@ const pageSize = 4096
 func (r *Result) Report() *report.Report {
 	rep := &report.Report{
 		Verdict: r.Verdict, Caption: r.caption(),
-		Tables: []report.Table{r.findingsTable(), r.hoistTable(), r.savingsTable(), r.warmUpsTable()},
+		Tables: []report.Table{r.findingsTable(), r.shareTable(), r.hoistTable(), r.savingsTable(), r.warmUpsTable()},
 		Notes:  append(append([]string{}, r.Notes...), r.legend()), Warnings: r.Warnings,
 	}
 	return rep
@@ -31,7 +31,7 @@ func (r *Result) caption() string {
 	}
 	return fmt.Sprintf("%s%s: a job takes %s in a fresh fork of a cold parent, and %s in a process that has run others; "+
 		"the difference, each job compared to itself, is %s by the clock and %s of CPU.",
-		r.Workload, with, span(r.FirstJob.Wall), span(r.LaterJob.Wall), span(r.OneTime.Wall), span(r.OneTime.CPU))
+		r.Workload, with, span(r.FirstJob.Wall), span(r.LaterJob.Wall), span(r.OneTime.Wall), span(r.OneTime.CPU)) + r.share()
 }
 
 func (r *Result) findingsTable() report.Table {
@@ -46,7 +46,7 @@ func (r *Result) findingsTable() report.Table {
 			pages = bytes(it.Pages * pageSize)
 		}
 		t.Rows = append(t.Rows, []string{
-			it.label(), it.CalledFrom, number(it.CallMS), number(it.CallCPU), percent(it.Job), pages, strconv.Itoa(it.Repeated),
+			it.label(), it.CalledFrom, it.about(it.CallMS), it.about(it.CallCPU), percent(it.Job), pages, strconv.Itoa(it.Repeated),
 		})
 	}
 	return t
@@ -63,12 +63,40 @@ func (r *Result) hoistTable() report.Table {
 	return t
 }
 
+// about is a time of a finding, marked where it is from the profile.
+func (it *Item) about(ms float64) string {
+	if it.Timed {
+		return number(ms)
+	}
+	return "~" + number(ms)
+}
+
+// shareTable says how much of the difference is named, and what the rest is.
+func (r *Result) shareTable() report.Table {
+	t := report.Table{
+		Title: "How much of the difference that is",
+		Head:  []string{"", "wall ms", "CPU ms", "places", "most of all"}, Left: []int{4},
+	}
+	if len(r.Findings) == 0 || r.Named == nil {
+		return t
+	}
+	t.Rows = append(t.Rows, []string{"named above", number(r.Named.WallMS), number(r.Named.CPUMS), strconv.Itoa(r.Named.Places), ""})
+	for _, k := range r.Rest {
+		t.Rows = append(t.Rows, []string{k.Kind, "~" + number(k.WallMS), "~" + number(k.CPUMS), strconv.Itoa(k.Places), abridged(k.Most, 44)})
+	}
+	return t
+}
+
 // label is a finding's name for a table.
 func (it *Item) label() string {
-	if it.Kind == "own" {
-		return shortened(it.Call, 60) + " (its own code)"
+	label := abridged(it.name(), 60)
+	switch {
+	case it.Kind == "own" && len(it.WarmUp) == 0:
+		return abridged(it.Call, 60) + " (its own code)"
+	case it.PartOf != "":
+		return "└ " + label
 	}
-	return shortened(it.name(), 60)
+	return label
 }
 
 // hoist says whether a finding can be done in a parent, and how.
@@ -82,8 +110,14 @@ func (it *Item) hoist() string {
 		return it.paste()
 	case len(it.WarmUp) > 0:
 		return strings.Join(it.WarmUp, "; ")
+	case it.By != "":
+		return "done by " + abridged(it.By, 60) + ", too"
+	case it.InPart:
+		return "not as a whole: a part is"
 	case len(it.Cautions) > 0:
 		return "not tried: " + it.Cautions[0]
+	case it.Untried != "":
+		return "not tried: " + it.flags(it.Untried)
 	}
 	switch {
 	case it.Refork:
@@ -204,6 +238,16 @@ func number(x float64) string {
 		return strconv.FormatFloat(x, 'f', 1, 64)
 	}
 	return strconv.FormatFloat(x, 'f', 2, 64)
+}
+
+// abridged keeps both ends of a long name: what it belongs to, and what it is.
+func abridged(text string, most int) string {
+	runes := []rune(text)
+	if len(runes) <= most {
+		return text
+	}
+	head := most / 3
+	return string(runes[:head]) + "…" + string(runes[len(runes)-(most-head-1):])
 }
 
 func plural(n int, noun string) string {

@@ -26,7 +26,10 @@ type Result struct {
 
 	Freezing *Try `json:"freezing,omitempty"` // what a parent saves that is only frozen, against a cold fork
 
-	Findings []Item   `json:"findings"` // the most expensive first
+	Findings []Item `json:"findings"`        // the most expensive first
+	Named    *Rest  `json:"named,omitempty"` // what the findings come to, of OneTime
+	Rest     []Rest `json:"rest,omitempty"`  // what the rest of it is
+
 	Together []Try    `json:"together"` // what is saved by several at once
 	WarmUps  []WarmUp `json:"warm_ups"` // those that were given
 
@@ -68,10 +71,14 @@ type Item struct {
 	Pages    float64 `json:"dirty_pages"` // minor page faults of the call
 	Repeated int     `json:"repeated"`    // times, in the jobs measured in cold forks
 
-	WarmUp   []string `json:"warm_up,omitempty"`   // the calls to make in a parent, as Python source
-	Flag     string   `json:"warm_flag,omitempty"` // the value of --warm that does it
-	Env      []string `json:"env,omitempty"`       // the variables that it is tried with, for --env
-	Hazards  []string `json:"hazards,omitempty"`   // why not to hoist it as it is
+	PartOf   string   `json:"part_of,omitempty"`      // the finding before it, which cannot be done as a whole
+	By       string   `json:"also_done_by,omitempty"` // the call for another finding that does this one, too
+	InPart   bool     `json:"in_part,omitempty"`      // the next is a part of it that can be done
+	Untried  string   `json:"untried_warm,omitempty"` // the value of --warm that may do it
+	WarmUp   []string `json:"warm_up,omitempty"`      // the calls to make in a parent, as Python source
+	Flag     string   `json:"warm_flag,omitempty"`    // the value of --warm that does it
+	Env      []string `json:"env,omitempty"`          // the variables that it is tried with, for --env
+	Hazards  []string `json:"hazards,omitempty"`      // why not to hoist it as it is
 	Cautions []string `json:"cautions,omitempty"`
 	Tried    []string `json:"tried,omitempty"` // what did not hoist it
 	Saved    *Try     `json:"saved,omitempty"`

@@ -31,8 +31,8 @@ type copying struct {
 // time times the findings at full speed: in cold forks, and in forks of a parent
 // that is frozen, where a collection is cheap.
 func (r *run) time(ctx context.Context) error {
-	names := r.names()
-	if len(names) == 0 {
+	look := r.timers()
+	if len(look.Time) == 0 {
 		return nil
 	}
 	r.doing("timing them without the profiler")
@@ -44,7 +44,7 @@ func (r *run) time(ctx context.Context) error {
 		if frozen && !r.Verify {
 			break
 		}
-		list, err := r.look(ctx, model, timedJobs, setup{look: &settings{Jobs: 1, Time: names}})
+		list, err := r.look(ctx, model, timedJobs, setup{look: look})
 		if failed, ok := errors.AsType[*JobError](err); ok {
 			r.result.Notes = append(r.result.Notes, fmt.Sprintf("With timers around what was found, %s: "+
 				"what it takes and what is predicted come from the profile, which slows down some code more than other.", failed.short()))
@@ -75,7 +75,7 @@ func (r *run) time(ctx context.Context) error {
 func timings(list []*profile, f *found) *timing {
 	var walls, cpus, pages []float64
 	for _, p := range list {
-		i := slices.IndexFunc(p.Watched, func(o observation) bool { return !f.Own && o.Name == f.Call.String() })
+		i := slices.IndexFunc(p.Watched, func(o observation) bool { return !f.Own && f.group == "" && o.Name == f.Call.String() })
 		if i >= 0 && p.WallNS > 0 && p.CPUNS > 0 {
 			o := p.Watched[i]
 			walls = append(walls, float64(o.WallNS)/float64(p.WallNS))
@@ -110,7 +110,7 @@ func (r *run) countPages(ctx context.Context) error {
 	}
 	r.doing("counting the pages that forks of a warm parent copy")
 	count := func(c contestant, jobs, inherited int) error {
-		c.setup.look = &settings{Jobs: 1, Time: r.names()}
+		c.setup.look = r.timers()
 		list, err := r.look(ctx, c.executor, jobs, c.setup)
 		if err == nil {
 			r.copying.pages[c.name] = faults(list, inherited)

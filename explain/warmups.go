@@ -138,8 +138,8 @@ func (r *run) judge() {
 
 // credited is what of the findings the warm-ups as given spare the jobs: the
 // largest part that one of them does.
-func (r *run) credited() map[*found]float64 {
-	parts := make(map[*found]float64)
+func (r *run) credited() sparing {
+	parts := make(sparing)
 	for _, w := range r.result.WarmUps {
 		for f, part := range w.parts {
 			parts[f] = max(parts[f], part)

@@ -32,11 +32,26 @@ const (
 // children's jobs still do it. Where none of a finding's does, its parts are tried.
 func (r *run) tryWays(ctx context.Context) error {
 	for _, f := range r.findings {
-		if r.share(f) < worth || f.spared != nil {
+		if f.spared != nil {
+			continue
+		}
+		if r.share(f) < worth {
+			f.untried = f.likeliest()
 			continue
 		}
 		if err := r.tryFinding(ctx, f); err != nil {
 			return err
+		}
+	}
+	return nil
+}
+
+// likeliest is the first call that may do a finding's work, and leaves nothing
+// behind.
+func (f *found) likeliest() []warmCall {
+	for _, c := range f.candidates() {
+		if len(hazards(c.spot.seen)) == 0 && len(cautions(c.spot.seen)) == 0 {
+			return c.calls
 		}
 	}
 	return nil
@@ -48,12 +63,12 @@ func (r *run) tryFinding(ctx context.Context, f *found) error {
 		if len(hazards(c.spot.seen)) > 0 || len(cautions(c.spot.seen)) > 0 {
 			continue // it is not for us to do that where nobody asked for it
 		}
-		if !r.Verify || each == triedEach || r.tries == triedAll {
+		if !r.Verify || each == triedEach || r.attempts == triedAll {
 			f.untried = c.calls
 			break
 		}
 		each++
-		r.tries++
+		r.attempts++
 		r.doing("trying %s in a parent", c.calls[0])
 		after, why, err := r.try(ctx, f, c.calls)
 		if err != nil {
@@ -76,7 +91,7 @@ func (r *run) tryFinding(ctx context.Context, f *found) error {
 // adopt takes a candidate that works for the finding's answer.
 func (r *run) adopt(f *found, c candidate, after *calls.Node) {
 	f.ways, f.after, f.untried = c.calls, after, nil
-	if n := c.spot.node(); !c.up && !f.Own && n.Function != f.Call {
+	if n := c.spot.node(); !c.up && !f.Own && f.group == "" && n.Function != f.Call {
 		f.Call, f.seen = n.Function, c.spot.seen
 		f.Paths = [][]*calls.Node{c.spot.path}
 	}
@@ -118,6 +133,9 @@ func (r *run) try(ctx context.Context, f *found, ways []warmCall) (after *calls.
 	if r.spared(f, t.first) {
 		return t.first, "", nil
 	}
+	if part := r.sparing(t.first)[f]; part >= gone {
+		return nil, fmt.Sprintf("spares the jobs %s of it only", percent(part)), nil
+	}
 	return nil, "changes nothing: the jobs do it again", nil
 }
 
@@ -140,10 +158,11 @@ func (r *run) hoisted() (list []*found) {
 // in is what a finding's call costs in a tree, wherever it is called from.
 func (f *found) in(tree *calls.Node) float64 {
 	var sum calls.Cost
+	functions := f.functions()
 	tree.Walk(func(path []*calls.Node) bool {
 		n := path[len(path)-1]
 		switch {
-		case n.Function != f.Call:
+		case !slices.Contains(functions, n.Function):
 			return true
 		case f.Own:
 			sum = sum.Add(n.Self)
@@ -166,11 +185,6 @@ type shares struct{ wall, cpu float64 }
 
 func (r *run) shares(f *found) shares {
 	all := calls.Cost(difference(r.cold.first, r.cold.later))
-	part := func(x, of int64) float64 {
-		if of <= 0 {
-			return 0
-		}
-		return max(0, float64(x)/float64(of)) // more than 1 where later jobs do other things instead
-	}
+	// More than 1 where later jobs do other things instead.
 	return shares{part(int64(f.Cost.Wall), int64(all.Wall)), part(int64(f.Cost.CPU), int64(all.CPU))}
 }
