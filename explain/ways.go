@@ -159,9 +159,15 @@ func (r *run) hoisted() (list []*found) {
 func (f *found) in(tree *calls.Node) float64 {
 	var sum calls.Cost
 	functions := f.functions()
+	// What an import does is the import's, unless the finding is in one itself.
+	imported := slices.ContainsFunc(f.Paths, func(path []*calls.Node) bool {
+		return slices.ContainsFunc(path, func(n *calls.Node) bool { return n.Kind == calls.Import })
+	})
 	tree.Walk(func(path []*calls.Node) bool {
 		n := path[len(path)-1]
 		switch {
+		case n.Kind == calls.Import && !imported:
+			return false
 		case !slices.Contains(functions, n.Function):
 			return true
 		case f.Own:
