@@ -49,7 +49,9 @@ func (h *Host) beginWork() {
 	h.beginServices()
 	pacer().Start()
 	h.noise.Start()
+	h.reapOrphans()
 	h.begin = h.window()
+	h.begin.strays = h.lookEarly()
 }
 
 // endWork is called by the gate when the last slot has no job any more.
@@ -99,6 +101,7 @@ func (h *Host) summary(ctx context.Context, cause error) *record.Round {
 		f = *h.finish
 	}
 	b.clocks, f.clocks = b.settled(), f.concluded()
+	h.inherit(&b.clocks)
 	own := f.cgroup - b.cgroup // until the noise was measured: strays go on
 	if h.cgroup.dir == nil {
 		own = f.total() - b.total()
@@ -108,7 +111,13 @@ func (h *Host) summary(ctx context.Context, cause error) *record.Round {
 	r.Strayed = split(f.strays-b.strays, h.reaped.strays, record.CPU{})
 	r.Children = split(f.children-b.children, h.reaped.children, record.CPU{}).Add(r.Strayed)
 	r.Parents = split(f.parents-b.parents, h.reaped.parents, h.startup)
-	before, after := b.total(), all.total()-f.total()
+	// Held against the control group: what that had when work began, what the table
+	// says of work, and what processes that the host knows used after it.
+	before := b.cgroup
+	if before == 0 {
+		before = b.total()
+	}
+	after := all.children + all.parents - f.children - f.parents
 	r.BookedNS = before + r.Children.Total() + r.Parents.Total() + after
 	r.Measuring = f.measuring.Sub(b.measuring)
 	r.Supervisor = f.supervisor.Sub(b.supervisor).Sub(r.Measuring)

@@ -2,6 +2,7 @@ package live
 
 import (
 	"bytes"
+	"errors"
 	"os"
 	"strconv"
 
@@ -20,12 +21,19 @@ func killChild(pid, parent int, orphaned bool) {
 		return
 	}
 	fd, err := unix.PidfdOpen(pid, 0)
-	if err != nil {
-		return // it is gone, or the limit of open files: it will be tried again
+	if errors.Is(err, unix.ESRCH) {
+		return
+	}
+	maker := parentOf(pid)
+	verified := maker != 0 && maker == parent || orphaned && maker == os.Getpid()
+	if err != nil { // no pidfds here, or the limit of open files
+		if verified {
+			_ = unix.Kill(pid, unix.SIGKILL)
+		}
+		return
 	}
 	defer unix.Close(fd)
-	maker := parentOf(pid)
-	if maker != 0 && maker == parent || orphaned && maker == os.Getpid() {
+	if verified {
 		_ = unix.PidfdSendSignal(fd, unix.SIGKILL, nil, 0)
 	}
 }

@@ -42,7 +42,7 @@ func (h *Host) reap(done <-chan struct{}) {
 	defer runtime.UnlockOSThread()
 	tick := time.NewTicker(orphansEvery)
 	defer tick.Stop()
-	for n := 1; ; n++ {
+	for n := 0; ; {
 		select {
 		case <-done:
 			return
@@ -50,8 +50,10 @@ func (h *Host) reap(done <-chan struct{}) {
 		}
 		began := ownThread()
 		h.reapOrphans()
-		if h.m.Services != nil && h.gate.isOpen() && (n < fewLooks || n%manyLooks == 0) {
-			h.findServices(math.MaxInt)
+		if h.m.Services != nil && h.gate.isOpen() {
+			if n++; n < fewLooks || n%manyLooks == 0 {
+				h.findServices(math.MaxInt)
+			}
 		}
 		h.meter.system.Add(int64(ownThread() - began))
 	}
@@ -95,6 +97,9 @@ func (h *Host) orphans() []int {
 		h.reaped.strays = h.reaped.strays.Add(cpu)
 		h.total += cpu.Total()
 		delete(h.adopted, pid)
+		if _, early := h.early[pid]; early {
+			h.adoptedEarly[pid] = true
+		}
 		h.mu.Unlock()
 	}
 	return alive

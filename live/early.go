@@ -1,0 +1,53 @@
+package live
+
+import (
+	"time"
+
+	"forkbench/proc"
+)
+
+// What was started before work and is none of the host's own processes: helpers of
+// the application's. What they have used until then is start-up, whoever waits for
+// them in the end.
+
+// lookEarly reads the clocks of those that are there as work begins, also of those
+// that have ended and that their parents have not waited for, and returns what all
+// others than the host's own processes have used.
+func (h *Host) lookEarly() time.Duration {
+	early := make(map[int]time.Duration)
+	add := func(pid int) {
+		if used, err := proc.CPU(pid); err == nil {
+			early[pid] = used
+		}
+	}
+	for _, pid := range h.strays(h.cgroup.dir == nil) {
+		add(pid)
+	}
+	known := h.known()
+	for parent := range known {
+		for _, pid := range proc.Children(parent) {
+			if _, seen := early[pid]; !seen && !known[pid] {
+				add(pid)
+			}
+		}
+	}
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	h.early, h.adoptedEarly = early, make(map[int]bool)
+	used := h.reaped.strays.Total()
+	for _, u := range early {
+		used += u
+	}
+	return used
+}
+
+// inherit corrects the clocks of the beginning of work, now that all have ended: of
+// those that the host has not waited for, a parent has, and its account has them.
+func (h *Host) inherit(begin *clocks) {
+	for pid, used := range h.early {
+		if !h.adoptedEarly[pid] {
+			begin.strays -= used
+			begin.parents += used
+		}
+	}
+}
