@@ -85,6 +85,7 @@ type readyReply struct {
 
 	Version    string `json:"version"`            // the language's
 	Executable string `json:"executable"`         // the interpreter
+	PID        int    `json:"pid,omitempty"`      // which forks: a child of what was started, where that is a script that does not exec
 	NoPidfd    bool   `json:"no_pidfd,omitempty"` // it cannot wait for a child and serve meanwhile
 	UserUS     int64  `json:"user_us"`            // with that of children that it has waited for
 	SystemUS   int64  `json:"system_us"`          // likewise

@@ -74,6 +74,7 @@ type process struct {
 	startup record.CPU // used when it was last ready
 
 	version, executable string // of a booted process
+	forker              int    // its pid, by its own word; 0 if it has none
 
 	reaping sync.Mutex
 	last    exit
@@ -157,6 +158,7 @@ func (p *process) load(order bootOrder, job *fusedJob) error {
 	if err == nil {
 		p.prepared(&answer)
 		p.version, p.executable = answer.Version, answer.Executable
+		p.forker = answer.PID // it has run no job that could have told it so
 		if answer.NoPidfd {
 			p.chairs.retire()
 		}

@@ -64,7 +64,11 @@ func (p *process) killForked() {
 	if p.seat != nil {
 		pid = p.seat.pid()
 	}
-	killChild(pid, p.maker.number(), p.maker.over())
+	parent := p.maker.forker
+	if parent == 0 {
+		parent = p.maker.number()
+	}
+	killChild(pid, parent, p.maker.over())
 }
 
 // over reports whether the process is known to be dead: its children are orphans.

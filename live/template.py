@@ -427,6 +427,7 @@ class Process:
         answer.update(usage())
         answer["version"] = "{}.{}.{}".format(*sys.version_info[:3])
         answer["executable"] = sys.executable
+        answer["pid"] = os.getpid()
         if not hasattr(os, "pidfd_open"):  # built on an old kernel's headers
             answer["no_pidfd"] = True
         answer["undone"] = list(undone)
