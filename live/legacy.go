@@ -11,8 +11,6 @@ import (
 	"sync/atomic"
 	"time"
 
-	"golang.org/x/sys/unix"
-
 	"forkbench/held"
 	"forkbench/record"
 )
@@ -264,7 +262,7 @@ func (p *process) handDown(things []held.Thing, threads bool) (shared []held.Thi
 // endProbe ends the fork that was looked at. Nobody waits for it before it is
 // asked for, so its pid is its own.
 func (p *process) endProbe(pid int) {
-	_ = unix.Kill(pid, unix.SIGKILL)
+	killChild(pid, p.parentPID(), p.over())
 	r := p.ask(&waiter{answers: kindReaped, which: pid}, p.host.m.BootTimeout, func(b []byte) []byte { return appendReap(b, pid) })
 	if r.err != nil {
 		return // its maker is gone, and sweep finds it

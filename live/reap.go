@@ -64,11 +64,15 @@ func (p *process) killForked() {
 	if p.seat != nil {
 		pid = p.seat.pid()
 	}
-	parent := p.maker.forker
-	if parent == 0 {
-		parent = p.maker.number()
+	killChild(pid, p.maker.parentPID(), p.maker.over())
+}
+
+// parentPID is the pid that the process's children have as their parent.
+func (p *process) parentPID() int {
+	if p.forker != 0 {
+		return p.forker
 	}
-	killChild(pid, parent, p.maker.over())
+	return p.number()
 }
 
 // over reports whether the process is known to be dead: its children are orphans.
