@@ -60,9 +60,11 @@ func (p *process) kill() {
 // killForked kills a process that another has forked, if it still is that one's child.
 // The caller holds p.mu.
 func (p *process) killForked() {
-	pid := p.pid
+	var pid int
 	if p.seat != nil {
-		pid = p.seat.pid()
+		pid = p.seat.pid() // p.pid comes with the answer, and is nobody's to read before
+	} else {
+		pid = p.pid
 	}
 	killChild(pid, p.maker.parentPID(), p.maker.over())
 }
