@@ -33,7 +33,7 @@ func (h *Host) lookEarly() time.Duration {
 	}
 	h.mu.Lock()
 	defer h.mu.Unlock()
-	h.early, h.adoptedEarly = early, make(map[int]bool)
+	h.early = early
 	used := h.reaped.strays.Total()
 	for _, u := range early {
 		used += u
@@ -44,10 +44,8 @@ func (h *Host) lookEarly() time.Duration {
 // inherit corrects the clocks of the beginning of work, now that all have ended: of
 // those that the host has not waited for, a parent has, and its account has them.
 func (h *Host) inherit(begin *clocks) {
-	for pid, used := range h.early {
-		if !h.adoptedEarly[pid] {
-			begin.strays -= used
-			begin.parents += used
-		}
+	for _, used := range h.early {
+		begin.strays -= used
+		begin.parents += used
 	}
 }

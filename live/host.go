@@ -52,20 +52,19 @@ type Host struct {
 	booted    map[int]bool // the pids of all processes that were ever spawned
 	spawned   map[int]bool // of those that nobody has waited for yet
 	adopted   map[int]bool // of orphans, alive when they were looked at: whether they are of this round
-	// What was there before work and is not the host's: its CPU then, and which of
-	// them the host has waited for.
-	early        map[int]time.Duration
-	adoptedEarly map[int]bool
-	outputs      []*output
-	seating      []*seats
-	reaped       spent            // by processes that are gone
-	startup      record.CPU       // of which by the booted ones before they were ready
-	total        time.Duration    // wait4, summed
-	made         []record.Process // reaped before work began: their times wait for its zero
-	warnings     []string
-	hazards      []record.Hazard
-	undone       []string // by parents that had run a job
-	ending       bool     // what is started is killed
+	// What was there before work and is not the host's: its CPU then, until the host
+	// has waited for it.
+	early    map[int]time.Duration
+	outputs  []*output
+	seating  []*seats
+	reaped   spent            // by processes that are gone
+	startup  record.CPU       // of which by the booted ones before they were ready
+	total    time.Duration    // wait4, summed
+	made     []record.Process // reaped before work began: their times wait for its zero
+	warnings []string
+	hazards  []record.Hazard
+	undone   []string // by parents that had run a job
+	ending   bool     // what is started is killed
 }
 
 var _ models.Host = (*Host)(nil)

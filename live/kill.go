@@ -1,12 +1,12 @@
 package live
 
 import (
-	"bytes"
 	"errors"
 	"os"
-	"strconv"
 
 	"golang.org/x/sys/unix"
+
+	"forkbench/proc"
 )
 
 // killChild kills a process that was forked by another, told by its pid. It does
@@ -24,7 +24,8 @@ func killChild(pid, parent int, orphaned bool) {
 	if errors.Is(err, unix.ESRCH) {
 		return
 	}
-	maker := parentOf(pid)
+	standing, _ := proc.Stands(pid)
+	maker := standing.Parent // 0 if it cannot be read
 	verified := maker != 0 && maker == parent || orphaned && maker == os.Getpid()
 	if err != nil { // no pidfds here, or the limit of open files
 		if verified {
@@ -36,22 +37,4 @@ func killChild(pid, parent int, orphaned bool) {
 	if verified {
 		_ = unix.PidfdSendSignal(fd, unix.SIGKILL, nil, 0)
 	}
-}
-
-// parentOf is the pid of a process's parent; 0 if it cannot be read.
-func parentOf(pid int) int {
-	text, err := os.ReadFile("/proc/" + strconv.Itoa(pid) + "/stat")
-	if err != nil {
-		return 0
-	}
-	// pid (comm) state ppid …, and comm may hold anything
-	fields := bytes.Fields(text[bytes.LastIndexByte(text, ')')+1:])
-	if len(fields) < 2 {
-		return 0
-	}
-	parent, err := strconv.Atoi(string(fields[1]))
-	if err != nil {
-		return 0
-	}
-	return parent
 }

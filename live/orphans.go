@@ -97,9 +97,7 @@ func (h *Host) orphans() []int {
 		h.reaped.strays = h.reaped.strays.Add(cpu)
 		h.total += cpu.Total()
 		delete(h.adopted, pid)
-		if _, early := h.early[pid]; early {
-			h.adoptedEarly[pid] = true
-		}
+		delete(h.early, pid)
 		h.mu.Unlock()
 	}
 	return alive

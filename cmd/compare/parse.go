@@ -102,16 +102,23 @@ func size(to *int64) func(string) error {
 	}
 }
 
+// fraction reads a part of something: 2%, or 0.02.
+func fraction(text string) (x float64, ok bool) {
+	number, percent := strings.CutSuffix(text, "%")
+	x, err := strconv.ParseFloat(strings.TrimSpace(number), 64)
+	if percent {
+		x /= 100
+	}
+	// ParseFloat knows more: hexadecimal, Inf, NaN.
+	return x, err == nil && strings.Trim(number, "0123456789. -") == ""
+}
+
 // share is the parser of a part of something: 2%, or 0.02.
 func share(to *float64) func(string) error {
 	return func(text string) error {
-		number, percent := strings.CutSuffix(text, "%")
-		x, err := strconv.ParseFloat(strings.TrimSpace(number), 64)
-		if percent {
-			x /= 100
-		}
+		x, ok := fraction(text)
 		switch {
-		case err != nil || strings.Trim(number, "0123456789. -") != "": // ParseFloat knows more: hexadecimal, Inf, NaN
+		case !ok:
 			return errors.New("not a share, as in 2% or 0.02")
 		case x <= 0 || x >= 1:
 			return errors.New("must be more than 0 and less than 100%, as in 2%")
@@ -125,13 +132,9 @@ func share(to *float64) func(string) error {
 // 5%, 0.05 or 100%.
 func part(to *float64) func(string) error {
 	return func(text string) error {
-		number, percent := strings.CutSuffix(text, "%")
-		x, err := strconv.ParseFloat(strings.TrimSpace(number), 64)
-		if percent {
-			x /= 100
-		}
+		x, ok := fraction(text)
 		switch {
-		case err != nil || strings.Trim(number, "0123456789. -") != "":
+		case !ok:
 			return errors.New("not a share, as in 5% or 0.05")
 		case x < 0 || x > 1:
 			return errors.New("must be from 0 to 1, or from 0% to 100%, as in 5% or 0.05")
