@@ -2,6 +2,7 @@ package live_test
 
 import (
 	"context"
+	"sync"
 
 	"forkbench/models"
 	"forkbench/workload"
@@ -14,16 +15,19 @@ type spied struct {
 }
 
 func (s spied) Execute(ctx context.Context, h models.Host) error {
-	return s.Executor.Execute(ctx, spy{h, s.ran})
+	return s.Executor.Execute(ctx, &spy{Host: h, ran: s.ran})
 }
 
-// A spy is a host that shows what passes.
+// A spy is a host that shows what passes, one outcome at a time.
 type spy struct {
 	models.Host
+	mu  sync.Mutex
 	ran func(models.Outcome)
 }
 
-func (s spy) Settle(job workload.Job, o models.Outcome) {
+func (s *spy) Settle(job workload.Job, o models.Outcome) {
+	s.mu.Lock()
 	s.ran(o)
+	s.mu.Unlock()
 	s.Host.Settle(job, o)
 }

@@ -29,6 +29,7 @@ func TestLeftBehind(t *testing.T) {
 					t.Fatal(err)
 				}
 				livetest.Booked(t, done, way, jobs)
+				livetest.LetFinish(t, done)
 				if done.Settled != jobs {
 					t.Errorf("%#v: %d jobs of %d settled", e, done.Settled, jobs)
 				}
@@ -57,6 +58,7 @@ func TestKilledTree(t *testing.T) {
 			t.Fatal(err)
 		}
 		livetest.Booked(t, done, way, jobs)
+		livetest.LetFinish(t, done)
 	}
 }
 
@@ -122,6 +124,7 @@ func TestWithoutCgroup(t *testing.T) {
 					t.Fatal(err)
 				}
 				livetest.Booked(t, done, way, jobs)
+				livetest.LetFinish(t, done)
 				if done.CgroupNS != 0 {
 					t.Errorf("%s: a control group used %v; want none", e.Name(), done.CgroupNS)
 				}

@@ -73,7 +73,7 @@ func (p Plot) picture(a *runner.Analysis) *picture {
 		c = noData("measured by a program built with -race, whose numbers do not count")
 	}
 	pic := &picture{name: p.Name, title: p.Title, conditions: conditions(&a.Summary), caption: p.CaptionOf(&a.Summary), chart: c}
-	if text := a.Summary.Outcome(); text != "" && !a.Summary.Environment.Race {
+	if text := a.Summary.Outcome(); text != "" {
 		pic.outcome = "Not every job was done: " + clean(text) + "."
 	}
 	return pic

@@ -433,6 +433,19 @@ func TestRaceBuildPublishesNoNumbers(t *testing.T) {
 	}
 }
 
+// How many jobs were done, and why the others were not, is as true of a slow program.
+func TestRaceBuildSaysOutcomes(t *testing.T) {
+	run := newSynthetic(200, 3, prefork, forkperjob)
+	run.header.Environment.Race = true
+	s := summarize(t, run, undone("prefork", func(j *record.Job) bool { return j.ID%4 != 0 }, models.Failed, "KeyError: 'x'"))
+	if want := "prefork did 150 of 600 jobs, 450 failed: "; !strings.HasPrefix(s.Verdict, want) || !strings.Contains(s.Verdict, ". Nothing is said of speed: built with -race") {
+		t.Errorf("verdict %q, want %q first", s.Verdict, want)
+	}
+	if len(s.Shares) != 1 || !s.Shares[0].Differ || len(s.Comparisons) != 0 {
+		t.Errorf("shares %+v, comparisons %+v", s.Shares, s.Comparisons)
+	}
+}
+
 func TestManyErrorsAreBounded(t *testing.T) {
 	s := summarize(t, newSynthetic(5, 100, prefork), round(func(m *record.Round) { m.Duplicated = m.Round + 1 }))
 	if n := len(s.Errors); n != 41 || s.Errors[40] != "and 60 more" {

@@ -46,15 +46,15 @@ func (a *Aggregator) Analysis() *Analysis {
 	analysis := new(Analysis)
 	for _, m := range a.models {
 		if s.Environment.Race {
-			s.Models = append(s.Models, ModelSummary{Model: m.spec.Name, Jobs: m.jobs(), Causes: []Cause{}})
+			s.Models = append(s.Models, m.outcome())
 			analysis.Series = append(analysis.Series, Series{Model: m.spec.Name})
 			continue
 		}
 		s.Models = append(s.Models, m.summary(&later, s.Spec.Simulated))
 		analysis.Series = append(analysis.Series, m.series())
 	}
+	s.Shares = shareTests(a.models)
 	if !s.Environment.Race {
-		s.Shares = shareTests(a.models)
 		s.Comparisons = append(s.Comparisons, a.comparisons(&s)...)
 	}
 	s.Services = a.services()
@@ -66,6 +66,15 @@ func (a *Aggregator) Analysis() *Analysis {
 	s.Verdict = verdict(&s, stopped, impossible)
 	analysis.Summary = s
 	return analysis
+}
+
+// outcome is what a summary has of the model without any figure of speed, CPU or
+// memory: it holds however slow the program was that measured it.
+func (m *modelState) outcome() ModelSummary {
+	return ModelSummary{
+		Model: m.spec.Name, Jobs: m.jobs(), Stopped: m.stopped(), Causes: m.causes(),
+		Hazards: m.hazards(), Unfit: m.unfit(),
+	}
 }
 
 func (m *modelState) summary(allLater *dist, simulated bool) ModelSummary {
@@ -82,26 +91,19 @@ func (m *modelState) summary(allLater *dist, simulated bool) ModelSummary {
 		return xs
 	}
 	mid := func(value func(*roundState) float64) float64 { return median(of(value)) }
-	s := ModelSummary{
-		Model:      m.spec.Name,
-		Rounds:     len(rounds),
-		StartupS:   mid(func(r *roundState) float64 { return r.measure.StartupNS.Seconds() }),
-		ElapsedS:   mid(func(r *roundState) float64 { return r.measure.WorkNS.Seconds() }),
-		DonePerS:   interval(of((*roundState).donePerSecond)),
-		Throughput: interval(of((*roundState).throughput)),
-		UserS:      mid(func(r *roundState) float64 { return r.cpu().User.Seconds() }),
-		SystemS:    mid(func(r *roundState) float64 { return r.cpu().System.Seconds() }),
-		Latency:    d.latency.quantiles(),
-		Phases:     phases(d, allLater),
-		FaultsPerJob: mid(func(r *roundState) float64 {
-			return float64(r.faults) / float64(r.measure.Settled)
-		}),
-		Processes:  int(mid(func(r *roundState) float64 { return float64(r.processes) })),
-		WarmParent: m.warmed(),
-		Jobs:       m.jobs(),
-		Stopped:    m.stopped(),
-		Causes:     m.causes(),
-	}
+	s := m.outcome()
+	s.Rounds = len(rounds)
+	s.StartupS = mid(func(r *roundState) float64 { return r.measure.StartupNS.Seconds() })
+	s.ElapsedS = mid(func(r *roundState) float64 { return r.measure.WorkNS.Seconds() })
+	s.DonePerS = interval(of((*roundState).donePerSecond))
+	s.Throughput = interval(of((*roundState).throughput))
+	s.UserS = mid(func(r *roundState) float64 { return r.cpu().User.Seconds() })
+	s.SystemS = mid(func(r *roundState) float64 { return r.cpu().System.Seconds() })
+	s.Latency = d.latency.quantiles()
+	s.Phases = phases(d, allLater)
+	s.FaultsPerJob = mid(func(r *roundState) float64 { return float64(r.faults) / float64(r.measure.Settled) })
+	s.Processes = int(mid(func(r *roundState) float64 { return float64(r.processes) }))
+	s.WarmParent = m.warmed()
 	if c := cpuPer(rounds, func(r *roundState) int { return r.measure.Settled }, interval); c != nil {
 		s.CPU = *c
 	}
@@ -131,7 +133,6 @@ func (m *modelState) summary(allLater *dist, simulated bool) ModelSummary {
 	s.Memory.USSPerWorker = medianIfAny(uss)
 	s.CommandsPerJob = medianIfAny(commands)
 	s.ResidualPercent = medianIfAny(residual)
-	s.Hazards, s.Unfit = m.hazards(), m.unfit()
 	if simulated {
 		m.simulation(&s, rounds)
 	}

@@ -23,10 +23,8 @@ const (
 // model, which may be its cause. Then comes how much the models got done, unless
 // they all did all of it, and then how fast, of those that did the most.
 func verdict(s *Summary, stopped, impossible []string) string {
-	measured := slices.DeleteFunc(slices.Clone(s.Models), func(m ModelSummary) bool { return m.Rounds == 0 })
+	measured := slices.DeleteFunc(slices.Clone(s.Models), func(m ModelSummary) bool { return m.Rounds == 0 && !s.Environment.Race })
 	switch {
-	case s.Environment.Race:
-		return "No verdict: built with -race, this program measures the race detector; build it without."
 	case len(impossible) > 0 && len(measured) > 0:
 		why := slices.Concat(stopped, impossible)
 		text := "Do not use these numbers: " + why[0]
@@ -46,6 +44,9 @@ func verdict(s *Summary, stopped, impossible []string) string {
 		return "No verdict, as not one job was done: " + also(s.Outcome(), unusable(s.Models)) + "."
 	}
 	outcome, warning := s.Outcome(), unusable(s.Models)
+	if s.Environment.Race {
+		return withoutSpeed(also(outcome, warning))
+	}
 	if outcome != "" {
 		outcome, warning = also(outcome, warning), "" // it is the cause, probably
 	}
@@ -55,6 +56,16 @@ func verdict(s *Summary, stopped, impossible []string) string {
 		sentences[0] = fmt.Sprintf("Simulated on %s: %s", plural(x.Cores, "core"), sentences[0])
 	}
 	return strings.Join(sentences, ". ") + "."
+}
+
+// withoutSpeed is the verdict of a program with the race detector, which slows
+// Python less than itself: how much was done holds, how fast does not.
+func withoutSpeed(outcome string) string {
+	const why = "built with -race, this program measures the race detector; build it without."
+	if outcome == "" {
+		return "No verdict: " + why
+	}
+	return outcome + ". Nothing is said of speed: " + why
 }
 
 // capital begins a text with a capital letter if it is a sentence's beginning, and

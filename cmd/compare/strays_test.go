@@ -8,6 +8,7 @@ import (
 	"syscall"
 	"testing"
 
+	"forkbench/conditions"
 	"forkbench/proc"
 )
 
@@ -88,8 +89,9 @@ func groupOf(t *testing.T, pid int) string {
 }
 
 // The table has a row for what jobs leave behind, and says so itself where CPU time
-// is in none of its figures.
+// is in none of its figures. With the race detector it has no figures.
 func TestTableOfStrays(t *testing.T) {
+	figures := !conditions.Environment().Race
 	for function, want := range map[string]struct{ row, warning string }{
 		"strand": {row: "of which left behind"},
 		"disown": {row: "!!", warning: "is in none of the figures here"},
@@ -99,20 +101,20 @@ func TestTableOfStrays(t *testing.T) {
 			payloads(t, `[]`)
 			r := b.run("--workload=py:faults:"+function, "--path="+b.testdata, "--payload=payloads", "--rounds=1", "--jobs=8", "--out=out")
 			r.want(t, exitDone)
-			if !strings.Contains(r.stdout, want.row) {
-				t.Errorf("the table lacks %q:\n%s", want.row, r.stdout)
+			if strings.Contains(r.stdout, want.row) != figures {
+				t.Errorf("figures are published: %t; %q in the table:\n%s", figures, want.row, r.stdout)
 			}
 			sum := summaryIn(t, "out")
 			if want.warning == "" {
 				for _, m := range sum.Models {
-					if m.CPU.Strayed < 50 || m.CPU.Children < m.CPU.Strayed {
+					if figures && (m.CPU.Strayed < 50 || m.CPU.Children < m.CPU.Strayed) {
 						t.Errorf("%s: %v ms of %v are booked on what jobs left behind; want 50 at least", m.Model, m.CPU.Strayed, m.CPU.Children)
 					}
 				}
 				return
 			}
 			if sum.Models[0].ResidualPercent == nil {
-				t.Log("no control group can be made here")
+				t.Log("no control group can be made here, or no figures")
 				return
 			}
 			if text := strings.Join(sum.Warnings, "\n"); !strings.Contains(text, want.warning) {
