@@ -301,6 +301,9 @@ func (r *run) trees() {
 	}
 	add(coldName, "a first job, in a fork of a cold parent", r.cold.first)
 	add(laterName, "a later job, in a process that has run others", r.cold.later)
+	if a := r.result.After; a != nil && len(a.Trees) > 0 {
+		add(afterName, "a first job, in a fork of a parent with the warm-ups as given", a.Trees[0].Tree)
+	}
 	add(warmName, "a first job, in a fork of a warm parent", r.warm)
 }
 
@@ -395,7 +398,7 @@ func (r *run) verdict() string {
 			text += fmt.Sprintf("; the warm-ups %s and %s change nothing", strings.Join(useless[:last], ", "), useless[last])
 		}
 	}
-	return text
+	return text + res.rest()
 }
 
 // nothingWorth begins the verdict where there is nothing to hoist.

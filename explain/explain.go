@@ -74,8 +74,10 @@ const maxPath = 40
 
 // Run explains the jobs. An error is a *JobError where a job failed; a result is
 // returned only without an error.
-func (p *Plan) Run(ctx context.Context) (*Result, error) {
-	r := &run{
+func (p *Plan) Run(ctx context.Context) (*Result, error) { return p.begin().explain(ctx) }
+
+func (p *Plan) begin() *run {
+	return &run{
 		Plan: p,
 		lab:  lab{machine: p.Machine, jobs: func(n int) jobSequence { return jobSequence(p.Source(n)) }, dir: p.Dir},
 		result: &Result{
@@ -83,9 +85,12 @@ func (p *Plan) Run(ctx context.Context) (*Result, error) {
 			Findings: []Item{}, Together: []Try{}, WarmUps: []WarmUp{}, Notes: []string{}, Warnings: []string{},
 		},
 	}
+}
+
+func (r *run) explain(ctx context.Context) (*Result, error) {
 	for _, step := range []func(context.Context) error{
 		r.profileCold, r.withoutPools, r.profileFrozen, r.watch, r.tryWays, r.time, r.profileWarm, r.profileOneJob, r.checkWarmUps,
-		r.countPages, r.measure,
+		r.countPages, r.measure, r.goOn,
 	} {
 		if err := step(ctx); err != nil {
 			return nil, err
@@ -306,6 +311,7 @@ func (r *run) measureAll(ctx context.Context, list []contestant) (*jobSink, erro
 	plan.Header.Spec.Models = nil
 	var names []string
 	for _, c := range list {
+		c.executor, c.setup = r.from(c.executor, c.setup)
 		names = append(names, c.name)
 		plan.Header.Spec.Models = append(plan.Header.Spec.Models, record.Model{Name: c.name, Model: c.executor.Name(), Knobs: c.knobs})
 		plan.Contestants = append(plan.Contestants, runner.Contestant{

@@ -22,7 +22,8 @@ import (
 type lab struct {
 	machine *live.Machine
 	jobs    func(n int) jobSequence
-	dir     string // for profiles; it need not exist
+	dir     string   // for profiles; it need not exist
+	base    []string // warm-ups that every parent does first
 	looks   int
 
 	// passedOn is what the parents of the last look would have passed on to their
@@ -34,6 +35,7 @@ type jobSequence = func(yield func(workload.Job) bool)
 
 // look runs n jobs and returns what was seen of them.
 func (l *lab) look(ctx context.Context, e models.Executor, n int, s setup) ([]*profile, error) {
+	e, s = l.from(e, s)
 	l.looks++
 	dir := filepath.Join(l.dir, fmt.Sprintf("profile-%d", l.looks))
 	if err := os.MkdirAll(dir, 0o700); err != nil {

@@ -19,8 +19,22 @@ func (r *Result) Report() *report.Report {
 	rep := &report.Report{
 		Verdict: r.Verdict, Caption: r.caption(),
 		Tables: []report.Table{r.findingsTable(), r.shareTable(), r.hoistTable(), r.savingsTable(), r.warmUpsTable()},
-		Notes:  append(append([]string{}, r.Notes...), r.legend()), Warnings: r.Warnings,
+		Notes:  append([]string{}, r.Notes...), Warnings: slices.Clone(r.Warnings),
 	}
+	if r.After != nil {
+		rest := r.After.Report()
+		for i := range rest.Tables {
+			rest.Tables[i].Title = "After the warm-ups as given: " + rest.Tables[i].Title
+		}
+		rep.Tables = append(rep.Tables, rest.Tables...)
+		for _, note := range r.After.Notes {
+			rep.Notes = append(rep.Notes, "After the warm-ups as given: "+note)
+		}
+		for _, w := range r.After.Warnings {
+			rep.Warnings = append(rep.Warnings, "after the warm-ups as given: "+w)
+		}
+	}
+	rep.Notes = append(rep.Notes, r.legend())
 	return rep
 }
 

@@ -41,6 +41,11 @@ type Result struct {
 	// they leave the pools of native libraries without threads.
 	Env []string `json:"env,omitempty"`
 
+	// After is the same for jobs of a parent that has done the warm-ups as given: what
+	// remains. FirstJob is then of a fork of that parent, and what is saved is saved
+	// besides. These measurements are in no record.
+	After *Result `json:"after,omitempty"`
+
 	NoRefork string `json:"no_refork,omitempty"` // why a parent that has run jobs was not measured
 
 	Profiling Profiling `json:"profiling"`
@@ -125,7 +130,7 @@ type Model struct {
 }
 
 // Models lists the names that the trees of a result can have.
-func Models() []string { return []string{coldName, laterName, warmName} }
+func Models() []string { return []string{coldName, laterName, afterName, warmName} }
 
 // WriteJSON writes the result as JSON: indented, its fields in a fixed order.
 func (r *Result) WriteJSON(w io.Writer) error {

@@ -58,3 +58,28 @@ func TestOpenedInline(t *testing.T) {
 		}
 	}
 }
+
+// TestGoesOn: what was given is where the explanation goes on, to what remains.
+func TestGoesOn(t *testing.T) {
+	needs(t, "sqlalchemy")
+	r := explained(t, "twice", "twice:load_rates")
+	if r.After == nil {
+		t.Fatalf("it does not go on: %s", r.Verdict)
+	}
+	for _, it := range r.After.Findings {
+		if strings.HasPrefix(it.Call, "twice.load_rates") {
+			t.Errorf("what was given remains: %s", it.Call)
+		}
+	}
+	it := wantFirst(t, r.After, "sqlalchemy.pool.base.Pool._create_connection")
+	if it.OneJob == 0 {
+		t.Errorf("one job spares none of it: %q", r.After.Notes)
+	}
+	together(t, r.After, "one job, and what it opened given up")
+	if !strings.Contains(r.Verdict, "after the warm-ups as given a job takes ") {
+		t.Errorf("verdict: %s", r.Verdict)
+	}
+	if !slices.ContainsFunc(r.Trees, func(m explain.Model) bool { return m.Name == "after" }) {
+		t.Errorf("no tree of what remains")
+	}
+}

@@ -38,6 +38,9 @@ func (r *run) givenWarmUps() []string {
 // checkWarmUps makes each given warm-up alone, in a parent, and looks at whether
 // its children's jobs are spared anything.
 func (r *run) checkWarmUps(ctx context.Context) error {
+	if r.base != nil {
+		return nil // they are where this begins
+	}
 	r.userWarm = r.givenWarmUps()
 	breaks := false
 	for _, reference := range r.userWarm {
