@@ -62,6 +62,43 @@ func golden(t *testing.T, name string, got []byte) {
 	}
 }
 
+// TestLabels: what is written on a frame can be read: whole components of its name,
+// the last ones; or how the last one begins; or nothing.
+func TestLabels(t *testing.T) {
+	const whole = 1180.0
+	for name, c := range map[string]struct {
+		name  string
+		share float64 // of the picture's width
+		want  string
+	}{
+		"all of it":         {"sqlalchemy.orm.mapper.configure_mappers", 0.5, "sqlalchemy.orm.mapper.configure_mappers"},
+		"the last two":      {"sqlalchemy.orm.mapper.configure_mappers", 0.152, "…mapper.configure_mappers"},
+		"the last":          {"sqlalchemy.orm.mapper.configure_mappers", 0.12, "…configure_mappers"},
+		"it, and no more":   {"sqlalchemy.orm.mapper.configure_mappers", 0.101, "configure_mappers"},
+		"how that begins":   {"sqlalchemy.orm.mapper.configure_mappers", 0.05, "configu…"},
+		"too narrow":        {"sqlalchemy.orm.mapper._check", 0.03, ""},
+		"an import":         {"import babel.localedata", 0.08, "…localedata"},
+		"an import's name":  {"import localedata", 0.07, "localedata"},
+		"an inner function": {"strategies.create.<locals>.connect", 0.046, "connect"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			g := flame.Graph{Tree: at(calls.Python, "job", time.Duration(1000*(1-c.share)), at(calls.Python, c.name, time.Duration(1000*c.share)))}
+			if kind, imported, ok := strings.Cut(c.name, " "); ok {
+				g.Tree.Children[0] = at(calls.Kind(kind), imported, time.Duration(1000*c.share))
+			}
+			var b bytes.Buffer
+			if err := g.WriteSVG(&b); err != nil {
+				t.Fatal(err)
+			}
+			_, after, _ := strings.Cut(b.String(), `data-name="`+strings.NewReplacer("<", "&lt;", ">", "&gt;").Replace(c.name)+`">`)
+			got, _, _ := strings.Cut(after, "</text>")
+			if got != c.want {
+				t.Errorf("%.0f pixels: %q, want %q", c.share*whole, got, c.want)
+			}
+		})
+	}
+}
+
 func TestSVG(t *testing.T) {
 	for name, g := range map[string]flame.Graph{
 		"plain.svg":      {Title: "forkperjob", About: "a <first> job", Tree: cold()},

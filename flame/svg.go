@@ -11,6 +11,7 @@ import (
 	"slices"
 	"strings"
 	"time"
+	"unicode/utf8"
 
 	"forkbench/calls"
 )
@@ -24,6 +25,7 @@ const (
 	footer    = 34
 	charWidth = 6.6 // of the font below, about
 	least     = 0.3 // frames narrower than this are left out
+	readable  = 6   // characters of a name that is cut, its "…" included
 
 	maxDepth = 300 // deeper frames are left out, and that is said
 )
@@ -193,17 +195,31 @@ func change2color(share float64, visible bool) string {
 
 func clamp(x int) int { return min(255, max(0, x)) }
 
-// fit is as much of a name as a frame has room for: its end tells most.
+// fit is what of a name a frame has room for that can be read: as many of its last
+// components as fit; else the beginning of the last one; else nothing. The script
+// that zooms does the same.
 func fit(name string, wide float64) string {
 	room := int((wide - 6) / charWidth)
-	runes := []rune(name)
-	switch {
-	case room < 3:
-		return ""
-	case len(runes) <= room:
+	if utf8.RuneCountInString(name) <= room {
 		return name
 	}
-	return "…" + string(runes[len(runes)-room+1:])
+	last := strings.TrimPrefix(name, "import ")
+	for {
+		_, after, more := strings.Cut(last, ".")
+		if !more || after == "" {
+			break
+		}
+		if last = after; utf8.RuneCountInString(last) < room {
+			return "…" + last
+		}
+	}
+	switch runes := []rune(last); {
+	case len(runes) <= room:
+		return last
+	case room >= readable:
+		return string(runes[:room-1]) + "…"
+	}
+	return ""
 }
 
 func span(d time.Duration) string {

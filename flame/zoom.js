@@ -3,6 +3,16 @@
 	var left = 10, room = 1180, char = 6.6;
 	var frames = Array.prototype.slice.call(document.querySelectorAll("#frames > g"));
 	var details = document.getElementById("details");
+	// As many of the last components as there is room for, the beginning of the last one, or nothing.
+	function fit(name, fits) {
+		if (name.length <= fits) return name;
+		var last = name.replace(/^import /, ""), dot;
+		while ((dot = last.indexOf(".")) >= 0 && dot < last.length - 1) {
+			last = last.slice(dot + 1);
+			if (last.length < fits) return "\u2026" + last;
+		}
+		return last.length <= fits ? last : fits >= 6 ? last.slice(0, fits - 1) + "\u2026" : "";
+	}
 	function draw(x0, w0, d0) {
 		frames.forEach(function (g) {
 			var x = +g.dataset.x, w = +g.dataset.w, below = +g.dataset.d < d0;
@@ -14,8 +24,7 @@
 			rect.setAttribute("x", nx);
 			rect.setAttribute("width", Math.max(nw - 0.4, 0.2));
 			text.setAttribute("x", nx + 3);
-			var name = text.dataset.name, fits = Math.floor((nw - 6) / char);
-			text.textContent = fits < 3 ? "" : name.length <= fits ? name : "\u2026" + name.slice(name.length - fits + 1);
+			text.textContent = fit(text.dataset.name, Math.floor((nw - 6) / char));
 		});
 	}
 	frames.forEach(function (g) {
