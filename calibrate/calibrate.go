@@ -58,7 +58,7 @@ type Result struct {
 	Profile  *sim.Profile
 	Rounds   int      // that it was made from
 	Excluded []string // rounds that were left out, and why
-	Warnings []string // what the records do not tell
+	Warnings []string // what the records do not tell; the profile has them, too
 }
 
 // Profile makes a profile from rounds of one workload. Rounds that cannot be
@@ -76,9 +76,7 @@ func Profile(ctx context.Context, rounds []*Round, o Options) (*Result, error) {
 	if err := suffice(rounds, len(c.rounds), o); err != nil {
 		return nil, err
 	}
-	if text := MarkedAmong(c.rounds); text != "" {
-		c.Warnings = append(c.Warnings, text)
-	}
+	c.Warnings = Doubtful(c.rounds, o.UseMarked)
 	first := c.rounds[0]
 	for _, r := range c.rounds {
 		a, b := &first.Header.Spec, &r.Header.Spec
@@ -117,6 +115,7 @@ func Profile(ctx context.Context, rounds []*Round, o Options) (*Result, error) {
 	if err := c.profile.Validate(); err != nil {
 		return nil, fmt.Errorf("the records lead to no valid profile: %w", err)
 	}
+	c.profile.Warnings = c.Warnings
 	c.Rounds, c.Result.Profile = len(c.rounds), c.profile
 	return &c.Result, nil
 }

@@ -260,11 +260,15 @@ func TestSourcesAreComplete(t *testing.T) {
 			if err := made.Profile.Write(&b); err != nil {
 				t.Fatal(err)
 			}
-			if _, err := sim.ReadProfile(&b); err != nil {
-				t.Errorf("%v: %v", names, err)
+			read, err := sim.ReadProfile(&b)
+			if err != nil {
+				t.Fatalf("%v: %v", names, err)
 			}
 			if len(made.Warnings) == 0 {
 				t.Errorf("%v: no warning, and one model cannot tell everything", names)
+			}
+			if !slices.Equal(read.Warnings, made.Warnings) {
+				t.Errorf("%v: the profile says %q, calibration %q", names, read.Warnings, made.Warnings)
 			}
 		}
 	}

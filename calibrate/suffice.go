@@ -62,17 +62,25 @@ func suffice(rounds []*Round, usable int, o Options) error {
 	return e
 }
 
-// MarkedAmong says how many of the rounds that are used are marked; nothing if none
-// is.
-func MarkedAmong(rounds []*Round) string {
-	n := 0
+// Doubtful says what speaks against the numbers of rounds that are used all the same:
+// those of a program that was built with -race, and marked ones, where they are used.
+func Doubtful(rounds []*Round, marked bool) (texts []string) {
+	contaminated, race := 0, 0
 	for _, r := range rounds {
 		if r.Noise.Contaminated != "" {
-			n++
+			contaminated++
+		}
+		if r.Header.Environment.Race {
+			race++
 		}
 	}
-	if n == 0 {
-		return ""
+	if contaminated > 0 && marked {
+		texts = append(texts, fmt.Sprintf("%d of the %d rounds that were used are marked as contaminated: what they tell includes what others did to the machine meanwhile",
+			contaminated, len(rounds)))
 	}
-	return fmt.Sprintf("%d of the %d rounds that were used are marked as contaminated: what they tell includes what others did to the machine meanwhile", n, len(rounds))
+	if race > 0 {
+		texts = append(texts, fmt.Sprintf("%d of the %d rounds that were used were measured by a program that was built with -race, whose numbers do not count",
+			race, len(rounds)))
+	}
+	return texts
 }

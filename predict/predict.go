@@ -181,6 +181,10 @@ func (q *Question) steady() bool {
 type Answer struct {
 	Steady bool         // the question was about the steady state
 	Models []Prediction // in the question's order
+
+	// Warnings are those about the profile: what is predicted is no better than what
+	// it is predicted from.
+	Warnings []string
 }
 
 // A Prediction is one model's part of an answer.

@@ -54,7 +54,7 @@ func (q *Question) run(ctx context.Context) (*Answer, error) {
 	if errors.Is(err, errStopped) {
 		err, stopped = nil, true
 	}
-	a := &Answer{Steady: q.steady()}
+	a := &Answer{Steady: q.steady(), Warnings: q.Profile.Caveats()}
 	for _, s := range all {
 		q.conclude(s, stopped)
 		a.Models = append(a.Models, s.Prediction)

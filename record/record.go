@@ -65,6 +65,9 @@ type Simulation struct {
 	Cores   int     `json:"cores"`
 	Until   float64 `json:"until,omitempty"` // the relative half-width that was to be reached
 
+	// Warnings are those about the profile.
+	Warnings []string `json:"warnings,omitempty"`
+
 	// Sampled, if it is not 0, says that the file holds the jobs, processes and
 	// memory samples of each model's first replication only, and of these the jobs
 	// whose ID is below it and the processes that are numbered no higher.

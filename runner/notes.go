@@ -62,6 +62,11 @@ func (a *Aggregator) warnings(s *Summary) []string {
 		n.add(nil, "the records end early, in the middle of a line: the run "+endedEarly)
 	}
 	n.aboutSize(s)
+	if x := s.Spec.Simulation; x != nil {
+		for _, text := range x.Warnings {
+			n.add(nil, "%s", plainUpTo(text, maxCure))
+		}
+	}
 	if strings.Contains(s.Environment.Redis, "miniredis") {
 		n.add(nil, "the jobs went through miniredis, a stand-in that is slower than Redis: install redis-server or valkey-server, or give --redis=URL")
 	}

@@ -47,6 +47,11 @@ type Profile struct {
 	// Services are other programs on the machine that do something for jobs.
 	Services []Service `json:"services,omitempty"`
 
+	// Warnings are what the records did not tell, or say that they were not good ones:
+	// those that calibration gave. Who simulates with the profile repeats them; see
+	// Caveats.
+	Warnings []string `json:"warnings,omitempty"`
+
 	// Sources says where the numbers come from: the path of a field, or of
 	// the part that it is in, to a sentence. ReadProfile wants one for each.
 	Sources map[string]string `json:"sources"`

@@ -19,8 +19,8 @@ const (
 	maxDepth   = 16
 )
 
-// ReadProfile reads a profile. Every field but services must be there, nothing else may be,
-// and all values must make sense; the error is a *ProfileError with every
+// ReadProfile reads a profile. Every field but services and warnings must be there,
+// nothing else may be, and all values must make sense; the error is a *ProfileError with every
 // problem at once, or says why the text is not JSON.
 func ReadProfile(from io.Reader) (*Profile, error) {
 	text, err := io.ReadAll(io.LimitReader(from, maxProfile+1))
@@ -357,7 +357,7 @@ func collect(fields *[]string, path string, v reflect.Value) {
 	switch v.Kind() {
 	case reflect.Struct:
 		for i := range v.NumField() {
-			if name, _ := fieldName(v.Type().Field(i)); !slices.Contains([]string{"version", "name", "runs", "sources"}, name) {
+			if name, _ := fieldName(v.Type().Field(i)); !slices.Contains([]string{"version", "name", "runs", "warnings", "sources"}, name) {
 				collect(fields, join(path, name), v.Field(i))
 			}
 		}

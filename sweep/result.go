@@ -54,6 +54,8 @@ type Setting struct {
 	Seed         uint64 `json:"seed"`
 	Replications int    `json:"replications"`
 	LiveRounds   int    `json:"live_rounds,omitempty"`
+
+	Caveats []string `json:"-"` // what is to be known of the profile: the first of the result's warnings
 }
 
 // A Curve is one model's.
@@ -98,7 +100,7 @@ func (s *Sweep) Result(setting Setting) *Result {
 			Logarithmic: s.Range.Logarithmic(), Metric: s.Metric.String(), Within: s.Within,
 			Reference: s.Contestants[0].Name, Setting: setting, parameter: p, metric: s.Metric,
 		},
-		Interrupted: s.cutShort,
+		Interrupted: s.cutShort, Warnings: slices.Clone(setting.Caveats),
 	}
 	for i, c := range s.Contestants {
 		curve := Curve{Model: c.Name, Level: !c.Varies}

@@ -201,12 +201,13 @@ func validation(ctx context.Context, rounds []*calibrate.Round, profile *sim.Pro
 		rows, excluded, err := calibrate.Validate(ctx, profile, rounds, o)
 		names = append(names, profile.Name)
 		report.Rows, report.Excluded = append(report.Rows, rows...), append(report.Excluded, excluded...)
-		if text := calibrate.MarkedAmong(rounds); marked && text != "" {
+		for _, text := range calibrate.Doubtful(rounds, marked) {
 			report.Warnings = append(report.Warnings, "predicted: "+text)
 		}
 		return err
 	}
 	if profile != nil {
+		report.Warnings = append(report.Warnings, profile.Caveats()...)
 		others, used := unused(profile, rounds)
 		if len(others) == 0 {
 			return nil, fmt.Errorf("--profile=%s was made from %s: predict another run with it, or leave it out to make one of every other round",
@@ -327,9 +328,6 @@ func (p *program) readRounds(dirs []string) (rounds []*calibrate.Round, skipped 
 		}
 		if len(all) > 0 && all[0].Header.Spec.Simulated {
 			simulated = append(simulated, dir+": is a simulation: name a directory that a measured comparison wrote")
-		}
-		if len(all) > 0 && all[0].Header.Environment.Race {
-			p.remarks("warning: ", []string{dir + ": was measured by a program built with -race, whose numbers do not count"})
 		}
 		for _, r := range all {
 			if _, err := executorOf(r.Model); err != nil {

@@ -178,7 +178,7 @@ func (o *planOptions) find(ctx context.Context, show *progress) (*capacity.Resul
 	r := &capacity.Result{Spec: capacity.Spec{
 		Target: o.target, WorkersMax: o.workersMax, CoresMax: o.coresMax, Profile: filepath.Base(o.from), ProfileName: q.Profile.Name,
 		Jobs: q.Jobs, Replications: q.Replications, Seed: q.Seed,
-	}}
+	}, Warnings: q.Profile.Caveats()}
 	for _, f := range o.fixed {
 		if f.parameter.Name == sweep.ArrivalRate {
 			r.Spec.Rate = f.x

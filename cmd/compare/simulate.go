@@ -220,7 +220,7 @@ func (o *simulation) header(now time.Time) record.Header {
 		Jobs: o.jobs, Workers: o.workers, Rounds: o.replications, Seed: o.seed,
 		Workload: o.profile.Name, Runtime: "simulated", Arrivals: o.arrivals.String(), TimeoutNS: o.timeout,
 		Simulated: true, Simulation: &record.Simulation{
-			Profile: o.profile.Name, From: o.from, Cores: o.cores, Until: o.until,
+			Profile: o.profile.Name, From: o.from, Cores: o.cores, Until: o.until, Warnings: o.profile.Caveats(),
 		},
 	}
 	if n := len(o.contestants); o.jobs*n*o.most() > mostRecorded {

@@ -115,7 +115,7 @@ func (p *program) makeSweep(ctx context.Context, in *interrupts, s *sweepOptions
 	}
 	setting := sweep.Setting{
 		Profile: filepath.Base(s.from), ProfileName: q.Profile.Name, Jobs: q.Jobs, Arrivals: s.arrivals.String(), Workers: q.Workers, Cores: q.Cores,
-		Seed: q.Seed, Replications: q.Replications,
+		Seed: q.Seed, Replications: q.Replications, Caveats: q.Profile.Caveats(),
 	}
 	if s.varied(sweep.ArrivalRate) {
 		setting.Arrivals = "at random"
