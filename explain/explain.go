@@ -191,7 +191,11 @@ func (r *run) profileFrozen(ctx context.Context) error {
 
 // spared reports whether jobs in whose parent something was done do next to nothing
 // of a finding any more; after is a first one of them.
-func (r *run) spared(f *found, after *calls.Node) bool { return f.in(after) <= gone*f.in(r.frozen) }
+func (r *run) spared(f *found, after *calls.Node) bool {
+	before, left := f.costIn(r.frozen), f.costIn(after)
+	computes := float64(before.CPU) >= computing*float64(before.Wall)
+	return left.score() <= gone*before.score() && (!computes || float64(left.CPU) <= gone*float64(before.CPU))
+}
 
 // watch looks at the findings again: at what they open, start and dirty, and how
 // they can be called by name.

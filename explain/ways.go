@@ -20,6 +20,10 @@ const (
 	// hoisted.
 	gone = 0.3
 
+	// computing is the share of CPU in a call's time from which on both of its times
+	// have to be gone: on a busy machine the clock alone may say so by chance.
+	computing = 0.2
+
 	// triedJobs are looked at for each try: more than a rare key can spoil.
 	triedJobs = 4
 
@@ -156,7 +160,9 @@ func (r *run) hoisted() (list []*found) {
 }
 
 // in is what a finding's call costs in a tree, wherever it is called from.
-func (f *found) in(tree *calls.Node) float64 {
+func (f *found) in(tree *calls.Node) float64 { return f.costIn(tree).score() }
+
+func (f *found) costIn(tree *calls.Node) cost {
 	var sum calls.Cost
 	functions := f.functions()
 	// What an import does is the import's, unless the finding is in one itself.
@@ -177,7 +183,7 @@ func (f *found) in(tree *calls.Node) float64 {
 		sum = sum.Add(n.Total())
 		return false
 	})
-	return cost(sum).score()
+	return cost(sum)
 }
 
 // share is a finding's part of what a first job costs more, by the clock or in

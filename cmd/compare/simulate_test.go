@@ -49,8 +49,11 @@ func TestSimulate(t *testing.T) {
 	b := newBench(t)
 	r := b.run("simulate", "--jobs=300", "--out=out", "--model=all,forkperjob(warm)", "--profile=redash")
 	r.want(t, exitDone)
-	if r.stderr != "" {
-		t.Errorf("standard error: %q", r.stderr)
+	// What takes ten seconds, as on a busy machine, says how far it is.
+	for line := range strings.Lines(r.stderr) {
+		if !strings.HasPrefix(line, "simulating ") {
+			t.Errorf("standard error: %q", line)
+		}
 	}
 	b.golden("simulate/text", timeless(r.stdout))
 	s := summaryIn(t, "out")
