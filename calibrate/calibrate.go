@@ -68,12 +68,15 @@ func Profile(ctx context.Context, rounds []*Round, o Options) (*Result, error) {
 	c := &calibration{options: o, profile: &sim.Profile{Version: sim.ProfileVersion, Sources: make(map[string]string)}}
 	for _, r := range rounds {
 		if why := r.unusable(o.UseMarked); why != "" {
-			c.Excluded = append(c.Excluded, fmt.Sprintf("%s, round %d, in %s: %s", r.Round.Model, r.Round.Round+1, r.Run, why))
+			c.Excluded = append(c.Excluded, r.place()+": "+why)
 			continue
 		}
 		c.rounds = append(c.rounds, r)
 	}
 	if err := suffice(rounds, len(c.rounds), o); err != nil {
+		return nil, err
+	}
+	if err := c.oneWarmUp(rounds); err != nil {
 		return nil, err
 	}
 	c.Warnings = Doubtful(c.rounds, o.UseMarked)
@@ -160,7 +163,7 @@ func (c *calibration) lacking(path, format string, args ...any) {
 // boot is from the parents' records.
 func (c *calibration) boot() {
 	var cold, warm sample
-	wait := -1.0
+	wait, old := -1.0, false
 	user, system := 0.0, 0.0
 	for _, r := range c.rounds {
 		var own, warmed []float64
@@ -168,7 +171,12 @@ func (c *calibration) boot() {
 			p := &r.parents[i]
 			cpu := milli(p.StartupUserNS + p.StartupSysNS)
 			if p.Warmed {
-				warmed = append(warmed, max(cpu-milli(p.WarmNS), 0))
+				if p.BootCPUNS > 0 {
+					warmed = append(warmed, milli(p.BootCPUNS))
+				} else {
+					old = true
+					warmed = append(warmed, max(cpu-milli(p.WarmNS), 0))
+				}
 				continue
 			}
 			own = append(own, cpu)
@@ -188,7 +196,11 @@ func (c *calibration) boot() {
 	default:
 		b.CPU = sim.Constant(rounded(median(warm.all)))
 		b.System = 0.2
-		c.lacking("boot", "no parent without a warm-up: CPU of %d parents less the time that their warm-up took; the share of system time is assumed", len(warm.all))
+		if old {
+			c.lacking("boot", "no parent without a warm-up: CPU of %d parents less the time that their warm-up took; the share of system time is assumed", len(warm.all))
+		} else {
+			c.lacking("boot", "no parent without a warm-up: CPU of %d parents before it; the share of system time is assumed", len(warm.all))
+		}
 	}
 	b.Wait = sim.Constant(rounded(wait))
 	if wait < 0 {

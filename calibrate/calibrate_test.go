@@ -49,6 +49,7 @@ func contestants() map[string]models.Executor {
 	return map[string]models.Executor{
 		"prefork": prefork.Model{}, "forkperjob": forkperjob.Model{}, "hybrid": hybrid.Model{},
 		"hybrid(jobs-per-child=10)": hybrid.Model{JobsPerChild: 10}, "prefork(max-jobs-per-child=1)": prefork.Model{MaxJobsPerChild: 1},
+		"forkperjob(warm)": forkperjob.Model{Warm: true},
 	}
 }
 
@@ -68,6 +69,22 @@ func run(t *testing.T, p sim.Profile, seed uint64, names ...string) []*calibrate
 
 func runOn(t *testing.T, p sim.Profile, seed uint64, workers int, names ...string) []*calibrate.Round {
 	t.Helper()
+	return runWith(t, p, seed, workers, func(record.Line) {}, names...)
+}
+
+// An editor changes the records on their way.
+type editor struct {
+	next record.Sink
+	edit func(record.Line)
+}
+
+func (e editor) Write(l record.Line) error {
+	e.edit(l)
+	return e.next.Write(l)
+}
+
+func runWith(t *testing.T, p sim.Profile, seed uint64, workers int, edit func(record.Line), names ...string) []*calibrate.Round {
+	t.Helper()
 	const jobs, cores = 400, 2
 	var file bytes.Buffer
 	w := record.NewWriter(&file)
@@ -86,7 +103,7 @@ func runOn(t *testing.T, p sim.Profile, seed uint64, workers int, names ...strin
 	for _, name := range names {
 		m := &sim.Machine{Workers: workers, Cores: cores, Profile: p, Seed: seed}
 		done, err := m.Run(t.Context(), contestants()[name], sim.Round{
-			Model: name, Jobs: burst(jobs), Total: jobs, Sink: w,
+			Model: name, Jobs: burst(jobs), Total: jobs, Sink: editor{w, edit},
 		})
 		if err != nil {
 			t.Fatal(err)

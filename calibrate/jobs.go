@@ -8,7 +8,6 @@ import (
 
 	"forkbench/record"
 	"forkbench/sim"
-	"forkbench/workload"
 )
 
 // A class is what is measured of one kind of job, in milliseconds.
@@ -324,9 +323,9 @@ func (c *calibration) oneTime(cold, warm float64, coldCount, warmCount int, pg p
 	named := c.warmUp()
 	switch {
 	case coldCount == 0:
-		spent := c.warming()
+		spent, clock := c.warming()
 		diff = spent
-		c.lacking("one_time.cpu_ms", "no child of a cold parent: the median time that warming a parent took, %.3g ms", spent)
+		c.lacking("one_time.cpu_ms", "no child of a cold parent: the median of what warm-ups took in their parents, %.3g ms %s, whatever of it jobs would do", spent, clock)
 	case warmCount == 0:
 		c.lacking("one_time.cpu_ms", "first jobs of %d children of cold parents less later jobs; without children of a warm parent, it is not known how much of it cannot be inherited", coldCount)
 	case diff < max(0.03*cold, 0.05):
@@ -353,37 +352,6 @@ func (c *calibration) oneTime(cold, warm float64, coldCount, warmCount int, pg p
 	}
 	c.source("one_time.wait_ms", "taken as none: lazy initialisation computes")
 	c.source("one_time.touched_pages", "private memory of children of cold parents less that of children of warm ones, ninth deciles of the samples")
-}
-
-// warmUp reports whether the workload or the run names a warm-up.
-func (c *calibration) warmUp() bool {
-	s := &c.rounds[0].Header.Spec
-	if len(s.Warm) > 0 {
-		return true
-	}
-	w, err := workload.Parse(s.Workload)
-	if err != nil {
-		return false
-	}
-	python, ok := w.(workload.Python)
-	if !ok {
-		_, ok = w.(workload.Warmer)
-		return ok
-	}
-	return len(python.PythonFunction().Warm) > 0
-}
-
-// warming is the median time that warming a parent took.
-func (c *calibration) warming() float64 {
-	var all []float64
-	for _, r := range c.rounds {
-		for i := range r.parents {
-			if r.parents[i].Warmed {
-				all = append(all, milli(r.parents[i].WarmNS))
-			}
-		}
-	}
-	return median(all)
 }
 
 func (c *calibration) firstJob(warm float64, warmCount int, pg pages, all []*class) {

@@ -130,6 +130,11 @@ func (r *Round) Setting() Setting {
 // ID is what a profile's Runs name the round's run by.
 func (r *Round) ID() string { return r.Header.Started.UTC().Format(time.RFC3339Nano) }
 
+// place is where the round stands.
+func (r *Round) place() string {
+	return fmt.Sprintf("%s, round %d, in %s", r.Round.Model, r.Round.Round+1, r.Run)
+}
+
 // unusable says why the round's numbers do not count, or nothing if they do. A
 // contaminated round's can be made to.
 func (r *Round) unusable(marked bool) string {

@@ -57,7 +57,7 @@ func Validate(ctx context.Context, profile *sim.Profile, rounds []*Round, o Opti
 	bySetting := make(map[Setting][]*Round)
 	for _, r := range rounds {
 		if why := r.unusable(o.UseMarked); why != "" {
-			excluded = append(excluded, fmt.Sprintf("%s, round %d, in %s: %s", r.Round.Model, r.Round.Round+1, r.Run, why))
+			excluded = append(excluded, fmt.Sprintf("%s: %s", r.place(), why))
 			continue
 		}
 		s := r.Setting()

@@ -90,6 +90,7 @@ type readyReply struct {
 	UserUS     int64  `json:"user_us"`            // with that of children that it has waited for
 	SystemUS   int64  `json:"system_us"`          // likewise
 	WaitedUS   int64  `json:"waited_us"`          // of both, what children used: not on its own clock
+	WarmedUS   int64  `json:"warmed_us"`          // of both, what the warm-ups used, without the collection after them
 
 	// What a job that was run to warm the process had left open, and how that was
 	// undone, in words.

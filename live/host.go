@@ -303,6 +303,7 @@ func (h *Host) account(p *process, e exit) {
 		ForkNS: p.forkBegan, ReadyNS: p.ready, WarmNS: p.warming, EndNS: p.end, ReapNS: e.at,
 		UserNS: own.User, SystemNS: own.System,
 		StartupUserNS: p.startup.User, StartupSysNS: p.startup.System,
+		BootCPUNS: p.bootCPU, WarmCPUNS: p.warmCPU,
 	}
 	if p.maker != nil {
 		r.Parent = p.maker.id

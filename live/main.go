@@ -53,6 +53,8 @@ type worker struct {
 	conn *conn
 	work workload.Go
 	life int
+
+	warmed time.Duration // CPU of the warm-ups
 }
 
 // serve answers the host until it goes, and returns why: io.EOF if the host has
@@ -136,6 +138,8 @@ func find(name string, workloads []workload.Go) (workload.Go, error) {
 
 func (w *worker) warm() error {
 	if warmer, ok := w.work.(workload.Warmer); ok {
+		before := ownCPU()
+		defer func() { w.warmed = ownCPU().Sub(before).Total() }()
 		return warmer.Warm(context.Background())
 	}
 	return nil
@@ -149,7 +153,7 @@ func (w *worker) ready(cause error) error {
 	answer := readyReply{
 		Version: goVersion(),
 		UserUS:  (own.Utime.Nano() + waited.Utime.Nano()) / 1000, SystemUS: (own.Stime.Nano() + waited.Stime.Nano()) / 1000,
-		WaitedUS: (waited.Utime.Nano() + waited.Stime.Nano()) / 1000,
+		WaitedUS: (waited.Utime.Nano() + waited.Stime.Nano()) / 1000, WarmedUS: w.warmed.Microseconds(),
 	}
 	answer.Executable, _ = os.Executable()
 	if cause != nil {

@@ -88,6 +88,7 @@ type process struct {
 	// Stamps of CLOCK_MONOTONIC.
 	asked, forkBegan, ready, end time.Duration
 	warming                      time.Duration // a span
+	bootCPU, warmCPU             time.Duration // used when it was loaded, and by its warm-ups
 }
 
 type processState uint8
@@ -110,6 +111,9 @@ var errDead = errors.New("the process has ended")
 // Warm asks the process to do the one-time work.
 func (p *process) Warm(context.Context) error {
 	began := monotonic()
+	if !p.warm && !p.host.gate.isOpen() {
+		p.bootCPU = p.startup.Total()
+	}
 	if p.own == nil {
 		p.conn.carries.Store(true) // the seats of a process that becomes a template
 	}
@@ -137,6 +141,7 @@ func (p *process) prepared(answer *readyReply) {
 	p.host.undid(answer.Undone)
 	if !p.host.gate.isOpen() { // a promoted child is warmed in the middle of work
 		p.startup = answer.cpu().Sub(children)
+		p.warmCPU += time.Duration(answer.WarmedUS) * time.Microsecond
 	}
 }
 

@@ -134,6 +134,7 @@ class Application:
             self.function = rule.resolve(boot["function"])
         self.warm: list[str] = boot["warm"]
         self.warmed = False
+        self.warmed_us = 0  # CPU of what was warmed last
         for reference in self.warm:
             if reference == WARM_JOB:
                 continue
@@ -146,13 +147,16 @@ class Application:
         A collection in a child would write to every inherited object. Freezing without collecting
         first, or around every fork, leaks.
         """
+        self.warmed_us = 0
         if not self.warmed:
+            began = time.process_time_ns()
             for reference in self.warm:
                 with step(f"--warm={reference}"):
                     if reference == WARM_JOB:
                         self.run_and_undo(call_of(payload))
                     else:
                         rule.awaited(rule.resolve(reference)())
+            self.warmed_us = (time.process_time_ns() - began) // 1000
             self.warmed = True
         keep_children()
         gc.collect()
@@ -425,6 +429,7 @@ class Process:
             answer["kind"] = type(error).__name__
             answer["traceback"] = failure(error).decode("utf-8", "replace")
         answer.update(usage())
+        answer["warmed_us"] = self.application.warmed_us if hasattr(self, "application") else 0
         answer["version"] = "{}.{}.{}".format(*sys.version_info[:3])
         answer["executable"] = sys.executable
         answer["pid"] = os.getpid()

@@ -161,7 +161,7 @@ type Process struct {
 
 	ForkNS  time.Duration `json:"fork_ns"`  // the fork (or exec) began
 	ReadyNS time.Duration `json:"ready_ns"` // it could take a job: fork returned, or boot done
-	WarmNS  time.Duration `json:"warm_ns"`  // spent in Warm, as a duration
+	WarmNS  time.Duration `json:"warm_ns"`  // spent in Warm, as a duration: with what it waited for, a core among that
 	EndNS   time.Duration `json:"end_ns"`   // its last job had finished and it was told to exit
 	ReapNS  time.Duration `json:"reap_ns"`  // wait4 returned
 
@@ -169,6 +169,12 @@ type Process struct {
 	SystemNS      time.Duration `json:"system_ns"`
 	StartupUserNS time.Duration `json:"startup_user_ns,omitempty"`   // of which before the start of work
 	StartupSysNS  time.Duration `json:"startup_system_ns,omitempty"` // of which before the start of work
+
+	// Of a process that was warmed before the start of work, CPU: what it had used
+	// when it was loaded, and what its warm-ups used, by its own clock, without the
+	// garbage collection that follows them. Both are absent in older records.
+	BootCPUNS time.Duration `json:"boot_cpu_ns,omitempty"`
+	WarmCPUNS time.Duration `json:"warm_cpu_ns,omitempty"`
 }
 
 // A Sample is the memory of all processes of a round at one moment.

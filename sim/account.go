@@ -203,6 +203,7 @@ func (h *Host) account(p *process) {
 		ForkNS: p.forkBegan, ReadyNS: p.ready, WarmNS: p.warming, EndNS: p.end, ReapNS: h.Now(),
 		UserNS: p.cpu.User, SystemNS: p.cpu.System,
 		StartupUserNS: p.startup.User, StartupSysNS: p.startup.System,
+		BootCPUNS: p.bootCPU, WarmCPUNS: p.warmCPU,
 	}
 	if p.maker != nil {
 		r.Parent = p.maker.id

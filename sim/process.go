@@ -53,6 +53,7 @@ type process struct {
 	// On the clock of Host.Now.
 	forkBegan, ready, end time.Duration
 	warming               time.Duration // a span
+	bootCPU, warmCPU      time.Duration // used when it was loaded, and by its warm-ups
 
 	preceding, following *process // in the host's list, in the order of their making
 }
@@ -125,7 +126,11 @@ func (p *process) Warm(context.Context) error {
 		return fmt.Errorf("warm process %d: %w", p.id, errOver)
 	}
 	h.random.begin(forOneTime, uint64(p.id))
+	if !p.warmed {
+		p.bootCPU = p.cpu.Total()
+	}
 	cpu, wait := p.oneTime(h.profile.OneTime.Warmable)
+	p.warmCPU += time.Duration(cpu)
 	why := h.use(p, cpu, 0)
 	if why == ready {
 		why = h.sleep(wait)
