@@ -4,7 +4,6 @@ import (
 	_ "embed"
 	"errors"
 	"fmt"
-	"path/filepath"
 	"slices"
 	"strings"
 	"sync"
@@ -143,28 +142,14 @@ func (p *process) examine() {
 	if len(things) == 0 && len(threads) == 0 {
 		return
 	}
-	var inside heldReply
+	e := &estate{things: things, threads: threads}
 	if len(threads) > 0 {
-		inside, _ = p.holds() // else they have no names
+		e.inside, _ = p.holds() // else they have no names
 	}
-	shared, locked, err := p.handDown(things, len(threads) > 0)
-	if err != nil {
-		shared, locked = things, inside.Locks
+	if e.err = p.handDown(e); e.err == nil {
+		e.left, _ = held.Threads(p.pid)
 	}
-	for _, t := range shared {
-		p.add(record.Hazard{
-			Kind: t.Kind, What: t.What, Caution: t.Caution, Unverified: err != nil,
-			From: p.origin(fmt.Sprintf("%d %s", t.FD, t.Link)), Cure: cures[t.Kind],
-		})
-	}
-	left := threads
-	if err == nil && len(threads) > 0 {
-		left, _ = held.Threads(p.pid)
-	}
-	p.found = append(p.found, p.describe(threads, left, inside)...)
-	for _, name := range locked {
-		p.add(record.Hazard{Kind: record.HazardLock, What: "the lock " + name, Cure: cures[record.HazardLock]})
-	}
+	p.assess(e)
 }
 
 // add notes a hazard that its makers do not have: theirs has been told.
@@ -216,26 +201,26 @@ func (p *process) holds() (heldReply, error) {
 // errUnseen is why it is not known what forks inherit.
 var errUnseen = errors.New("no fork to look at")
 
-// handDown makes a fork, which does nothing, and returns which of the things it
-// shares with the process and which locks are taken in it. What it used is booked
-// as the process's start-up.
-func (p *process) handDown(things []held.Thing, threads bool) (shared []held.Thing, locked []string, err error) {
+// handDown makes a fork, which does nothing, and notes what it has of the estate.
+// What it used is booked as the process's start-up.
+func (p *process) handDown(e *estate) error {
+	threads := len(e.threads) > 0
 	if threads && !p.host.m.Runtime.(Python).AllowThreads {
-		return nil, nil, errUnseen // it refuses
+		return errUnseen // it refuses
 	}
 	limit := min(inquiry, p.host.m.BootTimeout)
 	r := p.ask(&waiter{answers: kindForked}, limit, func(b []byte) []byte { return appendFork(b, 0, nil) })
 	if r.err != nil {
-		return nil, nil, r.err
+		return r.err
 	}
 	forked, err := parseForked(r.body)
 	if err != nil || forked.pid == 0 || r.file < 0 {
-		return nil, nil, errUnseen
+		return errUnseen
 	}
 	child := &process{host: p.host, maker: p, pid: forked.pid, token: make(chan struct{}, 1), state: running}
 	child.token <- struct{}{}
 	if child.conn, err = newConn(r.file, "fork to look at"); err != nil {
-		return nil, nil, err
+		return err
 	}
 	defer child.conn.close()
 	defer p.endProbe(child.pid)
@@ -245,18 +230,14 @@ func (p *process) handDown(things []held.Thing, threads bool) (shared []held.Thi
 	}
 	answer := child.ask(&waiter{answers: kindHeld}, limit, func(b []byte) []byte { return appendHold(b, source) })
 	if answer.err != nil {
-		return nil, nil, answer.err
+		return answer.err
 	}
 	inside, err := parseHeld(answer.body)
 	if err != nil {
-		return nil, nil, err
+		return err
 	}
-	for _, t := range things {
-		if t.In(child.pid) {
-			shared = append(shared, t)
-		}
-	}
-	return shared, inside.Locks, nil
+	e.see(child.pid, inside)
+	return nil
 }
 
 // endProbe ends the fork that was looked at. Nobody waits for it before it is
@@ -280,72 +261,6 @@ func (p *process) endProbe(pid int) {
 	}
 }
 
-// describe says what is wrong with threads, those that are gone after a fork apart.
-func (p *process) describe(threads, left []held.Thread, inside heldReply) []record.Hazard {
-	var list []record.Hazard
-	unnamed := slices.DeleteFunc(slices.Clone(inside.Threads), func(t threadReply) bool { return t.TID != 0 })
-	native := make(map[record.Hazard]int)
-	var order []record.Hazard
-	for _, t := range threads {
-		one := record.Hazard{Kind: record.HazardThread, From: p.origin(fmt.Sprintf("task %d", t.TID)), Cure: cures[record.HazardThread]}
-		i := slices.IndexFunc(inside.Threads, func(r threadReply) bool { return r.TID == t.TID })
-		switch {
-		case i >= 0:
-			one.What = fmt.Sprintf("the thread %q (%s)", inside.Threads[i].Name, inside.Threads[i].Runs)
-		case isPython(t.Library) && len(unnamed) > 0:
-			one.What = fmt.Sprintf("a Python thread without a name (%s)", unnamed[0].Runs)
-			unnamed = unnamed[1:]
-		case isPython(t.Library):
-			one.What = "a Python thread without a name"
-		default:
-			one.Kind = record.HazardNativeThread
-			one.What, one.Cure = p.nativeThread(t)
-			if !slices.ContainsFunc(left, func(o held.Thread) bool { return o.TID == t.TID }) {
-				one.Caution = true
-				one.Cure = "its library ends it before a fork and starts it again where it is needed"
-			}
-			if native[one]++; native[one] == 1 {
-				order = append(order, one)
-			}
-			continue
-		}
-		list = append(list, one)
-	}
-	for _, one := range order {
-		if n := native[one]; n > 1 {
-			one.What = strings.Replace(one.What, "a native thread", fmt.Sprintf("%d native threads", n), 1)
-		}
-		list = append(list, one)
-	}
-	return list
-}
-
-func isPython(library string) bool {
-	name := filepath.Base(library)
-	return strings.HasPrefix(name, "python") || strings.HasPrefix(name, "libpython")
-}
-
-// nativeThread says what a thread is that Python does not know, and what to do.
-func (p *process) nativeThread(t held.Thread) (what, cure string) {
-	what = fmt.Sprintf("a native thread %q", t.Name)
-	cure = cures[record.HazardNativeThread]
-	library := t.Library
-	if library != "" {
-		what += " of " + filepath.Base(library)
-	} else if pools := held.Pools(p.pid); len(pools) > 0 {
-		library = pools[0]
-		what += " (of " + filepath.Base(library) + ", perhaps)"
-	}
-	pool, known := held.PoolOf(library)
-	if known {
-		what += " (" + pool.Name + ")"
-	}
-	if known && pool.Variable != "" {
-		cure = fmt.Sprintf("start again with --env=%s=1, which leaves that pool without threads", pool.Variable)
-	}
-	return what, cure
-}
-
 // namedThreads are named in a refusal, and the others counted.
 const namedThreads = 2
 
@@ -362,7 +277,7 @@ func (p *process) refused(reason string) error {
 	}
 	inside, _ := p.holds()
 	var names, ways []string
-	for _, one := range p.describe(threads, threads, inside) {
+	for _, one := range p.describe(&estate{threads: threads, inside: inside, err: errUnseen}) {
 		if one.From != "" {
 			one.What += ", from " + one.From
 		}
@@ -383,22 +298,4 @@ func (p *process) refused(reason string) error {
 		nevertheless = "or pass --allow-threads: this library ends its threads itself before a fork"
 	}
 	return &ForkError{Reason: fmt.Sprintf("%s: %s; %s", text, strings.Join(ways, "; "), nevertheless)}
-}
-
-// cures say what to do about hazards. Those of threads of a well-known pool are
-// better.
-var cures = map[record.HazardKind]string{
-	record.HazardConnection: "connect, use and close it before the fork, so that each fork opens its own " +
-		"(SQLAlchemy: engine.dispose()), or have the application do so at each: os.register_at_fork(before=engine.dispose)",
-	record.HazardDatabase:     "close it before the fork and open it in the fork, as SQLite asks for: os.register_at_fork(before=connection.close)",
-	record.HazardFile:         "open it in the fork, or read and close it before; where it is written, open it for appending, with whole lines in one write",
-	record.HazardEvents:       "make the event loop or the watcher in the fork",
-	record.HazardDevice:       "initialise it in the fork: a driver's context does not outlive one",
-	record.HazardPipe:         "right where it is there to be shared, as a queue of multiprocessing's; else make it in the fork",
-	record.HazardListener:     "right where all of them serve; else listen in one process, after the fork",
-	record.HazardDatagrams:    "right for sending (statsd, syslog); an answer goes to one of them",
-	record.HazardThread:       "start it in the fork (os.register_at_fork(after_in_child=start)), or stop it before",
-	record.HazardNativeThread: "leave what starts it to the jobs, or stop it before the fork",
-	record.HazardLock: "start the thread that takes it in the fork, or hold it around the fork: " +
-		"os.register_at_fork(before=lock.acquire, after_in_parent=lock.release, after_in_child=lock.release)",
 }

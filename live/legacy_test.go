@@ -279,6 +279,34 @@ def job(n):
 	}
 }
 
+// TestThreadsThatStartAgain: a thread that a fork starts again, or that has ended
+// before the fork, is none that it lacks.
+func TestThreadsThatStartAgain(t *testing.T) {
+	text := `
+import os, threading
+def watch():
+    threading.Event().wait()
+def start():
+    threading.Thread(target=watch, daemon=True).start()
+start()
+os.register_at_fork(after_in_child=start)
+end = threading.Event()
+ends = threading.Thread(target=end.wait, daemon=True)
+ends.start()
+def stop():
+    end.set()
+    ends.join()
+os.register_at_fork(before=stop)
+def job(n):
+    pass
+`
+	rig := newRig(t, script{text: text, function: "job"})
+	rig.machine.Runtime = live.Python{AllowThreads: true}
+	if done, _, err := rig.run(forkperjob.Model{}, "[1]"); err != nil || len(done.Hazards) > 0 {
+		t.Errorf("%v, hazards %+v; want none", err, done.Hazards)
+	}
+}
+
 // TestPoolIsNamed: the threads of a BLAS are told by their library, with the
 // variable that leaves it without; with that, the process forks.
 func TestPoolIsNamed(t *testing.T) {

@@ -44,6 +44,7 @@ type peer struct {
 	prefix, live, held string // the prefix as it gets it, and the lists that jobs are taken from and held back in
 
 	mains   []*process
+	estates map[*process]*estate // what mains have that the application left in them
 	kids    map[int]*kid // by pid: the mains, and what they have forked and not yet reaped
 	ready   int          // mains that have said so
 	born    int          // children that could take a job
@@ -72,6 +73,7 @@ func (h *Host) RunPeer(ctx context.Context, s peers.System) (err error) {
 	h.apart = monotonic() - began
 
 	err = p.start(ctx)
+	p.unseen()
 	if err == nil {
 		err = p.work(ctx)
 	}

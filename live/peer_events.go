@@ -49,7 +49,7 @@ type event struct {
 
 // eventNumbers is how many numbers each kind of event has.
 var eventNumbers = map[string]int{
-	"ready": 5, "fork": 4, "reap": 8, "take": 2, "start": 3, "done": 5, "kept": 2, "over": 2,
+	"ready": 5, "fork": 4, "reap": 8, "take": 2, "start": 3, "done": 5, "kept": 2, "over": 2, "hold": 1, "look": 2,
 }
 
 func parseEvent(line []byte) (event, error) {
@@ -142,6 +142,12 @@ func (p *peer) note(e event) error {
 		return p.forked(e)
 	case "reap":
 		return p.reaped(e)
+	case "hold":
+		p.hold(e.pid(0))
+		return nil
+	case "look":
+		p.look(e.pid(0), e.pid(1))
+		return nil
 	}
 	if e.n[0] >= int64(len(p.fates)) {
 		return fmt.Errorf("it ran job %d of %d", e.n[0], len(p.fates))

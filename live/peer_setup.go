@@ -34,7 +34,7 @@ func (h *Host) newPeer(s peers.System) (_ *peer, err error) {
 	}
 	p := &peer{
 		host: h, system: s, python: python, lists: lists,
-		base: "forkbench:" + rand.Text(), kids: make(map[int]*kid), buf: make([]byte, 64<<10),
+		base: "forkbench:" + rand.Text(), kids: make(map[int]*kid), estates: make(map[*process]*estate), buf: make([]byte, 64<<10),
 	}
 	p.prefix = s.Prefix(p.base)
 	if !p.apart() && !h.m.Server.Private() {
@@ -105,6 +105,7 @@ func (p *peer) write(f workload.PythonFunction) error {
 		return err
 	}
 	files["order.json"] = string(text)
+	files["forkbench_held.py"] = heldSource
 	files["path"] = strings.Join(p.python.Path, "\n")
 	for name, content := range files {
 		if err := os.WriteFile(filepath.Join(p.dir, name), []byte(content), 0o600); err != nil {

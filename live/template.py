@@ -26,7 +26,7 @@ import struct
 import sys
 import time
 import traceback
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from importlib.abc import Loader, MetaPathFinder
 from json import dumps, loads
 from types import ModuleType, TracebackType
@@ -93,32 +93,7 @@ class SourceImporter(MetaPathFinder, Loader):
         return self.sources[name]
 
 
-def holdings() -> set[str]:
-    """The descriptors and threads of this process."""
-    found = {f"task {task}" for task in os.listdir("/proc/self/task")}
-    for fd in os.listdir("/proc/self/fd"):
-        with contextlib.suppress(OSError):  # the directory itself, closed by now
-            found.add(f"{fd} {os.readlink(f'/proc/self/fd/{fd}')}")
-    return found
-
-
-undone: list[str] = []  # likewise, what a job that warmed this process had left open
-steps: list[dict[str, Any]] = []  # what has been done since the last ready reply, and left something
-
-
-@contextlib.contextmanager
-def step(name: str) -> Iterator[None]:
-    """Notes what the body leaves open or starts, for the host to say where it came from."""
-    before = holdings()
-    yield
-    left = holdings() - before
-    if left:
-        steps.append({"name": name, "left": sorted(left)})
-
-
-def importing(reference: str) -> str:
-    module = reference.partition(":")[0]
-    return f"the import of {'the jobs' if module.startswith('forkbench_') else module}"
+undone: list[str] = []  # what a job that warmed this process had left open, since the last ready reply
 
 
 class Application:
@@ -128,9 +103,9 @@ class Application:
         self.allow_threads: bool = boot["allow_threads"]
         self.pid = os.getpid()  # of the process that was booted
         for reference in boot["setup"]:
-            with step(f"--setup={reference}"):
+            with rule.step(f"--setup={reference}"):
                 rule.set_up([reference])
-        with step(importing(boot["function"])):
+        with rule.step(rule.importing(boot["function"])):
             self.function = rule.resolve(boot["function"])
         self.warm: list[str] = boot["warm"]
         self.warmed = False
@@ -138,7 +113,7 @@ class Application:
         for reference in self.warm:
             if reference == WARM_JOB:
                 continue
-            with step(importing(reference)):
+            with rule.step(rule.importing(reference)):
                 rule.resolve(reference)  # a wrong name is an error at boot, not at the first warm-up
 
     def do_warm(self, payload: bytes) -> None:
@@ -151,7 +126,7 @@ class Application:
         if not self.warmed:
             began = time.process_time_ns()
             for reference in self.warm:
-                with step(f"--warm={reference}"):
+                with rule.step(f"--warm={reference}"):
                     if reference == WARM_JOB:
                         self.run_and_undo(call_of(payload))
                     else:
@@ -437,8 +412,8 @@ class Process:
             answer["no_pidfd"] = True
         answer["undone"] = list(undone)
         undone.clear()
-        answer["steps"] = list(steps)
-        steps.clear()
+        answer["steps"] = list(rule.steps)
+        rule.steps.clear()
         if fd >= 0:
             self.channel.send_with_fd(b"R", dumps(answer).encode(), fd)
         else:

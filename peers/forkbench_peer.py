@@ -14,6 +14,11 @@ the pipe, a line for each event, with times of CLOCK_MONOTONIC in nanoseconds:
     done JOB PID STARTED FINISHED CPU        its last
     kept JOB NOW                             its outcome is in Redis
     over JOB NOW                             and whoever had it can take the next
+    hold PID                                 the application has left something in a process that forks: held-PID.json
+                                             says what, and what Python knows of it
+    look MAKER PID                           what of that is in a fork can be looked at; held-PID.json likewise
+
+After the last two, the host writes a byte to turn-PID or turn-MAKER when it has looked.
 
 Lines are shorter than PIPE_BUF, so those of several processes do not mix.
 
@@ -22,13 +27,16 @@ Standard library only, Python 3.9 and newer.
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import resource
+import select
+import signal
 import sys
 import time
 from collections.abc import Callable, Iterator, Sequence
-from typing import TYPE_CHECKING, Any, Union
+from typing import TYPE_CHECKING, Any, NoReturn, Union
 from urllib.parse import quote
 
 if TYPE_CHECKING:
@@ -47,8 +55,14 @@ Call = Union[tuple[Sequence[Any], dict[str, Any]], Exception]
 # Stands for a result that is not kept, beside the reason.
 DROPPED = "forkbench: dropped"
 
+# Seconds that the host may take to look.
+PATIENCE = 10
+
 function: Callable[..., Any] | None = None
 is_set_up = False
+is_parent = False  # of forks that run jobs: what it does before them is noted
+holder = 0  # the process that has something to hand down
+is_threaded = False  # threads among it
 pipe = -1
 answer = sys.stdout
 
@@ -101,12 +115,19 @@ def reaped(pid: int, status: int, used: resource.struct_rusage, own: int = 0) ->
     )
 
 
+def step(name: str) -> contextlib.AbstractContextManager[None]:
+    """Notes what the body leaves open or starts, in a process whose forks would have it."""
+    return application.step(name) if is_parent else contextlib.nullcontext()
+
+
 def set_up() -> None:
     """Sets the application up, if this process did not inherit that."""
     global is_set_up
     if not is_set_up:
         is_set_up = True
-        application.set_up(ORDER["setup"])
+        for reference in ORDER["setup"]:
+            with step(f"--setup={reference}"):
+                application.set_up([reference])
 
 
 def leave() -> None:
@@ -119,7 +140,8 @@ def load() -> Callable[..., Any]:
     global function
     if function is None:
         set_up()
-        function = application.resolve(ORDER["function"])
+        with step(application.importing(ORDER["function"])):
+            function = application.resolve(ORDER["function"])
     return function
 
 
@@ -127,7 +149,72 @@ def warm() -> None:
     """Imports the application and does the one-time work that was named."""
     load()
     for reference in ORDER["warm"]:
-        application.awaited(application.resolve(reference)())
+        with step(application.importing(reference)):
+            called = application.resolve(reference)
+        with step(f"--warm={reference}"):
+            application.awaited(called())
+
+
+def hold(hand_down: bool = False) -> None:
+    """Shows the host what the application has left in this process, before it forks.
+
+    What the system itself has is not among it: its steps are not noted. With hand_down, a fork is made
+    as the system makes them, which runs no job, for the host to look at.
+    """
+    global is_parent, holder, is_threaded
+    is_parent = False
+    if not application.steps:
+        return
+    holder, is_threaded = os.getpid(), len(os.listdir("/proc/self/task")) > 1
+    path = os.path.join(DIRECTORY, f"turn-{holder}")
+    os.mkfifo(path)
+    turn = os.open(path, os.O_RDWR)  # so that the host finds a reader
+    try:
+        tell(b"hold %d\n" % holder, steps=application.steps)
+        wait(turn)
+        if hand_down:
+            child = os.fork()
+            if not child:
+                show_fork()
+            wait(turn)
+            os.kill(child, signal.SIGKILL)
+            os.waitpid(child, 0)
+    finally:
+        os.close(turn)
+
+
+def show_fork() -> NoReturn:
+    """Is all that the fork does that is looked at."""
+    try:
+        look()
+        time.sleep(PATIENCE)  # until it is killed
+    finally:
+        os._exit(0)
+
+
+def look() -> None:
+    """Shows the host what a fork was handed, if it is the first that can run a job."""
+    if holder and os.getpid() != holder:
+        with contextlib.suppress(FileExistsError):
+            os.close(os.open(os.path.join(DIRECTORY, f"looked-{holder}"), os.O_CREAT | os.O_EXCL))
+            tell(b"look %d %d\n" % (holder, os.getpid()))
+
+
+def tell(line: bytes, **known: object) -> None:
+    """Writes what is known, and what Python knows of threads and locks if there are threads, and tells the host."""
+    if is_threaded:
+        import forkbench_held  # type: ignore[import-not-found]
+
+        known.update(forkbench_held.held())
+    with open(os.path.join(DIRECTORY, f"held-{os.getpid()}.json"), "w") as file:
+        json.dump(known, file)
+    say(line)
+
+
+def wait(turn: int) -> None:
+    """Waits until the host has looked."""
+    if select.select([turn], [], [], PATIENCE)[0]:
+        os.read(turn, 1)
 
 
 def call_of(payload: str) -> Call:

@@ -10,10 +10,11 @@ that the template has not imported already.
 
 from __future__ import annotations
 
+import contextlib
 import importlib
 import os
 import sys
-from collections.abc import AsyncGenerator, Callable, Coroutine, Generator, Mapping
+from collections.abc import AsyncGenerator, Callable, Coroutine, Generator, Iterator, Mapping
 from json import JSONEncoder
 from types import CoroutineType
 from typing import Any
@@ -69,6 +70,35 @@ def get_ready_for(function: Callable[..., Any]) -> None:
     code = getattr(getattr(function, "__wrapped__", function), "__code__", None)
     if code is not None and code.co_flags & 0x80:  # inspect.CO_COROUTINE
         import asyncio  # noqa: F401
+
+
+# -- What that leaves open ----------------------------------------------------------------------
+
+steps: list[dict[str, Any]] = []  # what has been done, and left something; whoever tells the host of them clears them
+
+
+def holdings() -> set[str]:
+    """The descriptors and threads of this process."""
+    found = {f"task {task}" for task in os.listdir("/proc/self/task")}
+    for fd in os.listdir("/proc/self/fd"):
+        with contextlib.suppress(OSError):  # the directory itself, closed by now
+            found.add(f"{fd} {os.readlink(f'/proc/self/fd/{fd}')}")
+    return found
+
+
+@contextlib.contextmanager
+def step(name: str) -> Iterator[None]:
+    """Notes what the body leaves open or starts, for the host to say where it came from."""
+    before = holdings()
+    yield
+    left = holdings() - before
+    if left:
+        steps.append({"name": name, "left": sorted(left)})
+
+
+def importing(reference: str) -> str:
+    module = reference.partition(":")[0]
+    return f"the import of {'the jobs' if module.startswith('forkbench_') else module}"
 
 
 # -- Setting up ---------------------------------------------------------------------------------

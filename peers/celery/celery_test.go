@@ -62,3 +62,32 @@ func TestMaxTasksPerChild(t *testing.T) {
 		t.Errorf("%d processes ran 5 jobs, all of them %d; want at least 3, and 20", full, jobs)
 	}
 }
+
+// TestHazards: what the application left in the main process is told, Celery's own
+// is not; and a receiver of Celery's signals may open something there, or close in
+// a child what was opened.
+func TestHazards(t *testing.T) {
+	peerstest.Need(t, celery.Requirement())
+	m := livetest.New(t)
+	peerstest.Hazards(t, m, celery.Model{Warm: true})
+	const text = `
+import tempfile
+from celery import signals
+kept = [tempfile.TemporaryFile("w")]
+@signals.worker_process_init.connect
+def close(**_):
+    kept.pop(0).close()
+@signals.worker_init.connect
+def connect(**_):
+    kept.append(open(__file__ + ".spool", "w"))
+def job(number):
+    return [number]
+`
+	done, _, err := peerstest.Script(t.Context(), m, celery.Model{}, text, "job", 4, 0, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if len(done.Hazards) != 1 || done.Hazards[0].From != "the receivers of worker_init" {
+		t.Errorf("hazards %+v; want one, from the receivers of worker_init", done.Hazards)
+	}
+}

@@ -7,6 +7,7 @@ wait4, which tells what a child has used.
 
 from __future__ import annotations
 
+import contextlib
 import os
 import time
 from typing import TYPE_CHECKING, Any
@@ -55,9 +56,14 @@ def enqueue() -> None:
 def work() -> None:
     global main
     main = os.getpid()
+    peer.is_parent = True
+    signals.worker_init.connect(on_init)
     peer.warm()
     app.set_current()  # again: the application may have made one of its own
     app.set_default()
+    # After those of the application's, which may open something in the main process or close it in a child.
+    signals.worker_init.connect(after_init)
+    signals.worker_process_init.connect(on_child)
     billiard.popen_fork.os = Waiting()
     try:
         app.worker_main(
@@ -90,6 +96,18 @@ class Waiting:
         return waited, status
 
 
+initializing = contextlib.ExitStack()
+
+
+def on_init(**_: object) -> None:
+    initializing.enter_context(peer.step("the receivers of worker_init"))
+
+
+def after_init(**_: object) -> None:
+    initializing.close()
+    peer.hold()
+
+
 def on_ready(**_: object) -> None:
     peer.ready()
 
@@ -100,6 +118,7 @@ def on_fork(**_: object) -> None:
 
 
 def on_child(**_: object) -> None:
+    peer.look()
     peer.say(b"fork %d %d %d %d\n" % (main, os.getpid(), began, time.monotonic_ns()))
 
 
@@ -116,7 +135,6 @@ def on_lost(task_id: str, **_: object) -> None:
 
 signals.worker_ready.connect(on_ready)
 signals.worker_before_create_process.connect(on_fork)
-signals.worker_process_init.connect(on_child)
 signals.task_postrun.connect(on_stored)
 signals.task_failure.connect(on_lost)
 

@@ -156,9 +156,11 @@ def enqueue() -> None:
 
 
 def work() -> None:
+    peer.is_parent = SETTINGS["class"] == "Worker"  # the others' jobs are run in no fork
     peer.set_up()
     if SETTINGS["preload"] or ORDER["warm"]:
         peer.warm()
+    peer.hold(hand_down=True)
     connection = connect()
     worker = KINDS[SETTINGS["class"]]([ORDER["queue"]], connection=connection)
     worker.work(logging_level="WARNING")

@@ -196,3 +196,21 @@ func TestShortTimeout(t *testing.T) {
 		Workers: 1, Timeout: time.Microsecond, Acts: peerstest.Acts(1, modelstest.Hang),
 	})
 }
+
+// TestHazards: what the application left in a worker that forks is told, RQ's own
+// is not; other classes fork nothing.
+func TestHazards(t *testing.T) {
+	peerstest.Need(t, rq.Requirement())
+	m := livetest.New(t)
+	peerstest.Hazards(t, m, rq.Model{Warm: true})
+	const text = "import tempfile\nkept = tempfile.TemporaryFile()\ndef job(number):\n    return [number]\n"
+	for name, e := range map[string]rq.Model{
+		"imported in each job": {Lazy: true}, "no fork": {Class: rq.SimpleWorker}, "a new interpreter": {Class: rq.SpawnWorker},
+	} {
+		t.Run(name, func(t *testing.T) {
+			if done, _, err := peerstest.Script(t.Context(), m, e, text, "job", 4, 0, nil); err != nil || len(done.Hazards) > 0 {
+				t.Errorf("%v, hazards %+v; want none", err, done.Hazards)
+			}
+		})
+	}
+}
