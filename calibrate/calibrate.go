@@ -96,6 +96,7 @@ func Profile(ctx context.Context, rounds []*Round, o Options) (*Result, error) {
 	}
 	slices.Sort(c.profile.Runs)
 	c.outcomes()
+	c.hazards()
 	c.pace()
 	c.profile.Name = o.Name
 	if o.Name == "" {
@@ -146,6 +147,19 @@ func (c *calibration) outcomes() {
 		c.Warnings = append(c.Warnings, fmt.Sprintf(
 			"jobs: %d of %d failed, crashed or timed out: those of the profile are all done, and what these cost is part of what the others do",
 			lost, settled))
+	}
+}
+
+// hazards warns of models that must not be used as they are: a simulation of them
+// knows their costs only.
+func (c *calibration) hazards() {
+	for _, r := range c.rounds {
+		for _, why := range r.Unfit {
+			text := fmt.Sprintf("%s: %s: it is simulated as fast as it was, and must not be used as it is", r.Round.Model, why)
+			if !slices.Contains(c.Warnings, text) {
+				c.Warnings = append(c.Warnings, text)
+			}
+		}
 	}
 }
 

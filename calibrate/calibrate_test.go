@@ -371,6 +371,22 @@ func TestFindsServices(t *testing.T) {
 	}
 }
 
+// A model that must not be used as it is is simulated as if nothing was wrong with
+// it: that is said, once.
+func TestUnfitModels(t *testing.T) {
+	rounds := run(t, truth(), 1, "prefork", "hybrid")
+	rounds = append(rounds, rounds[1])
+	rounds[1].Unfit = []string{"its forks share a TCP connection to 127.0.0.1:5432"}
+	made, err := calibrate.Profile(t.Context(), rounds, calibrate.Options{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	const want = "hybrid: its forks share a TCP connection to 127.0.0.1:5432: it is simulated as fast as it was, and must not be used as it is"
+	if told := slices.DeleteFunc(made.Warnings, func(w string) bool { return w != want }); len(told) != 1 {
+		t.Errorf("%d times: %s", len(told), want)
+	}
+}
+
 func TestJobsThatWereNotDone(t *testing.T) {
 	none := run(t, truth(), 1, "prefork")
 	some := run(t, truth(), 1, "hybrid")

@@ -1,11 +1,14 @@
 package runner_test
 
 import (
+	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	"forkbench/models"
 	"forkbench/record"
+	"forkbench/runner"
 )
 
 // connection is a hazard of hybrid's.
@@ -28,6 +31,15 @@ func TestHazardsAreTold(t *testing.T) {
 	if !strings.Contains(s.Verdict, "do not use hybrid as it is: "+clause) || strings.Contains(s.Verdict, "as in hybrid") ||
 		strings.Contains(s.Verdict, "did not end well") {
 		t.Errorf("verdict %s", s.Verdict)
+	}
+	for text, want := range map[string]bool{"hazards > 0": true, "hybrid.hazards > 0": true, "prefork.hazards > 0": false} {
+		limit, err := runner.ParseThreshold(text)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if crossed, why := limit.Crossed(s); crossed != want {
+			t.Errorf("%s crossed: %v (%s); want %v", text, crossed, why, want)
+		}
 	}
 	if h := s.Models[2].Hazards; len(h) != 2 || h[0].Kind != record.HazardConnection || !h[1].Caution {
 		t.Errorf("hazards %+v", h)
@@ -68,5 +80,42 @@ func TestHazardIsTheProbableCause(t *testing.T) {
 	}))
 	if want := "do not use prefork, forkperjob and hybrid as they are: its forks lack"; !strings.Contains(s.Verdict, want) {
 		t.Errorf("verdict %s; want: %s", s.Verdict, want)
+	}
+}
+
+// TestUnfitIsNeverFirst: whichever models are unfit and however fast they are, what
+// must not be used is said first, and of speed only the others are spoken of.
+func TestUnfitIsNeverFirst(t *testing.T) {
+	behaviours := []behaviour{prefork, forkperjob, hybrid}
+	for _, every := range []time.Duration{0, 20 * ms} {
+		for mask := 1; mask < 1<<len(behaviours); mask++ {
+			var unfit []string
+			for i, b := range behaviours {
+				if mask>>i&1 != 0 {
+					unfit = append(unfit, b.name)
+				}
+			}
+			run := newSynthetic(200, 3, behaviours...)
+			if run.every = every; every > 0 {
+				run.header.Spec.Arrivals = "rate:50"
+			}
+			s := summarize(t, run, round(func(m *record.Round) {
+				if slices.Contains(unfit, m.Model) {
+					m.Unfit = []string{"its forks lack the thread \"flusher\""}
+				}
+			}))
+			first, rest, _ := strings.Cut(s.Verdict, ". ")
+			if !strings.HasPrefix(first, "do not use ") || strings.Contains(first, "jobs per second") || strings.Contains(first, "latency") {
+				t.Errorf("%v unfit: %s", unfit, s.Verdict)
+			}
+			for _, name := range unfit {
+				if !strings.Contains(first, name) || strings.Contains(rest, name) {
+					t.Errorf("%s is unfit: %s", name, s.Verdict)
+				}
+			}
+			if none := strings.HasPrefix(rest, "No model is left to recommend"); none != (len(unfit) == len(behaviours)) {
+				t.Errorf("%v unfit: %s", unfit, s.Verdict)
+			}
+		}
 	}
 }

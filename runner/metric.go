@@ -105,6 +105,7 @@ func metrics() []metric {
 		jobs("not_run", func(j *Jobs) int { return j.NotRun }),
 		jobs("lost", func(j *Jobs) int { return j.Lost }),
 		jobs("duplicated", func(j *Jobs) int { return j.Duplicated }),
+		{"hazards", unitCount, func(m *ModelSummary) *float64 { v := float64(len(m.Unfit)); return &v }, true},
 	}
 }
 

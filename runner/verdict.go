@@ -21,7 +21,8 @@ const (
 // verdict is what to take home, in one or two sentences. What is impossible in the
 // records comes first, for then nothing else counts; before it what stopped a
 // model, which may be its cause. Then comes how much the models got done, unless
-// they all did all of it, and then how fast, of those that did the most.
+// they all did all of it, then which must not be used as they are, and then how
+// fast, of the others, those were that did the most.
 func verdict(s *Summary, stopped, impossible []string) string {
 	measured := slices.DeleteFunc(slices.Clone(s.Models), func(m ModelSummary) bool { return m.Rounds == 0 && !s.Environment.Race })
 	switch {
@@ -47,10 +48,12 @@ func verdict(s *Summary, stopped, impossible []string) string {
 	if s.Environment.Race {
 		return withoutSpeed(also(outcome, warning))
 	}
-	if outcome != "" {
-		outcome, warning = also(outcome, warning), "" // it is the cause, probably
+	before := also(outcome, warning) // it is the cause, probably
+	fast := speed(s, s.foremost(measured), measured)
+	if fast == "" && warning != "" && !slices.ContainsFunc(measured, fit) {
+		fast = "no model is left to recommend, however fast: mend that first"
 	}
-	sentences := []string{outcome, s.capital(speed(s, s.foremost(measured), measured, warning), outcome != "")}
+	sentences := []string{before, s.capital(fast, before != "")}
 	sentences = slices.DeleteFunc(sentences, func(text string) bool { return text == "" })
 	if x := s.Spec.Simulation; x != nil {
 		sentences[0] = fmt.Sprintf("Simulated on %s: %s", plural(x.Cores, "core"), sentences[0])
@@ -89,10 +92,13 @@ func also(a, b string) string {
 	return a + b
 }
 
+// fit reports whether nothing speaks against a model, however fast it is.
+func fit(m ModelSummary) bool { return len(m.Unfit) == 0 }
+
 // foremost is the models that did the largest share of their jobs, or none that is
-// found to be smaller; of those that could go on to their end.
+// found to be smaller; of those that are fit and could go on to their end.
 func (s *Summary) foremost(measured []ModelSummary) []ModelSummary {
-	going := slices.DeleteFunc(slices.Clone(measured), func(m ModelSummary) bool { return m.Stopped != "" || m.Jobs.Done == 0 })
+	going := slices.DeleteFunc(slices.Clone(measured), func(m ModelSummary) bool { return m.Stopped != "" || m.Jobs.Done == 0 || !fit(m) })
 	if len(going) == 0 {
 		return nil
 	}
@@ -101,15 +107,14 @@ func (s *Summary) foremost(measured []ModelSummary) []ModelSummary {
 }
 
 // speed says how fast the models were that did the largest share of their jobs,
-// and what there is to find in it, after a warning that belongs to it; "" if there
-// is nothing to say.
-func speed(s *Summary, foremost, measured []ModelSummary, warning string) string {
+// and what there is to find in it; "" if there is nothing to say.
+func speed(s *Summary, foremost, measured []ModelSummary) string {
 	h := headlineFor(s)
 	text, subjects := "", foremost
 	steady := slices.DeleteFunc(slices.Clone(foremost), func(m ModelSummary) bool { return m.unstable() })
 	switch {
 	case len(foremost) == 0:
-		return warning
+		return ""
 	case len(steady) == 0:
 		text = "no model keeps up with its jobs"
 	case len(steady) == 1:
@@ -131,7 +136,6 @@ func speed(s *Summary, foremost, measured []ModelSummary, warning string) string
 	if slices.ContainsFunc(subjects, func(m ModelSummary) bool { return m.Simulation != nil && !m.unstable() && !m.Simulation.Converged }) {
 		text += ", which has not converged (see the warnings)"
 	}
-	text = also(text, warning)
 	text = also(text, s.repeated(foremost))
 	var gone []string
 	for _, m := range s.Models {
@@ -355,8 +359,7 @@ func namesWarming(spec *record.Spec, model string) bool {
 
 // warmest is the model with a warm parent that spares its first jobs the most, or
 // nil if there is no such model. One of whose jobs fewer were done than of another's
-// is no example to follow, even where that may be chance, nor is one with a reason
-// against it.
+// is no example to follow, even where that may be chance.
 func warmest(ms []ModelSummary) *ModelSummary {
 	most := 0.0
 	for i := range ms {
@@ -365,7 +368,7 @@ func warmest(ms []ModelSummary) *ModelSummary {
 	var best *ModelSummary
 	for i := range ms {
 		m := &ms[i]
-		if m.WarmParent && len(m.Unfit) == 0 && m.Jobs.share() == most && (best == nil || m.firstJob() < best.firstJob()) {
+		if m.WarmParent && m.Jobs.share() == most && (best == nil || m.firstJob() < best.firstJob()) {
 			best = m
 		}
 	}
