@@ -55,6 +55,7 @@ func (r *run) goOn(ctx context.Context) error {
 	next := plan.begin()
 	next.dir, next.base = r.dir, r.userWarm
 	next.looks = r.looks
+	next.result.Env = slices.Clone(r.result.Env)
 	rest, err := next.explain(ctx)
 	if err != nil {
 		return err

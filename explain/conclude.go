@@ -35,6 +35,7 @@ func (r *run) conclude() {
 		}
 	}
 	res.Freezing = r.tried(frozen().name, "nothing, only frozen: gc.freeze()", coldName)
+	r.limiting()
 	r.together()
 	r.judge()
 	left := listed

@@ -119,6 +119,8 @@ type run struct {
 	warm     *calls.Node // of a first job in a fork of a warm parent; may be nil
 	reforked *calls.Node // the same, where the parent has run jobs
 	unfit    string      // why a parent that has run jobs is to have no forks; or ""
+	pools    string      // whose native threads there would be without the variables in Env
+	noPools  bool        // forks would not do with these threads: what the variables save is not measured
 	failed   string      // why jobs in forks of a parent that has run jobs do not end well; or ""
 
 	oneJob lesson
@@ -159,7 +161,7 @@ func (r *run) doing(stage string, args ...any) {
 func (r *run) profileCold(ctx context.Context) error {
 	r.doing("profiling first and later jobs")
 	const each = settlingJobs + profiledJobs
-	list, err := r.look(ctx, prefork.Model{MaxJobsPerChild: each}, profiledProcesses*each,
+	list, err := r.lookFirst(ctx, prefork.Model{MaxJobsPerChild: each}, profiledProcesses*each,
 		setup{look: &settings{Jobs: profiledJobs, Settling: settlingJobs}})
 	if err != nil {
 		return err

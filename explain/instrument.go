@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"maps"
+	"slices"
 
 	"forkbench/live"
 	"forkbench/workload"
@@ -67,6 +68,10 @@ func (a *altered) PythonFunction() workload.PythonFunction { return a.function }
 type setup struct {
 	warm []string  // references to do in Process.Warm, in place of all that the workload and the user name
 	look *settings // nil for jobs as they are; Function and Warm are filled in
+
+	// unset are variables that leave pools without threads, and are not to be set:
+	// a parent that has such a pool forks nevertheless.
+	unset []string
 }
 
 // machine is a copy of m with one worker, prepared as the setup says.
@@ -90,6 +95,10 @@ func (s setup) machine(m *live.Machine) *live.Machine {
 		f.Sources = sources
 	}
 	mine := *m
+	if s.unset != nil {
+		python.AllowThreads = true
+		mine.Env = slices.DeleteFunc(slices.Clone(mine.Env), func(v string) bool { return slices.Contains(s.unset, v) })
+	}
 	mine.Workers, mine.Runtime, mine.Workload = 1, python, &altered{m.Workload, f}
 	return &mine
 }

@@ -209,6 +209,9 @@ func (r *run) measure(ctx context.Context) error {
 	}
 	if r.Verify {
 		list = append(append(list, frozen()), r.warmedParents()...)
+		if r.pools != "" && !r.noPools {
+			list = append(list, r.pooled())
+		}
 	}
 	r.doing("measuring")
 	sink, err := r.measureAll(ctx, list)

@@ -27,6 +27,29 @@ func TestPoolOfThreads(t *testing.T) {
 	}
 }
 
+// TestPoolAtImport: where the application itself has started the pool, it is explained
+// all the same, at one thread, and what that alone saves is measured.
+func TestPoolAtImport(t *testing.T) {
+	needs(t, "numpy")
+	if runtime.NumCPU() < 2 {
+		t.Skip("OpenBLAS starts no thread on a machine with one core")
+	}
+	r := explained(t, "numbers_at_top")
+	if want := []string{"OPENBLAS_NUM_THREADS=1"}; !slices.Equal(r.Env, want) || r.Limiting == nil || r.Limiting.Name != want[0] {
+		t.Errorf("measured with %q, which saves %+v; want %q", r.Env, r.Limiting, want)
+	}
+	if !slices.ContainsFunc(r.Notes, func(n string) bool {
+		return strings.Contains(n, "has native threads before its first job: a native thread") && strings.Contains(n, "(OpenBLAS). ") &&
+			strings.Contains(n, "with OPENBLAS_NUM_THREADS=1") && strings.Contains(n, "By themselves they save ")
+	}) {
+		t.Errorf("no word of whose threads they are: %q", r.Notes)
+	}
+	// What it needs stands in what is pasted.
+	if r.Hoist == nil || !slices.Equal(r.Hoist.Env, r.Env) {
+		t.Errorf("to paste: %+v", r.Hoist)
+	}
+}
+
 // TestThreadIsNotAPool: a thread of Python's own stays a hazard, and no variable is
 // advised.
 func TestThreadIsNotAPool(t *testing.T) {

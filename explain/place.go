@@ -13,7 +13,7 @@ import (
 // of use, then what was found.
 func (r *run) place() *hoist.Work {
 	f := r.Machine.Workload.(workload.Python).PythonFunction()
-	w := &hoist.Work{Setup: r.Machine.Runtime.(live.Python).Setup}
+	w := &hoist.Work{Setup: r.Machine.Runtime.(live.Python).Setup, Env: r.result.Env}
 	if _, embedded := f.Sources[f.Module]; !embedded {
 		w.Modules = append(w.Modules, f.Module)
 	}

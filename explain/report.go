@@ -147,7 +147,10 @@ func (r *Result) savingsTable() report.Table {
 		Title: "What that saves of each job: ms by the clock and of CPU, measured without the profiler",
 		Head:  []string{"done in the parent", "predicted", "measured", "CPU predicted", "CPU measured", "jobs/s"},
 	}
-	if s := r.Freezing; s != nil {
+	for _, s := range []*Try{r.Limiting, r.Freezing} {
+		if s == nil {
+			continue
+		}
 		t.Rows = append(t.Rows, []string{s.Name, "", bounds(s.Measured.Wall), "", bounds(s.Measured.CPU), number(s.Throughput) + "×"})
 	}
 	add := func(s *Try) {
@@ -199,7 +202,10 @@ func (r *Result) warmUpsTable() report.Table {
 func (r *Result) legend() string {
 	p, compared := r.Profiling, ""
 	if r.Freezing != nil {
-		compared = "What is done in the parent is compared to forks of a parent that is frozen (gc.collect, gc.freeze) and has done nothing; that one, in the first line, to cold forks. "
+		compared = "What is done in the parent is compared to forks of a parent that is frozen (gc.collect, gc.freeze) and has done nothing; that one to cold forks. "
+	}
+	if r.Limiting != nil {
+		compared += "Variables alone are compared to cold forks without them. "
 	}
 	return fmt.Sprintf("Times are of one job. […] 95 %% interval over %s of %s. %sPredicted: the call's time in such a fork, without a profiler, less that of copying the pages that it shares with all forks once it is done in the parent. "+
 		"Profiled were %s, none of which is in a measurement; the profiler makes a first job %s× as long (%s calls and returns; %d ns for each call are taken out again, "+

@@ -41,6 +41,10 @@ type Result struct {
 	// they leave the pools of native libraries without threads.
 	Env []string `json:"env,omitempty"`
 
+	// Limiting is what these variables save, against cold forks where the pools have
+	// their threads; nil where such forks may hang.
+	Limiting *Try `json:"limiting,omitempty"`
+
 	// After is the same for jobs of a parent that has done the warm-ups as given: what
 	// remains. FirstJob is then of a fork of that parent, and what is saved is saved
 	// besides. These measurements are in no record.

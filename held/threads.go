@@ -156,6 +156,17 @@ func PoolOf(library string) (Pool, bool) {
 	return Pool{}, false
 }
 
+// PoolLimitedBy is a well-known pool whose threads a variable of the environment
+// limits; of several, one that does not end them at a fork.
+func PoolLimitedBy(variable string) (found Pool, ok bool) {
+	for _, p := range pools {
+		if p.Variable == variable && (!ok || !p.EndsAtFork) {
+			found, ok = p.Pool, true
+		}
+	}
+	return found, ok
+}
+
 // Pools lists the libraries of well-known pools that a process has loaded.
 func Pools(pid int) []string {
 	var found []string

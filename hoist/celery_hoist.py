@@ -6,6 +6,7 @@ so the work would be done once per child again, and a child that takes more than
 the right place for what children must not share: open connections there.
 """
 
+# VARIABLES
 import gc
 
 from celery.signals import worker_init

@@ -4,6 +4,7 @@ With `preload_app` the application is loaded in the arbiter, and `when_ready` ru
 forked. `post_fork` runs in each worker: it is the place for connections.
 """
 
+# VARIABLES
 import gc
 
 preload_app = True

@@ -16,6 +16,7 @@ type Step struct {
 
 // Work is what is to be done, in order.
 type Work struct {
+	Env     []string `json:"env,omitempty"`     // NAME=VALUE that must be set before a library is loaded
 	Setup   []string `json:"setup,omitempty"`   // MODULE:NAME that set the application up first
 	Modules []string `json:"modules,omitempty"` // that the jobs are in
 	Steps   []Step   `json:"steps"`
@@ -38,8 +39,11 @@ var systems = []Snippet{
 	{System: "a pre-fork server of your own", File: "prefork.py"},
 }
 
-// mark is the line of a file that the work replaces.
-const mark = "# HOISTED"
+// Lines of a file that are replaced: by the work, and by the variables.
+const (
+	mark      = "# HOISTED"
+	variables = "# VARIABLES"
+)
 
 // Snippets is the work in its place, for each system.
 func Snippets(w Work) []Snippet {
@@ -51,6 +55,10 @@ func Snippets(w Work) []Snippet {
 		}
 		var b strings.Builder
 		for line := range strings.Lines(string(text)) {
+			if line == variables+"\n" {
+				b.WriteString(w.variables())
+				continue
+			}
 			if indent, ok := strings.CutSuffix(strings.TrimRight(line, "\n"), mark); ok {
 				for _, l := range w.lines() {
 					fmt.Fprintf(&b, "%s%s\n", indent, l)
@@ -72,6 +80,21 @@ func Files() []string {
 		names = append(names, s.File)
 	}
 	return names
+}
+
+// variables sets what has to be set before a library is loaded.
+func (w Work) variables() string {
+	if len(w.Env) == 0 {
+		return ""
+	}
+	var b strings.Builder
+	fmt.Fprintf(&b, "import os\n\n# Leaves pools of native threads without any: what forks must have none. A library reads it when it is loaded. Where\n"+
+		"# anything imports one before this file, set it where the workers are started: %s\n", strings.Join(w.Env, " "))
+	for _, variable := range w.Env {
+		name, value, _ := strings.Cut(variable, "=")
+		fmt.Fprintf(&b, "os.environ[%q] = %q\n", name, value)
+	}
+	return b.String() + "\n"
 }
 
 // lines are the statements: imports first, each once.

@@ -9,6 +9,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"runtime"
 	"slices"
 	"strconv"
 	"strings"
@@ -222,6 +223,37 @@ func TestSnippets(t *testing.T) {
 		}
 		if strings.Contains(s.Text, "HOISTED") {
 			t.Errorf("%s still has its mark", s.File)
+		}
+	}
+}
+
+// TestVariables: what is hoisted with a native pool leaves the process that forks with
+// one thread, as each snippet sets the variable before the library is loaded.
+func TestVariables(t *testing.T) {
+	if exec.Command("python3", "-c", "import numpy").Run() != nil {
+		if os.Getenv("CI") == "true" {
+			t.Fatal("python3 on PATH has no numpy")
+		}
+		t.Skip("python3 on PATH has no numpy: run `make test`, which has its own Python")
+	}
+	if runtime.NumCPU() < 2 {
+		t.Skip("OpenBLAS starts no thread on a machine with one core")
+	}
+	work := hoist.Work{Modules: []string{"lazy"}, Steps: []hoist.Step{{Import: "numpy"}}}
+	for file, call := range map[string]string{
+		"rq_worker.py": "hoist()", "celery_hoist.py": "hoist()", "gunicorn.conf.py": "when_ready(None)", "prefork.py": "before_fork()",
+	} {
+		for _, env := range [][]string{nil, {"OPENBLAS_NUM_THREADS=1"}} {
+			work.Env = env
+			s := newStage(t, work)
+			cmd, out := s.python("-c", "import os, runpy\nglobals().update(runpy.run_path("+strconv.Quote(file)+"))\n"+call+
+				"\nprint(len(os.listdir('/proc/self/task')))")
+			if err := cmd.Run(); err != nil {
+				t.Fatalf("%s: %v\n%s", file, err, out)
+			}
+			if alone := strings.TrimSpace(out.String()) == "1"; alone != (env != nil) {
+				t.Errorf("%s with %q leaves %s threads", file, env, out)
+			}
 		}
 	}
 }

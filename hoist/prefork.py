@@ -1,5 +1,6 @@
 """A server of your own that forks: what to do before its first fork, in this order."""
 
+# VARIABLES
 import gc
 
 

@@ -4,6 +4,7 @@ A worker forks for each job, and a fork inherits what its worker has done. `rq w
 nothing of the application before it forks. REDIS_URL says where the queues are.
 """
 
+# VARIABLES
 import gc
 import os
 import sys

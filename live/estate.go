@@ -99,7 +99,7 @@ func (p *process) describe(e *estate) []record.Hazard {
 			one.What = "a Python thread without a name"
 		default:
 			one.Kind = record.HazardNativeThread
-			one.What, one.Cure = p.nativeThread(t)
+			one.What, one.Cure, one.Env = p.nativeThread(t)
 			if ended {
 				one.Caution = true
 				one.Cure = "its library ends it before a fork and starts it again where it is needed"
@@ -126,7 +126,7 @@ func isPython(library string) bool {
 }
 
 // nativeThread says what a thread is that Python does not know, and what to do.
-func (p *process) nativeThread(t held.Thread) (what, cure string) {
+func (p *process) nativeThread(t held.Thread) (what, cure, env string) {
 	what = fmt.Sprintf("a native thread %q", t.Name)
 	cure = cures[record.HazardNativeThread]
 	library := t.Library
@@ -141,9 +141,10 @@ func (p *process) nativeThread(t held.Thread) (what, cure string) {
 		what += " (" + pool.Name + ")"
 	}
 	if known && pool.Variable != "" {
-		cure = fmt.Sprintf("start again with --env=%s=1, which leaves that pool without threads", pool.Variable)
+		env = pool.Variable + "=1"
+		cure = fmt.Sprintf("start again with --env=%s, which leaves that pool without threads", env)
 	}
-	return what, cure
+	return what, cure, env
 }
 
 // cures say what to do about hazards. Those of threads of a well-known pool are

@@ -36,6 +36,10 @@ type Hazard struct {
 	// it, too: the application may close it around a fork.
 	Unverified bool `json:"unverified,omitempty"`
 
+	// Env is the variable that leaves a pool of native threads without any, as
+	// NAME=VALUE; empty where there is none.
+	Env string `json:"env,omitempty"`
+
 	// Cure is what to do about it, in a sentence without its full stop.
 	Cure string `json:"cure"`
 }
