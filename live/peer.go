@@ -45,12 +45,12 @@ type peer struct {
 
 	mains   []*process
 	estates map[*process]*estate // what mains have that the application left in them
-	kids    map[int]*kid // by pid: the mains, and what they have forked and not yet reaped
-	ready   int          // mains that have said so
-	born    int          // children that could take a job
-	fates   []fate       // by job ID
-	left    int          // jobs that are not over
-	running int          // that have begun and are not over
+	kids    map[int]*kid         // by pid: the mains, and what they have forked and not yet reaped
+	ready   int                  // mains that have said so
+	born    int                  // children that could take a job
+	fates   []fate               // by job ID
+	left    int                  // jobs that are not over
+	running int                  // that have begun and are not over
 	stopped time.Duration
 	heard   time.Duration // when the last line came
 	buf     []byte        // what is read into

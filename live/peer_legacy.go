@@ -42,7 +42,8 @@ func (p *peer) readHeld(pid int) (h peerHeld, err error) {
 	if err != nil {
 		return h, err
 	}
-	return h, json.Unmarshal(text, &h)
+	err = json.Unmarshal(text, &h)
+	return h, err
 }
 
 // hold notes what the application has left in a main process, and lets it go on.
