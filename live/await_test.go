@@ -12,23 +12,30 @@ import (
 // asked returns a process that nothing runs in, and the other end of its socket.
 func asked(t *testing.T) (*process, *conn) {
 	t.Helper()
+	host, other := connected(t)
+	p := &process{conn: host, state: running, token: make(chan struct{}, 1)}
+	p.token <- struct{}{}
+	return p, other
+}
+
+// connected returns a host's end of a socket, and the other.
+func connected(t *testing.T) (host, other *conn) {
+	t.Helper()
 	ours, theirs, err := socketPair()
 	if err != nil {
 		t.Fatal(err)
 	}
-	host, err := newConn(ours, "host")
+	host, err = newConn(ours, "host")
 	if err != nil {
 		t.Fatal(err)
 	}
-	other, err := newConn(theirs, "process")
+	other, err = newConn(theirs, "process")
 	if err != nil {
 		t.Fatal(err)
 	}
 	t.Cleanup(host.close)
 	t.Cleanup(other.close)
-	p := &process{conn: host, state: running, token: make(chan struct{}, 1)}
-	p.token <- struct{}{}
-	return p, other
+	return host, other
 }
 
 // TestAskedByMany: each of many who ask one process gets the reply that is his,

@@ -33,9 +33,16 @@ type Host struct {
 	cgroup *cgroup
 	waits  sync.WaitGroup // one for each spawned process and each output
 
+	// booking is held by whoever waits for orphans until they are booked, and by whoever
+	// adds up what the living and the dead have used. It comes before all other locks.
+	booking sync.Mutex
 	// launching is held by whoever starts a process until the host knows it, and by
 	// whoever waits for orphans.
 	launching sync.RWMutex
+
+	lineage lineage
+	endless atomic.Bool   // a process of the host's own could not be ended
+	limit   time.Duration // for a process to end that was killed
 
 	services services
 	noise    conditions.NoiseMeter
@@ -48,10 +55,7 @@ type Host struct {
 
 	mu        sync.Mutex
 	lastID    int
-	processes []*process   // open: started and not yet reaped
-	booted    map[int]bool // the pids of all processes that were ever spawned
-	spawned   map[int]bool // of those that nobody has waited for yet
-	adopted   map[int]bool // of orphans, alive when they were looked at: whether they are of this round
+	processes []*process // open: started and not yet reaped
 	// What was there before work and is not the host's: its CPU then, until the host
 	// has waited for it.
 	early    map[int]time.Duration
@@ -231,7 +235,7 @@ func (h *Host) register(p *process) {
 	h.mu.Lock()
 	h.processes = append(h.processes, p)
 	if p.own != nil {
-		h.booted[p.pid], h.spawned[p.pid] = true, true
+		h.lineage.spawn(p.pid)
 	}
 	ending := h.ending
 	h.mu.Unlock()

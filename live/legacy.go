@@ -243,7 +243,7 @@ func (p *process) handDown(e *estate) error {
 // endProbe ends the fork that was looked at. Nobody waits for it before it is
 // asked for, so its pid is its own.
 func (p *process) endProbe(pid int) {
-	killChild(pid, p.parentPID(), p.over())
+	p.host.killChild(pid, p.parentPID())
 	r := p.ask(&waiter{answers: kindReaped, which: pid}, p.host.m.BootTimeout, func(b []byte) []byte { return appendReap(b, pid) })
 	if r.err != nil {
 		return // its maker is gone, and sweep finds it

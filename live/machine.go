@@ -97,8 +97,7 @@ func (m *Machine) Run(ctx context.Context, e models.Executor, r Round) (*record.
 
 func newHost(m *Machine, r Round) *Host {
 	h := &Host{
-		m: m, r: r, born: monotonic(), cgroup: noCgroup("a check"),
-		booted: make(map[int]bool), spawned: make(map[int]bool), adopted: make(map[int]bool),
+		m: m, r: r, born: monotonic(), cgroup: noCgroup("a check"), lineage: newLineage(), limit: endLimit,
 	}
 	h.gate = newGate(h.beginWork, h.endWork)
 	h.feed = newFeed(r.Group, r.Stop)
@@ -228,10 +227,13 @@ func (h *Host) seat(p *process, s *seats) {
 }
 
 // closeShared closes what booted processes shared with their children, when all
-// of them are gone.
+// of them are gone. Whoever waits for one that could not be ended is left to it.
 func (h *Host) closeShared() {
 	for _, o := range h.outputs {
 		o.close()
+	}
+	if h.endless.Load() {
+		return
 	}
 	h.waits.Wait()
 	for _, s := range h.seating {

@@ -6,6 +6,7 @@ import (
 	"math"
 	"os"
 	"runtime"
+	"syscall"
 	"time"
 
 	"golang.org/x/sys/unix"
@@ -71,17 +72,35 @@ func (h *Host) reapOrphans() {
 // not touch what anybody else in this program waits for: a process that the host
 // knows, or one that is not of this round.
 func (h *Host) orphans() []int {
+	h.booking.Lock()
+	defer h.booking.Unlock()
+	return h.waitForOrphans()
+}
+
+// waitForOrphans is orphans for who holds booking. What is waited for may have left
+// children of its own since the list was made: so it is made again until there is
+// nothing to wait for.
+func (h *Host) waitForOrphans() []int {
+	for {
+		alive, some := h.waitForSome()
+		if !some {
+			return alive
+		}
+	}
+}
+
+// waitForSome goes through the list once, and reports whether it has waited for one.
+func (h *Host) waitForSome() (alive []int, some bool) {
 	// A process that is just being started is not known yet.
 	h.launching.Lock()
 	defer h.launching.Unlock()
-	var alive []int
 	known := h.known()
 	for _, pid := range proc.Children(os.Getpid()) {
 		if known[pid] {
 			continue
 		}
 		s, ok := proc.Stands(pid)
-		if !ok || !h.isOrphan(pid, s) {
+		if !ok || !h.ofRound(pid, s) {
 			continue
 		}
 		var used unix.Rusage
@@ -92,15 +111,63 @@ func (h *Host) orphans() []int {
 		if got != pid {
 			continue
 		}
-		cpu := record.CPU{User: time.Duration(used.Utime.Nano()), System: time.Duration(used.Stime.Nano())}
+		some = true
+		cpu := cpuOf(&used)
+		h.lineage.forget(pid, s)
 		h.mu.Lock()
 		h.reaped.strays = h.reaped.strays.Add(cpu)
 		h.total += cpu.Total()
-		delete(h.adopted, pid)
 		delete(h.early, pid)
 		h.mu.Unlock()
 	}
-	return alive
+	return alive, some
+}
+
+// endOrphan kills a process that was made by one that is dead, and waits for it. It
+// touches none but a child of this program that is of the round: the pid may be
+// wrong, and then it is anybody's. It waits for the kernel to give it to this
+// program, for so long, and for its end, within the host's limit.
+func (h *Host) endOrphan(pid int, patience time.Duration, kill func()) exit {
+	began := time.Now()
+	for ; ; time.Sleep(time.Millisecond) {
+		s, ok := proc.Stands(pid)
+		switch {
+		case !ok || s.Parent != os.Getpid():
+			if ok && time.Since(began) < patience {
+				kill() // its maker may be about to die
+				continue
+			}
+			return exit{at: monotonic()}
+		case !h.ofRound(pid, s):
+			if !h.lineage.isSpawned(pid) {
+				h.warn("%s is a child of this program's, and nothing shows that it is one that was forked for a job, as a process "+
+					"that is dead had it: it was left alone, and the CPU of that one is missing", described(pid))
+			}
+			return exit{at: monotonic()}
+		}
+		kill()
+		var status unix.WaitStatus
+		var used unix.Rusage
+		got, err := unix.Wait4(pid, &status, unix.WNOHANG, &used)
+		switch {
+		case got == pid:
+			h.lineage.forget(pid, s)
+			return exit{
+				known: true, status: syscall.WaitStatus(status), at: monotonic(), cpu: cpuOf(&used),
+				minor: used.Minflt, major: used.Majflt,
+			}
+		case err != nil && !errors.Is(err, unix.EINTR):
+			return exit{at: monotonic()}
+		case time.Since(began) > h.limit:
+			h.outlived(pid)
+			return exit{at: monotonic()}
+		}
+	}
+}
+
+// cpuOf is what the system says that a process used.
+func cpuOf(used *unix.Rusage) record.CPU {
+	return record.CPU{User: time.Duration(used.Utime.Nano()), System: time.Duration(used.Stime.Nano())}
 }
 
 // childEnded reports whether there is a child that has ended and was not waited
@@ -113,29 +180,4 @@ func childEnded() bool {
 			return err == nil && info.Signo != 0
 		}
 	}
-}
-
-// isOrphan reports whether a child of this program, which the host does not know,
-// is of this round. Where there is no control group to tell, it is so if it is in
-// the process group or session of a process that was booted, or had the round's
-// mark when it was first seen alive.
-func (h *Host) isOrphan(pid int, s proc.Standing) bool {
-	if h.cgroup.dir != nil {
-		return h.cgroup.holds(pid)
-	}
-	h.mu.Lock()
-	defer h.mu.Unlock()
-	if _, seen := h.adopted[pid]; !seen && s.State != 'Z' {
-		h.adopted[pid] = hasMark(pid, h.roundMark())
-	}
-	return h.adopted[pid] || h.booted[s.Group] || h.booted[s.Session]
-}
-
-// hasPlace reports whether a living process is of this round: by its control group,
-// or else by the round's mark.
-func (h *Host) hasPlace(pid int) bool {
-	if h.cgroup.dir != nil {
-		return h.cgroup.holds(pid)
-	}
-	return hasMark(pid, h.roundMark())
 }

@@ -241,7 +241,10 @@ func (p *peer) stop(ctx context.Context, patiently bool) {
 		case <-main.own.exited:
 		default:
 			main.kill()
-			<-main.own.exited
+			if !main.ends() {
+				killed = true
+				continue
+			}
 		}
 		killed = killed || main.own.cmd.ProcessState.ExitCode() < 0
 	}

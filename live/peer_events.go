@@ -11,8 +11,6 @@ import (
 	"syscall"
 	"time"
 
-	"golang.org/x/sys/unix"
-
 	"forkbench/record"
 )
 
@@ -265,30 +263,9 @@ func (p *peer) bury() {
 		if k.process == nil || k.process.own != nil {
 			continue
 		}
-		var status unix.WaitStatus
-		var used unix.Rusage
-		got, err := unix.Wait4(pid, &status, unix.WNOHANG, &used)
-		if err == nil && got == 0 { // it is this program's, and lives
-			if !p.host.hasPlace(pid) {
-				err = unix.ECHILD // the pid is from a pipe that jobs can write to: it may be the Redis server's
-			}
-		}
-		if err == nil && got == 0 {
-			_ = unix.Kill(pid, unix.SIGKILL)
-			for {
-				if got, err = unix.Wait4(pid, &status, 0, &used); err != unix.EINTR {
-					break
-				}
-			}
-		}
-		e := exit{at: monotonic()}
-		if err == nil && got == pid {
-			e = exit{
-				known: true, ours: true, status: syscall.WaitStatus(status), at: monotonic(),
-				cpu:   record.CPU{User: time.Duration(used.Utime.Nano()), System: time.Duration(used.Stime.Nano())},
-				minor: used.Minflt, major: used.Majflt,
-			}
-		}
+		// The pid is from a pipe that jobs can write to.
+		e := p.host.endOrphan(pid, 0, func() { p.host.killChild(pid, k.process.maker.pid) })
+		e.ours = e.known
 		p.close(pid, k, e)
 	}
 	for _, main := range p.mains {

@@ -1,14 +1,18 @@
 package live
 
 import (
+	"bytes"
 	"context"
 	"fmt"
+	"os"
 	"slices"
+	"strconv"
 	"syscall"
 	"time"
 
 	"golang.org/x/sys/unix"
 
+	"forkbench/proc"
 	"forkbench/record"
 )
 
@@ -66,7 +70,7 @@ func (p *process) killForked() {
 	} else {
 		pid = p.pid
 	}
-	killChild(pid, p.maker.parentPID(), p.maker.over())
+	p.host.killChild(pid, p.maker.parentPID())
 }
 
 // parentPID is the pid that the process's children have as their parent.
@@ -92,13 +96,48 @@ func (p *process) over() bool {
 
 // kill ends the process and its group, unless it has been waited for.
 func (s *spawned) kill() {
-	select {
-	case <-s.exited:
-	default:
-		pid := s.cmd.Process.Pid
-		_ = unix.Kill(-pid, unix.SIGKILL)
-		_ = unix.Kill(pid, unix.SIGKILL) // it may have left its group
+	s.killing.Lock()
+	defer s.killing.Unlock()
+	if s.gone {
+		return
 	}
+	pid := s.cmd.Process.Pid
+	_ = unix.Kill(-pid, unix.SIGKILL)
+	_ = unix.Kill(pid, unix.SIGKILL) // it may have left its group
+}
+
+// ends reports whether the process, which was killed, has ended within the host's
+// limit. If it has not, nobody waits for it any more, and that is said.
+func (p *process) ends() bool {
+	timer := time.NewTimer(p.host.limit)
+	defer timer.Stop()
+	select {
+	case <-p.own.exited:
+		return true
+	case <-timer.C:
+		p.host.endless.Store(true)
+		p.host.outlived(p.pid)
+		return false
+	}
+}
+
+// endLimit is how long a process may take to end that was killed. It takes its time
+// to give back much memory; what takes longer waits for a disk or a file system that
+// does not answer, is frozen, or is another user's by now.
+const endLimit = 10 * time.Second
+
+// outlived says that a process has not ended, although it was killed.
+func (h *Host) outlived(pid int) {
+	h.warn("%s was killed and has not ended within %v: it is left behind, and its CPU is missing", described(pid), h.limit)
+}
+
+// described names a process for the reader of a warning.
+func described(pid int) string {
+	name, err := os.ReadFile("/proc/" + strconv.Itoa(pid) + "/comm")
+	if err != nil {
+		return fmt.Sprintf("process %d", pid)
+	}
+	return fmt.Sprintf("process %d (%s)", pid, bytes.TrimSpace(name))
 }
 
 // reap ends the process if it still runs (asked first, killed after the grace),
@@ -110,6 +149,11 @@ func (p *process) reap(grace time.Duration) exit {
 		return p.last
 	}
 	p.closing.Store(true)
+	if p.own == nil && p.maker.over() {
+		if s, ok := proc.Stands(p.pid); ok {
+			p.host.lineage.hadMark(p.pid, s, p.host.roundMark()) // while it lives; see ofRound
+		}
+	}
 	if p.is(running) {
 		p.conn.hangUp()
 	}
@@ -133,7 +177,9 @@ func (p *process) waitOwn(grace time.Duration) exit {
 	case <-p.own.exited:
 	case <-timer.C:
 		p.kill()
-		<-p.own.exited
+		if !p.ends() {
+			return exit{at: monotonic()}
+		}
 	}
 	return p.own.exit()
 }
@@ -141,6 +187,9 @@ func (p *process) waitOwn(grace time.Duration) exit {
 // exit is how the process ended, once it has.
 func (s *spawned) exit() exit {
 	state := s.cmd.ProcessState
+	if state == nil { // somebody else in this program has waited for it
+		return exit{at: s.at}
+	}
 	e := exit{known: true, at: s.at, own: s.used}
 	e.status, _ = state.Sys().(syscall.WaitStatus)
 	if ru, ok := state.SysUsage().(*syscall.Rusage); ok {
@@ -207,8 +256,14 @@ func (p *process) booked(e exit) {
 func (p *process) waitOrphan() exit {
 	p.kill()
 	p.maker.kill() // it did not answer: make sure that it is dead
+	patience := p.host.m.Grace
 	if p.maker.own != nil {
-		<-p.maker.own.exited
+		if !p.maker.ends() {
+			return exit{at: monotonic()}
+		}
+		if p.maker.parentPID() == p.maker.pid {
+			patience = 0 // else a script is dead, and the one that forks is about to be
+		}
 	}
 	if p.pid == 0 {
 		p.forkBegan, p.ready = p.asked, p.seat.returned()
@@ -217,27 +272,7 @@ func (p *process) waitOrphan() exit {
 	if p.pid == 0 {
 		return exit{at: monotonic()} // it had been waited for, or was never made
 	}
-	var status unix.WaitStatus
-	var ru unix.Rusage
-	patience := time.Now().Add(p.host.m.Grace)
-	for {
-		p.kill() // it may have been made in the last moment, and is the maker's or ours
-		pid, err := unix.Wait4(p.pid, &status, 0, &ru)
-		switch {
-		case err == unix.EINTR:
-			continue
-		case err == unix.ECHILD && p.maker.own == nil && time.Now().Before(patience):
-			time.Sleep(time.Millisecond) // the kernel is about to give it to us
-			continue
-		case err != nil || pid != p.pid:
-			return exit{at: monotonic()}
-		}
-		return exit{
-			known: true, status: syscall.WaitStatus(status), at: monotonic(),
-			cpu:   record.CPU{User: time.Duration(ru.Utime.Nano()), System: time.Duration(ru.Stime.Nano())},
-			minor: ru.Minflt, major: ru.Majflt,
-		}
-	}
+	return p.host.endOrphan(p.pid, patience, p.kill)
 }
 
 // closeAll closes what the executor left open: nothing, unless it is wrong or

@@ -7,6 +7,7 @@ import (
 	"os"
 	"os/exec"
 	"slices"
+	"sync"
 	"syscall"
 	"time"
 
@@ -22,6 +23,9 @@ type spawned struct {
 	exited chan struct{} // closed after the wait: then the rest and cmd.ProcessState are set
 	at     time.Duration
 	used   time.Duration // its own clock at its end; 0 if it could not be read
+
+	killing sync.Mutex // held while it is killed, and while it is waited for
+	gone    bool       // it has been waited for: its pid may be another's
 }
 
 // spawn starts a program as process p, with its socket as descriptor 3 and the
@@ -81,11 +85,12 @@ func (p *process) await() {
 	for unix.Waitid(unix.P_PID, p.pid, nil, unix.WEXITED|unix.WNOWAIT, nil) == unix.EINTR {
 	}
 	p.own.used, _ = proc.CPU(p.pid) // it has ended, and its clock is there until it is waited for
-	_ = p.own.cmd.Wait()            // how it ended is in ProcessState
+	p.own.killing.Lock()
+	_ = p.own.cmd.Wait() // how it ended is in ProcessState
+	p.own.gone = true
+	p.own.killing.Unlock()
 	p.own.at = monotonic()
-	p.host.mu.Lock()
-	delete(p.host.spawned, p.pid)
-	p.host.mu.Unlock()
+	p.host.lineage.waited(p.pid)
 	close(p.own.exited)
 }
 

@@ -9,8 +9,6 @@ import (
 	"strings"
 	"time"
 
-	"golang.org/x/sys/unix"
-
 	"forkbench/proc"
 )
 
@@ -59,9 +57,16 @@ func (h *Host) roundMark() string { return strings.TrimPrefix(h.mark(), markVar+
 // everywhere: also for those that have left the round's control group, and those
 // that are about to end and in no list but that of this program's children.
 func (h *Host) strays(everywhere bool) []int {
+	h.booking.Lock()
+	defer h.booking.Unlock()
+	return h.list(everywhere)
+}
+
+// list is strays for who holds booking.
+func (h *Host) list(everywhere bool) []int {
 	members := h.cgroup.processes()
 	if everywhere || h.cgroup.dir == nil {
-		members = append(members, h.orphans()...)
+		members = append(members, h.waitForOrphans()...)
 		members = append(members, marked(h.roundMark())...)
 	}
 	known := h.known()
@@ -77,15 +82,13 @@ func (h *Host) strays(everywhere bool) []int {
 
 // known is the pids of the host's own processes.
 func (h *Host) known() map[int]bool {
-	h.mu.Lock()
-	defer h.mu.Unlock()
-	known := make(map[int]bool, len(h.processes)+len(h.spawned))
-	for _, p := range h.processes {
+	known := make(map[int]bool)
+	for _, p := range h.open() {
 		if pid := p.number(); pid != 0 {
 			known[pid] = true
 		}
 	}
-	for pid := range h.spawned {
+	for _, pid := range h.lineage.living() {
 		known[pid] = true
 	}
 	return known
@@ -111,7 +114,7 @@ func (h *Host) clear(ctx context.Context, patiently bool) (killed int) {
 	if patiently {
 		left = h.letFinish(ctx, left)
 	}
-	return h.endStrays(left)
+	return h.endStrays(left, h.killStrays)
 }
 
 // letFinish waits until what is left behind has ended, or does nothing any more,
@@ -181,24 +184,40 @@ func (h *Host) usedBy(pids []int) time.Duration {
 }
 
 // endStrays kills what is left of the round until nothing is, books it, and returns
-// how many there were.
-func (h *Host) endStrays(left []int) int {
+// how many there were. What does not end within the host's limit is named.
+func (h *Host) endStrays(left []int, kill func([]int)) int {
 	killed := make(map[int]bool)
-	for range 1000 {
+	for began := time.Now(); ; {
 		for _, pid := range left {
 			if s, ok := proc.Stands(pid); ok && !s.Exiting {
 				killed[pid] = true
 			}
-			_ = unix.Kill(pid, unix.SIGKILL)
 		}
 		if len(left) > 0 {
-			h.cgroup.kill()
+			kill(left)
+			time.Sleep(time.Millisecond)
 		}
-		left = h.strays(true)
-		if len(left) == 0 {
-			break
+		if left = h.strays(true); len(left) == 0 {
+			return len(killed)
 		}
-		time.Sleep(time.Millisecond)
+		if time.Since(began) > h.limit {
+			h.warn("what jobs had left behind was killed and has not ended within %v, and its CPU is missing: %s", h.limit, listed(left))
+			return len(killed)
+		}
 	}
-	return len(killed)
+}
+
+// namedStrays are named in a warning, and the others counted.
+const namedStrays = 5
+
+// listed names the first of some processes for the reader of a warning.
+func listed(pids []int) string {
+	var names []string
+	for _, pid := range pids[:min(len(pids), namedStrays)] {
+		names = append(names, described(pid))
+	}
+	if more := len(pids) - len(names); more > 0 {
+		names = append(names, fmt.Sprintf("and %d more", more))
+	}
+	return strings.Join(names, ", ")
 }

@@ -74,13 +74,15 @@ type Standing struct {
 	State                  byte // 'R' runs or could, 'D' waits for a disk, 'S' sleeps, 'Z' has ended and was not waited for
 	Exiting                bool // it has begun to end
 	Parent, Group, Session int
+	Start                  int64 // when it was started, in ticks: with its pid it is no other's
 }
 
 // Stands reads it; false if the process is gone.
 func Stands(pid int) (Standing, bool) {
 	const flags, exiting = 6, 0x4 // PF_EXITING
+	const start = 19              // field 22
 	fields := stat(pid)
-	if len(fields) <= flags {
+	if len(fields) <= start {
 		return Standing{}, false
 	}
 	bits, err := strconv.Atoi(string(fields[flags]))
@@ -88,6 +90,9 @@ func Stands(pid int) (Standing, bool) {
 		return Standing{}, false
 	}
 	s := Standing{State: fields[0][0], Exiting: bits&exiting != 0}
+	if s.Start, err = strconv.ParseInt(string(fields[start]), 10, 64); err != nil {
+		return Standing{}, false
+	}
 	for i, to := range []*int{&s.Parent, &s.Group, &s.Session} {
 		n, err := strconv.Atoi(string(fields[1+i]))
 		if err != nil {

@@ -112,7 +112,7 @@ func TestChildren(t *testing.T) {
 		t.Fatal(err)
 	}
 	s, ok := proc.Stands(pid)
-	if want := (proc.Standing{State: 'Z', Exiting: true, Parent: os.Getpid(), Group: unix.Getpgrp(), Session: s.Session}); !ok || s != want {
+	if want := (proc.Standing{State: 'Z', Exiting: true, Parent: os.Getpid(), Group: unix.Getpgrp(), Session: s.Session, Start: s.Start}); !ok || s.Start <= 0 || s != want {
 		t.Errorf("a child that has ended stands as %+v, %v; want %+v", s, ok, want)
 	}
 	if used, err := proc.CPU(pid); err != nil || used <= 0 {
