@@ -22,7 +22,8 @@ type window struct {
 // serverPatience bounds the question after the Redis server's CPU.
 const serverPatience = 5 * time.Second
 
-func (h *Host) window() window {
+// window reads it, with the clocks of what the host does not know as strays has them.
+func (h *Host) window(strays func(known map[int]bool) time.Duration) window {
 	var w window
 	if h.m.Server != nil {
 		ctx, cancel := context.WithTimeout(context.Background(), serverPatience)
@@ -37,10 +38,7 @@ func (h *Host) window() window {
 	}
 	w.supervisor, w.waits = ownCPU(), ownWaits()
 	w.measuring = h.meter.used()
-	w.clocks = h.clocks()
-	if h.cgroup.dir == nil {
-		w.strays += h.usedBy(h.strays(true))
-	}
+	w.clocks = h.clocks(strays)
 	return w
 }
 
@@ -50,13 +48,16 @@ func (h *Host) beginWork() {
 	pacer().Start()
 	h.noise.Start()
 	h.reapOrphans()
-	h.begin = h.window()
-	h.begin.strays = h.lookEarly()
+	h.begin = h.window(h.lookEarly)
 }
 
 // endWork is called by the gate when the last slot has no job any more.
 func (h *Host) endWork() {
-	w := h.window()
+	strays := h.grouped
+	if h.cgroup.dir == nil {
+		strays = h.everywhere
+	}
+	w := h.window(strays)
 	h.finish = &w
 	h.noise.End()
 	h.endServices()

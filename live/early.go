@@ -12,33 +12,30 @@ import (
 
 // lookEarly reads the clocks of those that are there as work begins, also of those
 // that have ended and that their parents have not waited for, and returns what all
-// others than the host's own processes have used.
-func (h *Host) lookEarly() time.Duration {
+// of them have used that nobody has waited for. It is for clocks.
+func (h *Host) lookEarly(known map[int]bool) time.Duration {
 	early := make(map[int]time.Duration)
 	add := func(pid int) {
-		if used, err := proc.CPU(pid); err == nil {
+		if used, err := proc.CPU(pid); err == nil && !known[pid] {
 			early[pid] = used
 		}
 	}
-	for _, pid := range h.strays(h.cgroup.dir == nil) {
+	for _, pid := range h.list(h.cgroup.dir == nil) {
 		add(pid)
 	}
-	known := h.known()
 	for parent := range known {
 		for _, pid := range proc.Children(parent) {
-			if _, seen := early[pid]; !seen && !known[pid] {
-				add(pid)
-			}
+			add(pid)
 		}
+	}
+	var sum time.Duration
+	for _, used := range early {
+		sum += used
 	}
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	h.early = early
-	used := h.reaped.strays.Total()
-	for _, u := range early {
-		used += u
-	}
-	return used
+	return sum
 }
 
 // inherit corrects the clocks of the beginning of work, now that all have ended: of

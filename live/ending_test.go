@@ -5,6 +5,7 @@ import (
 	"io"
 	"os"
 	"os/exec"
+	"path/filepath"
 	"strings"
 	"syscall"
 	"testing"
@@ -216,6 +217,63 @@ func TestSpawnedIsNoOrphan(t *testing.T) {
 		t.Errorf("it ended: %v", e)
 	}
 	h.closeShared()
+}
+
+// TestReadingHoldsNobodyUp: while a control group is read, which takes as long as it
+// takes, processes begin and end. And it is read once as work begins.
+func TestReadingHoldsNobodyUp(t *testing.T) {
+	dir := t.TempDir()
+	usage, members := filepath.Join(dir, "cpu.stat"), filepath.Join(dir, "cgroup.procs")
+	if err := unix.Mkfifo(usage, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.WriteFile(members, nil, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	h := hostOf(t)
+	file, err := os.Open(dir)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer file.Close()
+	h.cgroup = &cgroup{dir: file}
+	opened, err := unix.InotifyInit()
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer unix.Close(opened)
+	if _, err := unix.InotifyAddWatch(opened, members, unix.IN_OPEN|unix.IN_CLOSE); err != nil {
+		t.Fatal(err)
+	}
+
+	began := make(chan struct{})
+	go func() {
+		defer close(began)
+		h.beginWork()
+	}()
+	in, err := os.OpenFile(usage, os.O_WRONLY, 0) // when it is about to be read
+	if err != nil {
+		t.Fatal(err)
+	}
+	if !h.mu.TryLock() {
+		t.Error("who reads holds what everybody needs")
+	} else {
+		h.mu.Unlock()
+	}
+	if _, err := in.WriteString("usage_usec 7\n"); err != nil {
+		t.Error(err)
+	}
+	_ = in.Close()
+	<-began
+	h.noise.Stop(0)
+	if h.begin.cgroup != 7*time.Microsecond {
+		t.Errorf("the group used %v; want what it says", h.begin.cgroup)
+	}
+	events := make([]byte, 4096)
+	n, err := unix.Read(opened, events)
+	if err != nil || n != 2*unix.SizeofInotifyEvent {
+		t.Errorf("its list was opened and closed %d times: %v; want 2", n/unix.SizeofInotifyEvent, err)
+	}
 }
 
 // TestLeftItsGroup: what has moved to another control group is still waited for, by

@@ -74,7 +74,7 @@ func (h *Host) sample(done <-chan struct{}) {
 // could be read.
 func (h *Host) look() (record.Sample, bool) {
 	s := record.Sample{Model: h.r.Model, Round: h.r.Number, AtNS: monotonic() - h.gate.zero}
-	used := h.clocks()
+	used := h.clocks(h.grouped)
 	s.CPUNS = used.total()
 	c := h.census()
 	s.Processes, s.PSS, s.RSS, s.ChildUSS = c.processes, c.pss, c.rss, c.own
