@@ -172,6 +172,8 @@ func conditions(s *runner.Summary) string {
 	switch {
 	case spec.Rounds > 0 && spec.Simulated:
 		add(plural(spec.Rounds, "replication", "replications"))
+	case spec.Until != nil:
+		add(plural(spec.Rounds, "round", "rounds") + " or more")
 	case spec.Rounds > 0:
 		add(plural(spec.Rounds, "round", "rounds"))
 	}

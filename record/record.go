@@ -42,7 +42,8 @@ type Spec struct {
 	Models     []Model       `json:"models"`
 	Jobs       int           `json:"jobs"`
 	Workers    int           `json:"workers"`
-	Rounds     int           `json:"rounds"`
+	Rounds     int           `json:"rounds"` // of each model; the least number of them, with Until
+	Until      *Until        `json:"until,omitempty"`
 	Seed       uint64        `json:"seed"`
 	Workload   string        `json:"workload"`
 	Runtime    string        `json:"runtime"`         // "python" or "go"
@@ -55,6 +56,12 @@ type Spec struct {
 	TimeoutNS  time.Duration `json:"timeout_ns,omitempty"`
 	Simulated  bool          `json:"simulated,omitempty"`
 	Simulation *Simulation   `json:"simulation,omitempty"` // of a simulated run
+}
+
+// Until says how sharp the comparison was to be: see runner.Until.
+type Until struct {
+	HalfWidth float64       `json:"half_width"` // of each ratio's 95 % interval, as a share of it
+	MostNS    time.Duration `json:"most_ns"`    // beyond the least number of rounds
 }
 
 // A Simulation is what was asked of a simulated machine besides. Rounds are its
@@ -215,6 +222,9 @@ type Service struct {
 type Round struct {
 	Model string `json:"model"`
 	Round int    `json:"round"`
+	// Block is which of the blocks of the comparison's turns it belongs to, from 1: a
+	// model's turns in a row are one. 0 where each round is one of its own.
+	Block int `json:"block,omitempty"`
 
 	Enqueued    int    `json:"enqueued"`
 	Taken       int    `json:"taken"`      // handed to a slot

@@ -164,11 +164,11 @@ func TestMediansOverRounds(t *testing.T) {
 	}
 	// Paired, the rounds agree: twice the rate, the same CPU, half the latency.
 	wantComparisons := []runner.Comparison{
-		{Metric: "jobs_done_per_s", A: "a", B: "b", Ratio: 2, Low: new(2.0), High: new(2.0), P: new(0.0)},
-		{Metric: "cpu_ms_per_job_done", A: "a", B: "b", Ratio: 1, Low: new(1.0), High: new(1.0), P: new(1.0)},
-		{Metric: "throughput", A: "a", B: "b", Ratio: 2, Low: new(2.0), High: new(2.0), P: new(0.0)},
-		{Metric: "cpu_ms_per_job", A: "a", B: "b", Ratio: 1, Low: new(1.0), High: new(1.0), P: new(1.0)},
-		{Metric: "p95", A: "a", B: "b", Ratio: 0.5, Low: new(0.5), High: new(0.5), P: new(0.0)},
+		{Metric: "jobs_done_per_s", A: "a", B: "b", Ratio: 2, Low: new(2.0), High: new(2.0), P: new(0.0), Corrected: new(0.0)},
+		{Metric: "cpu_ms_per_job_done", A: "a", B: "b", Ratio: 1, Low: new(1.0), High: new(1.0), P: new(1.0), Corrected: new(1.0), Same: true},
+		{Metric: "throughput", A: "a", B: "b", Ratio: 2, Low: new(2.0), High: new(2.0), P: new(0.0), Corrected: new(0.0)},
+		{Metric: "cpu_ms_per_job", A: "a", B: "b", Ratio: 1, Low: new(1.0), High: new(1.0), P: new(1.0), Corrected: new(1.0), Same: true},
+		{Metric: "p95", A: "a", B: "b", Ratio: 0.5, Low: new(0.5), High: new(0.5), P: new(0.0), Corrected: new(0.0)},
 	}
 	if diff := cmp.Diff(wantComparisons, a.Summary.Comparisons,
 		cmp.Comparer(func(a, b float64) bool { return math.Abs(a-b) < 1e-3 })); diff != "" {

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"time"
 
 	"forkbench/live"
 	"forkbench/models"
@@ -29,6 +30,8 @@ type Turn struct {
 	// Stop asks for an early end when it is closed: no job is started any more,
 	// those that run are finished and settled. It may be nil.
 	Stop <-chan struct{}
+
+	block int // of turns in a row, from 1; 0 where each round is one of its own
 }
 
 // A Contestant is a model as it takes part in a comparison. The same model may
@@ -44,7 +47,13 @@ type Contestant struct {
 type Plan struct {
 	Header      record.Header // written first; it names the contestants
 	Contestants []Contestant
-	Rounds      int
+	Rounds      int // of each contestant
+
+	// Until, if not nil, has the comparison go on until it is sharp enough: Rounds is
+	// then the least number of them, and some contestants take more than others. Sums
+	// is then where the sink's lines are aggregated.
+	Until *Until
+	Sums  *Aggregator
 
 	// Began, if not nil, is called before each contestant's turn at each round.
 	Began func(round int, contestant string)
@@ -63,26 +72,47 @@ func (p *Plan) Run(ctx context.Context, stop <-chan struct{}, sink record.Sink) 
 	if err := sink.Write(&p.Header); err != nil {
 		return fmt.Errorf("write a record: %w", err)
 	}
+	order := p.order()
 	failed := make([]error, len(p.Contestants))
-	for round := range p.Rounds {
-		for _, i := range Order(len(p.Contestants), round) {
-			if failed[i] != nil {
-				continue
-			}
-			done, err := p.turn(ctx, &p.Contestants[i], Turn{
-				Round: round, Model: p.Contestants[i].Name, Sink: sink, Stop: stop,
-			})
-			switch {
-			case err != nil && done != nil && ofItself(err):
-				failed[i] = err
-			case err != nil:
-				return errors.Join(errors.Join(failed...), err)
-			case done.Interrupted:
-				return errors.Join(failed...)
-			}
+	rounds := make([]int, len(p.Contestants))
+	for {
+		i, block, ok := order.next()
+		if !ok {
+			return errors.Join(failed...)
 		}
+		c := &p.Contestants[i]
+		began := time.Now()
+		done, err := p.turn(ctx, c, Turn{Round: rounds[i], Model: c.Name, Sink: sink, Stop: stop, block: block})
+		switch {
+		case err != nil && done != nil && ofItself(err):
+			failed[i] = err
+			order.drop(i)
+			continue
+		case err != nil:
+			return errors.Join(errors.Join(failed...), err)
+		case done.Interrupted:
+			return errors.Join(failed...)
+		}
+		if p.Until != nil {
+			order.took(i, time.Since(began).Seconds(), p.Sums.donePerSecond(c.Name, rounds[i]))
+		}
+		rounds[i]++
 	}
-	return errors.Join(failed...)
+}
+
+// An orderer says whose turn is next, and to which block of the comparison's turns it
+// belongs (see record.Round).
+type orderer interface {
+	next() (contestant, block int, ok bool)
+	took(contestant int, seconds, value float64)
+	drop(contestant int) // it takes no further turn
+}
+
+func (p *Plan) order() orderer {
+	if p.Until != nil {
+		return newPacer(*p.Until, p.Rounds, len(p.Contestants))
+	}
+	return newRounds(len(p.Contestants), p.Rounds)
 }
 
 // ofItself reports whether an error is about a model's own processes: they died, or
@@ -102,6 +132,7 @@ func (p *Plan) turn(ctx context.Context, c *Contestant, t Turn) (*record.Round, 
 	if done == nil {
 		return nil, err
 	}
+	done.Block = t.block
 	if werr := t.Sink.Write(done); werr != nil {
 		return done, errors.Join(err, fmt.Errorf("write a record: %w", werr))
 	}

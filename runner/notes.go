@@ -2,6 +2,7 @@ package runner
 
 import (
 	"fmt"
+	"math"
 	"slices"
 	"strconv"
 	"strings"
@@ -67,6 +68,7 @@ func (a *Aggregator) warnings(s *Summary) []string {
 			n.add(nil, "%s", plainUpTo(text, maxCure))
 		}
 	}
+	n.aboutWidth(s)
 	if strings.Contains(s.Environment.Redis, "miniredis") {
 		n.add(nil, "the jobs went through miniredis, a stand-in that is slower than Redis: install redis-server or valkey-server, or give --redis=URL")
 	}
@@ -110,6 +112,32 @@ func (n *notes) aboutSize(s *Summary) {
 	case least > 0 && least < fewRounds:
 		n.add(nil, "%d rounds give very wide intervals; try --rounds=%d", least, fewRounds)
 	}
+}
+
+// aboutWidth tells that the widest interval is wider than it was to be.
+func (n *notes) aboutWidth(s *Summary) {
+	if s.Spec.Until == nil || slices.ContainsFunc(s.Models, func(m ModelSummary) bool { return m.Rounds < s.Spec.Rounds }) {
+		return // it ended before its time, which is said
+	}
+	var widest *Comparison
+	for i := range s.Comparisons {
+		if c := &s.Comparisons[i]; c.Metric == MetricDone && c.halfWidth() > 1.01*s.Spec.Until.HalfWidth && (widest == nil || c.halfWidth() > widest.halfWidth()) {
+			widest = c
+		}
+	}
+	if widest != nil {
+		n.add(nil, "what %s is to %s is known to ±%s %%, and ±%g %% was asked for: --max-time=%s was not enough on this machine as it was",
+			widest.A, widest.B, number(100*widest.halfWidth()), 100*s.Spec.Until.HalfWidth, s.Spec.Until.MostNS)
+	}
+}
+
+// halfWidth is how far the ratio's interval reaches from it, as a share of it; 0 if
+// there is none.
+func (c *Comparison) halfWidth() float64 {
+	if c.Low == nil || c.High == nil {
+		return 0
+	}
+	return math.Sqrt(*c.High / *c.Low) - 1
 }
 
 // aboutList tells of a list of payloads, or of recorded jobs, that is not as long as

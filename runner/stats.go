@@ -13,6 +13,10 @@ const (
 	confidence = 0.95
 	alpha      = 1 - confidence // a p-value below it is a difference
 
+	// Immaterial is the share up to which a difference between two models does not
+	// matter.
+	Immaterial = 0.05
+
 	// enoughForRanks is the least number of rounds that gives a 95 % interval
 	// for a median without assuming a distribution: 1 - 2/2^6 = 97 %.
 	enoughForRanks = 6
@@ -120,24 +124,58 @@ func geometricMean(xs []float64) float64 {
 // interval it is the middle of.
 //
 // All values must be positive.
-func ratio(as, bs []float64, centre func([]float64) float64) (r float64, low, high, p *float64) {
+func ratio(as, bs []float64, centre func([]float64) float64) difference {
 	ratios := make([]float64, len(as))
 	for i := range as {
 		ratios[i] = as[i] / bs[i]
 	}
-	r = centre(ratios)
+	d := difference{ratio: centre(ratios)}
 	if len(ratios) < 2 {
-		return r, nil, nil, nil
+		return d
 	}
-	low, high = logT(ratios, r)
+	d.low, d.high = logT(ratios, d.ratio)
 	var value float64
 	switch t, err := stats.PairedTTest(logs(as), logs(bs), 0, stats.LocationDiffers); {
 	case err == nil:
 		value = min(1, max(0, t.P)) // rounding can put it outside
-	case errors.Is(err, stats.ErrZeroVariance) && r == 1:
+	case errors.Is(err, stats.ErrZeroVariance) && d.ratio == 1:
 		value = 1 // no difference, in every round
 	case errors.Is(err, stats.ErrZeroVariance):
 		value = 0 // the very same difference in every round
 	}
-	return r, low, high, &value
+	d.p = &value
+	return d
+}
+
+// A difference is what two models are to each other in one metric.
+type difference struct {
+	ratio     float64
+	low, high *float64 // its 95 % interval; nil where there is none
+	p         *float64 // of "there is no difference"
+}
+
+// same reports whether there is found to be no difference that matters: the whole
+// interval is within ±5 %. That is two one-sided tests, at 2.5 % each (Schuirmann
+// 1987, "A comparison of the two one-sided tests procedure and the power approach for
+// assessing the equivalence of average bioavailability").
+func (d *difference) same() bool {
+	return d.low != nil && d.high != nil && *d.low >= 1/(1+Immaterial) && *d.high <= 1+Immaterial
+}
+
+// quantileT is that of Student's t.
+func quantileT(freedom, share float64) float64 {
+	return stats.InvCDF(stats.TDist{V: freedom})(share)
+}
+
+// unpairedRatio compares models that were measured in blocks, each as often as was
+// needed: the ratio of their geometric means, given the logarithms, with its interval
+// and p-value (see welch).
+func unpairedRatio(as, bs []float64) difference {
+	w, ok := newWelch(as, bs, sequential)
+	if !ok {
+		return difference{ratio: math.Exp(stats.Mean(as) - stats.Mean(bs))}
+	}
+	d := difference{ratio: math.Exp(w.difference), p: &w.p}
+	d.low, d.high = around(d.ratio, math.Exp(w.difference-w.half), math.Exp(w.difference+w.half))
+	return d
 }

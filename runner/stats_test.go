@@ -82,33 +82,36 @@ func TestIdenticalRounds(t *testing.T) {
 		if got.Median != 0.1 || got.Low == nil || !near(*got.Low, 0.1) || !near(*got.High, 0.1) {
 			t.Errorf("%d identical rounds: %+v", n, got)
 		}
-		if r, low, high, p := ratio(xs, xs, median); r != 1 || low == nil || *low != 1 || *high != 1 || *p != 1 {
+		if r, low, high, p := parts(ratio(xs, xs, median)); r != 1 || low == nil || *low != 1 || *high != 1 || *p != 1 {
 			t.Errorf("%d rounds against themselves: %v [%v, %v], p %v", n, r, low, high, p)
 		}
 		twice := slices.Repeat([]float64{0.2}, n)
-		if r, low, high, p := ratio(twice, xs, median); r != 2 || !near(*low, 2) || !near(*high, 2) || *p > 1e-6 {
+		if r, low, high, p := parts(ratio(twice, xs, median)); r != 2 || !near(*low, 2) || !near(*high, 2) || *p > 1e-6 {
 			t.Errorf("%d rounds against half of them: %v [%v, %v], p %v", n, r, *low, *high, *p)
 		}
 	}
 }
 
+// parts are those of a difference.
+func parts(d difference) (r float64, low, high, p *float64) { return d.ratio, d.low, d.high, d.p }
+
 func TestRatio(t *testing.T) {
 	// Logarithms of the ratios: ln 2 and ln 8, mean ln 4, deviation ln 4 / √2,
 	// so t = 2 with one degree of freedom: p = 1 - 2/π·atan 2 = 0.2952.
-	r, low, high, p := ratio([]float64{2, 8}, []float64{1, 1}, median)
+	r, low, high, p := parts(ratio([]float64{2, 8}, []float64{1, 1}, median))
 	half := 12.70620474 * math.Log(4) / 2
 	if r != 5 || !near(*low, 4*math.Exp(-half)) || !near(*high, 4*math.Exp(half)) || !near(*p, 1-2/math.Pi*math.Atan(2)) {
 		t.Errorf("ratio %v [%v, %v], p %v", r, *low, *high, *p)
 	}
-	if r, low, high, p := ratio([]float64{6}, []float64{2}, median); r != 3 || low != nil || high != nil || p != nil {
+	if r, low, high, p := parts(ratio([]float64{6}, []float64{2}, median)); r != 3 || low != nil || high != nil || p != nil {
 		t.Errorf("one round: %v [%v, %v], p %v", r, low, high, p)
 	}
 	// Simulated, the centre is the middle of the interval.
-	if r, _, _, _ := ratio([]float64{2, 8}, []float64{1, 1}, geometricMean); !near(r, 4) {
+	if r, _, _, _ := parts(ratio([]float64{2, 8}, []float64{1, 1}, geometricMean)); !near(r, 4) {
 		t.Errorf("geometric mean of 2 and 8: %v", r)
 	}
 	// Pairing takes out what rounds have in common.
-	if _, _, _, p := ratio([]float64{100, 300, 900}, []float64{91, 270, 830}, median); *p >= 0.01 {
+	if _, _, _, p := parts(ratio([]float64{100, 300, 900}, []float64{91, 270, 830}, median)); *p >= 0.01 {
 		t.Errorf("a steady 10 %% between unsteady rounds: p %v", *p)
 	}
 }
@@ -131,7 +134,7 @@ func TestIntervalProperties(t *testing.T) {
 		if i.Low != nil && (*i.Low > i.Median || *i.High < i.Median || math.IsNaN(*i.Low+*i.High)) {
 			t.Fatalf("interval(%v) = %v [%v, %v]", as, i.Median, *i.Low, *i.High)
 		}
-		r, low, high, p := ratio(as, bs, median)
+		r, low, high, p := parts(ratio(as, bs, median))
 		if p == nil || math.IsNaN(*p) || *p < 0 || *p > 1 {
 			t.Fatalf("ratio(%v, %v): p %v", as, bs, p)
 		}
@@ -257,5 +260,73 @@ func TestPlain(t *testing.T) {
 	}
 	if got := []rune(plain(string(make([]rune, 5000)))); len(got) != maxPlain {
 		t.Errorf("%d characters of 5000, want %d", len(got), maxPlain)
+	}
+}
+
+// TestTellsSame: no difference that matters is found, and not the want of a
+// difference that is found.
+func TestTellsSame(t *testing.T) {
+	around := func(ratio, spread float64) []float64 {
+		return []float64{ratio / spread, ratio, ratio * spread, ratio / spread, ratio, ratio * spread}
+	}
+	ones := slices.Repeat([]float64{1}, 6)
+	for _, c := range []struct {
+		name         string
+		as           []float64
+		same, differ bool
+	}{
+		{"equal", around(1, 1.01), true, false},
+		{"a difference that is found, and does not matter", around(1.02, 1.005), true, false},
+		{"a difference that matters", around(1.2, 1.01), false, true},
+		{"nobody knows", around(1, 1.5), false, false},
+		{"around what matters", around(1.04, 1.08), false, false},
+	} {
+		for how, d := range map[string]difference{"paired": ratio(c.as, ones, median), "in blocks": unpairedRatio(logs(c.as), logs(ones))} {
+			all := []Comparison{{Metric: MetricDone}}
+			all[0].set(d)
+			correct(all)
+			if x := &all[0]; x.Same != c.same || x.differs() != c.differ {
+				t.Errorf("%s, %s: same %t, differs %t, want %t, %t: %+v", c.name, how, x.Same, x.differs(), c.same, c.differ, x)
+			}
+		}
+	}
+}
+
+// TestCorrected: of several pairs, the least p-value counts for as many as there are.
+func TestCorrected(t *testing.T) {
+	all := []Comparison{
+		{Metric: MetricDone, P: new(0.03)}, {Metric: MetricDone, P: new(0.01)}, {Metric: MetricDone, P: new(0.02)}, {Metric: MetricDone},
+		{Metric: MetricCPU, P: new(0.04)},
+	}
+	correct(all)
+	for i, want := range []float64{0.04, 0.03, 0.04, 0, 0.04} {
+		got := 0.0
+		if c := all[i].Corrected; c != nil {
+			got = *c
+		}
+		if !near(got, want) {
+			t.Errorf("p %v of %s is corrected to %v, want %v", all[i].P, all[i].Metric, got, want)
+		}
+	}
+}
+
+// TestMoreRounds: how many times as many would tell, by the square of how much
+// narrower the interval has to be.
+func TestMoreRounds(t *testing.T) {
+	interval := func(ratio, half float64) *Comparison {
+		return &Comparison{Ratio: ratio, Low: new(ratio / half), High: new(ratio * half)}
+	}
+	for _, c := range []struct {
+		of   *Comparison
+		want float64
+	}{
+		{interval(1.2, 1.44), 4},  // to tell a difference of 20 % from none
+		{interval(1, 1.1025), 4},  // to tell that there is none that matters
+		{interval(1.2, 1.201), 2}, // at least
+		{&Comparison{Ratio: 1.2}, 0},
+	} {
+		if got := c.of.moreRounds(); got != c.want {
+			t.Errorf("%v times as many, want %v", got, c.want)
+		}
 	}
 }

@@ -2,7 +2,6 @@ package runner
 
 import (
 	"fmt"
-	"iter"
 	"maps"
 	"slices"
 
@@ -90,13 +89,15 @@ func (m *modelState) summary(allLater *dist, simulated bool) ModelSummary {
 		}
 		return xs
 	}
+	// Rounds of one block are no independent measurements.
+	blocks := func(value func(*roundState) float64) []float64 { return perBlock(rounds, value) }
 	mid := func(value func(*roundState) float64) float64 { return median(of(value)) }
 	s := m.outcome()
 	s.Rounds = len(rounds)
 	s.StartupS = mid(func(r *roundState) float64 { return r.measure.StartupNS.Seconds() })
 	s.ElapsedS = mid(func(r *roundState) float64 { return r.measure.WorkNS.Seconds() })
-	s.DonePerS = interval(of((*roundState).donePerSecond))
-	s.Throughput = interval(of((*roundState).throughput))
+	s.DonePerS = interval(blocks((*roundState).donePerSecond))
+	s.Throughput = interval(blocks((*roundState).throughput))
 	s.UserS = mid(func(r *roundState) float64 { return r.cpu().User.Seconds() })
 	s.SystemS = mid(func(r *roundState) float64 { return r.cpu().System.Seconds() })
 	s.Latency = d.latency.quantiles()
@@ -216,8 +217,9 @@ func cpuPer(rounds []*roundState, jobs func(*roundState) int, interval func([]fl
 		}
 		return xs
 	}
+	total := perBlock(rounds, func(r *roundState) float64 { return millis(r.cpu().Total()) / float64(jobs(r)) })
 	return &CPU{
-		Interval:   interval(each((*record.Round).CPU)),
+		Interval:   interval(total),
 		Children:   median(each(func(l *record.Round) record.CPU { return l.Children.Add(l.Parents) })),
 		Parents:    median(each(func(l *record.Round) record.CPU { return l.Parents })),
 		Strayed:    median(each(func(l *record.Round) record.CPU { return l.Strayed })),
@@ -369,79 +371,4 @@ func (m *modelState) series() Series {
 		}
 	}
 	return s
-}
-
-// The metrics that models are compared in, by their names in [Metrics].
-const (
-	MetricDone       = "jobs_done_per_s"
-	MetricCPUDone    = "cpu_ms_per_job_done"
-	MetricThroughput = "throughput"
-	MetricCPU        = "cpu_ms_per_job"
-	MetricLatency    = "p95"
-)
-
-// comparisons compares each model with each one after it, in the rounds that
-// count for both, unless there is no ratio between them.
-func (a *Aggregator) comparisons(s *Summary) []Comparison {
-	centre := median
-	if s.Spec.Simulated {
-		centre = geometricMean
-	}
-	metrics := []struct {
-		name string
-		of   func(*roundState) float64
-	}{
-		{MetricDone, (*roundState).donePerSecond},
-		{MetricCPUDone, (*roundState).cpuPerDone},
-		{MetricThroughput, (*roundState).throughput},
-		{MetricCPU, (*roundState).cpuPerJob},
-		{MetricLatency, func(r *roundState) float64 { return r.p95 }},
-	}
-	var all []Comparison
-	for i, ma := range a.models {
-		for _, mb := range a.models[i+1:] {
-			nameA, nameB := ma.spec.Name, mb.spec.Name
-			if s.unequal(nameA, nameB) {
-				continue
-			}
-			for _, metric := range metrics {
-				if metric.name == MetricLatency && (ma.unstable() || mb.unstable()) {
-					continue
-				}
-				as, bs := paired(ma, mb, metric.of)
-				if len(as) == 0 {
-					continue
-				}
-				c := Comparison{Metric: metric.name, A: nameA, B: nameB}
-				c.Ratio, c.Low, c.High, c.P = ratio(as, bs, centre)
-				all = append(all, c)
-			}
-		}
-	}
-	return all
-}
-
-// commonRounds is the rounds that count for both models.
-func commonRounds(a, b *modelState) iter.Seq2[*roundState, *roundState] {
-	return func(yield func(*roundState, *roundState) bool) {
-		roundsA, _ := a.counting()
-		roundsB, _ := b.counting()
-		for _, ra := range roundsA {
-			i := slices.IndexFunc(roundsB, func(rb *roundState) bool { return rb.number == ra.number })
-			if i >= 0 && !yield(ra, roundsB[i]) {
-				return
-			}
-		}
-	}
-}
-
-// paired is a metric of both models in the rounds that count for both. A round
-// in which either has none (no CPU time at all, say) is left out.
-func paired(a, b *modelState, of func(*roundState) float64) (as, bs []float64) {
-	for ra, rb := range commonRounds(a, b) {
-		if va, vb := of(ra), of(rb); va > 0 && vb > 0 {
-			as, bs = append(as, va), append(bs, vb)
-		}
-	}
-	return as, bs
 }

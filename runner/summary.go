@@ -217,8 +217,9 @@ type Jobs struct {
 }
 
 // A Comparison holds two models' ratio in one metric: A / B, paired round by
-// round, as a median over rounds or, if simulated, a geometric mean. P is the p-value of "there is no difference". Low, High and P are null
-// where there are too few rounds.
+// round, as a median over rounds or, if simulated or measured until it was sharp, a
+// geometric mean. P is the p-value of "there is no difference". Low, High and the
+// p-values are null where there are too few rounds.
 type Comparison struct {
 	Metric string   `json:"metric"` // as in Metrics
 	A      string   `json:"a"`
@@ -227,6 +228,9 @@ type Comparison struct {
 	Low    *float64 `json:"low"`
 	High   *float64 `json:"high"`
 	P      *float64 `json:"p"`
+
+	Corrected *float64 `json:"p_corrected"` // for there being several pairs, by Holm's procedure
+	Same      bool     `json:"same"`        // no difference that matters: within ±5 %, by two one-sided tests
 }
 
 // An Analysis is a Summary with what plots need besides, in bounded memory

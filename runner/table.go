@@ -27,7 +27,8 @@ type cell struct {
 
 const (
 	absent      = "–"
-	markSame    = "~"
+	markUntold  = "~"
+	markSame    = "="
 	markUnsure  = "?"
 	markUnequal = "≠"
 	markUnclean = "!"
@@ -218,8 +219,9 @@ func withInterval(i Interval) cell {
 	return cell{value: number(i.Median), interval: strings.TrimSpace(bounds(i.Low, i.High))}
 }
 
-// ratioTo is a model against the first one: "4.2×", "~1.02×" where no difference
-// was found, "?1.02×" where one round cannot tell.
+// ratioTo is a model against the first one: "4.2×", "=1.02×" where there is no
+// difference that matters, "~1.02×" where the two were not told apart, "?1.02×"
+// where one round cannot tell.
 func ratioTo(s *Summary, metric, model string) string {
 	c, ok := s.comparison(metric, model, s.Models[0].Model)
 	switch {
@@ -232,8 +234,10 @@ func ratioTo(s *Summary, metric, model string) string {
 	switch {
 	case c.P == nil:
 		return markUnsure + text
-	case *c.P >= alpha:
+	case c.Same:
 		return markSame + text
+	case !c.differs():
+		return markUntold + text
 	}
 	return text
 }
@@ -250,7 +254,10 @@ func legend(s *Summary, t *table) []string {
 		parts = append(parts, "× against "+s.Models[0].Model)
 	}
 	if marked(func(c cell) bool { return strings.HasPrefix(c.ratio, markSame) }) {
-		parts = append(parts, markSame+" no difference found (p ≥ 0.05)")
+		parts = append(parts, fmt.Sprintf("%s the same within ±%g %%", markSame, 100*Immaterial))
+	}
+	if marked(func(c cell) bool { return strings.HasPrefix(c.ratio, markUntold) }) {
+		parts = append(parts, markUntold+" not told apart (p ≥ 0.05)")
 	}
 	if marked(func(c cell) bool { return strings.HasPrefix(c.ratio, markUnsure) }) {
 		parts = append(parts, markUnsure+" of one "+s.turn()+", may be chance")
@@ -286,6 +293,9 @@ func caption(s *Summary) string {
 		arrivals(s.Spec.Arrivals),
 		plural(s.Spec.Workers, "worker"),
 		plural(s.Spec.Rounds, s.turn()) + " of each model",
+	}
+	if u := s.Spec.Until; u != nil {
+		parts[3] += fmt.Sprintf(" at least, until ±%g %%", 100*u.HalfWidth)
 	}
 	if len(s.Spec.Env) > 0 {
 		parts = append(parts, "with "+plain(strings.Join(s.Spec.Env, " ")))

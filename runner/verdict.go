@@ -207,8 +207,8 @@ func (h headline) compare(s *Summary, ms []ModelSummary) (text string, subjects 
 	if len(rivals) > maxRivals { // the runner-up and the last
 		rivals = []ModelSummary{rivals[0], rivals[len(rivals)-1]}
 	}
-	var ahead, same []string
-	unsure := false
+	var ahead, same, untold []string
+	unsure, more := false, 0.0
 	for _, rival := range slices.Backward(rivals) {
 		c, ok := s.comparison(h.metric, best, rival.Model)
 		if !ok {
@@ -217,8 +217,11 @@ func (h headline) compare(s *Summary, ms []ModelSummary) (text string, subjects 
 		subjects = append(subjects, rival)
 		value := number(c.Ratio) + "×" + bounds(c.Low, c.High)
 		switch {
-		case c.P != nil && *c.P >= alpha:
+		case c.Same:
 			same = append(same, fmt.Sprintf("%s (%s)", rival.Model, value))
+		case c.P != nil && !c.differs():
+			untold = append(untold, fmt.Sprintf("%s (%s)", rival.Model, value))
+			more = max(more, c.moreRounds())
 		case len(ahead) == 0:
 			ahead = append(ahead, fmt.Sprintf(h.ratio, best, value, rival.Model))
 		default:
@@ -231,7 +234,10 @@ func (h headline) compare(s *Summary, ms []ModelSummary) (text string, subjects 
 		parts = append(parts, list(ahead))
 	}
 	if same != nil {
-		parts = append(parts, fmt.Sprintf("no difference in %s was found between %s and %s", h.what, best, list(same)))
+		parts = append(parts, fmt.Sprintf("there is no difference in %s that matters, within ±%g %%, between %s and %s", h.what, 100*Immaterial, best, list(same)))
+	}
+	if untold != nil {
+		parts = append(parts, fmt.Sprintf("not measured long enough to tell %s from %s in %s%s", best, list(untold), h.what, s.longer(more)))
 	}
 	if parts == nil {
 		subjects = ms
@@ -242,6 +248,17 @@ func (h headline) compare(s *Summary, ms []ModelSummary) (text string, subjects 
 		text += ", in one " + s.turn() + ", which may be chance"
 	}
 	return text, subjects
+}
+
+// longer says how many more rounds would tell.
+func (s *Summary) longer(times float64) string {
+	switch {
+	case times == 0:
+		return ""
+	case times > 100:
+		return fmt.Sprintf(": more than 100 times as many %s would", s.turns())
+	}
+	return fmt.Sprintf(": about %g times as many %s would", times, s.turns())
 }
 
 // comparison is A against B, also where the Summary holds B against A.

@@ -21,7 +21,7 @@ func readOptions(cmd *cobra.Command) (*options, []string) {
 	o := new(options)
 	problems := o.read(cmd, flagsOf(o))
 	o.settleJobs()
-	for _, check := range []func() []string{o.settleContestants, o.checkKnobs, o.checkPython, o.checkPeers, o.checkRest, o.checkDuration, o.checkOut} {
+	for _, check := range []func() []string{o.settleContestants, o.checkKnobs, o.checkPython, o.checkPeers, o.checkRest, o.checkUntil, o.checkDuration, o.checkOut} {
 		problems = append(problems, check()...)
 	}
 	return o, problems

@@ -227,10 +227,10 @@ func (p *program) measure(ctx context.Context, in *interrupts, o *options, show 
 		m.analysis = rec.sums.Analysis()
 	}()
 
-	show.begin(plan{contestantNames(o.contestants), o.rounds, o.jobs})
+	show.begin(plan{models: contestantNames(o.contestants), rounds: o.rounds, jobs: o.jobs, open: o.until != nil})
 	plan := runner.Plan{
 		Header: p.header(o, app, guard, machine.Server, versions),
-		Rounds: o.rounds,
+		Rounds: o.rounds, Until: o.until, Sums: rec.sums,
 		Began: func(round int, model string) {
 			in.begin()
 			show.take(round, model)
@@ -276,6 +276,9 @@ func (p *program) header(o *options, app application, guard *live.Guard, server 
 		Workload: app.workload.Name(), Runtime: app.runtime.Name(), Setup: o.setup, Warm: app.warm(), Payload: o.payload,
 		Listed: max(len(o.payloads), workload.Listed(app.workload)),
 		Env:    o.shownEnv(), Arrivals: o.arrivals.String(), TimeoutNS: o.timeout,
+	}
+	if u := o.until; u != nil {
+		h.Spec.Until = &record.Until{HalfWidth: u.HalfWidth, MostNS: u.Most}
 	}
 	for i := range o.contestants {
 		h.Spec.Models = append(h.Spec.Models, o.contestants[i].spec(app.ownWarm()))

@@ -223,7 +223,7 @@ func (p *program) explain(ctx context.Context, o *options, verify bool, show *pr
 		Header: p.header(o, app, guard, machine.Server, ""),
 		Sink:   shownRecords{writer, show},
 		Doing:  show.doing,
-		Begin:  func(names []string) { show.begin(plan{names, o.rounds, o.jobs}) },
+		Begin:  func(names []string) { show.begin(plan{models: names, rounds: o.rounds, jobs: o.jobs}) },
 		Began:  show.take,
 	}
 	if x.Result, err = plan.Run(ctx); err != nil {

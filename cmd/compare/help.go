@@ -20,7 +20,7 @@ stream, run by real processes, in rounds by turns.
 The first line of the output is the verdict; a table, plots and the raw records
 follow.`
 
-const rootExample = `  # Three models, 1000 jobs, 3 rounds, nothing to install:
+const rootExample = `  # Three models, 1000 jobs, until their ratios are known to ±10 %, nothing to install:
   compare
 
   # Your own function, and the one-time work to do before hybrid forks:

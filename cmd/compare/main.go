@@ -12,7 +12,7 @@
 //
 //	$ compare
 //
-// runs 1000 jobs of the built-in record_event through all models, 3 rounds each,
+// runs 1000 jobs of the built-in record_event through all models, 3 rounds or more,
 // with 4 workers. It uses python3 and redis-server from PATH, and says so where
 // it has to do without.
 //
@@ -71,7 +71,8 @@
 //
 // The first line is the verdict, in one sentence. The table under it has a column
 // for each model: medians over the rounds, 95 % intervals in brackets, and ratios
-// to the first model, with ~ where no difference was found. Then come warnings: a
+// to the first model, with = where there is no difference that matters and ~ where
+// the two could not be told apart. Then come warnings: a
 // number without them can be trusted as far as the intervals go. A round during
 // which other programs took more than 5 % of the CPU is marked as contaminated.
 //

@@ -33,6 +33,9 @@ type options struct {
 	jobs         int
 	workers      int
 	rounds       int
+	until        *runner.Until // nil for a fixed number of rounds
+	halfWidth    float64       // --until
+	maxTime      time.Duration // --max-time
 	seed         uint64
 	timeout      time.Duration
 	bootTimeout  time.Duration
@@ -102,7 +105,11 @@ func flagsOf(o *options) []flag {
 			usage: "jobs that may run at once"},
 		{group: groupRun, name: "rounds", value: "N", def: "3",
 			set:   whole(&o.rounds, 1, maxRounds, ""),
-			usage: "times that each model runs all jobs, in turn with the others; 3 or more give intervals"},
+			usage: "times that each model runs all jobs, in turn with the others: exactly so many; with --until at least"},
+		{group: groupRun, name: untilFlag, value: "SHARE", def: "10%", set: share(&o.halfWidth),
+			usage: "go on until the interval of each ratio is within such a share of it, with more rounds for models whose rounds are short"},
+		{group: groupRun, name: maxTimeFlag, value: "TIME", def: "1m", set: span(&o.maxTime, "1m", "no longer than --rounds takes"),
+			usage: "how long to go on for --until, beyond the least number of rounds"},
 		{group: groupRun, name: "seed", value: "N", def: "1", set: seed(&o.seed),
 			usage: "of the jobs' random parts: the same seed makes the same jobs"},
 		{group: groupRun, name: "timeout", value: "TIME", def: "3m", set: span(&o.timeout, "3m", "no limit"),

@@ -3,6 +3,7 @@ package main
 import (
 	"fmt"
 	"io"
+	"slices"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -51,6 +52,7 @@ type progress struct {
 type plan struct {
 	models       []string
 	rounds, jobs int
+	open         bool // it goes on for as long as it has to, after so many rounds
 }
 
 // A turn is one model's turn at a round.
@@ -271,6 +273,9 @@ func (p *progress) place(t *turn) string {
 	for _, name := range p.plan.models {
 		width = max(width, len(name))
 	}
+	if p.plan.open {
+		return fmt.Sprintf("round %2d  %-*s", t.round+1, width, t.model)
+	}
 	digits := len(fmt.Sprint(p.plan.rounds))
 	return fmt.Sprintf("round %*d/%d  %-*s", digits, t.round+1, p.plan.rounds, width, t.model)
 }
@@ -298,6 +303,8 @@ func (p *progress) status(now time.Time) string {
 	switch left, ok := p.left(now); {
 	case p.stopped:
 		text += "  stopping"
+	case ok && p.plan.open:
+		text += "  " + clock(left) + " left at least"
 	case ok:
 		text += "  " + clock(left) + " left"
 	}
@@ -339,6 +346,20 @@ func (p *progress) left(now time.Time) (time.Duration, bool) {
 		known = append(known, mean(all))
 	}
 	left := this
+	if p.plan.open { // as far as it is known: to the least number of rounds
+		ended := make(map[string]int)
+		for _, t := range append(slices.Clone(p.ended), *p.turn) {
+			ended[t.model]++
+		}
+		for _, name := range p.plan.models {
+			each := mean(known)
+			if took[name] != nil {
+				each = mean(took[name])
+			}
+			left += each * time.Duration(max(0, p.plan.rounds-ended[name]))
+		}
+		return left, true
+	}
 	for round := p.turn.round; round < p.plan.rounds; round++ {
 		come := round > p.turn.round
 		for _, i := range runner.Order(len(p.plan.models), round) {

@@ -135,7 +135,7 @@ func (s *sweepOptions) flags() []flag {
 			usage: "draw the points of former results, too, where they fit; repeatable"})
 	for _, f := range flagsOf(s.options) {
 		switch f.name {
-		case "fail-if", "allow-failures", "max-tasks-per-child", "rq-class", "rq-import":
+		case "fail-if", "allow-failures", "max-tasks-per-child", "rq-class", "rq-import", untilFlag, maxTimeFlag:
 			continue
 		case "jobs":
 			f.def = ""

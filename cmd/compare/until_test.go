@@ -1,0 +1,48 @@
+package main
+
+import (
+	"strings"
+	"testing"
+)
+
+// Without --rounds, a comparison goes on until it is sharp or its time is over; what
+// it was asked for is on record, and so is which rounds came in a row.
+func TestUntil(t *testing.T) {
+	b := newBench(t)
+	b.run("--model=prefork,forkperjob", "--workload=noop", "--jobs=40", "--workers=2", "--until=90%", "--max-time=5s", "--out=out").want(t, exitDone)
+	s := summaryIn(t, "out")
+	if u := s.Spec.Until; u == nil || u.HalfWidth != 0.9 || u.MostNS.Seconds() != 5 {
+		t.Errorf("asked for until %+v", u)
+	}
+	for _, m := range s.Models {
+		if m.Jobs.Done < 3*40 || m.Jobs.Done%40 != 0 {
+			t.Errorf("%s did %d jobs", m.Model, m.Jobs.Done)
+		}
+	}
+	again := b.run("report", "out")
+	again.want(t, exitDone)
+	if want := "3 rounds of each model at least, until ±90 %"; !strings.Contains(again.stdout, want) {
+		t.Errorf("the report lacks %q:\n%s", want, again.stdout)
+	}
+
+	// A number of rounds is just that.
+	b.run("--model=prefork,forkperjob", "--workload=noop", "--jobs=40", "--rounds=2", "--out=two").want(t, exitDone)
+	if s := summaryIn(t, "two"); s.Spec.Until != nil || s.Models[0].Jobs.Done != 80 {
+		t.Errorf("until %+v, %d jobs done", s.Spec.Until, s.Models[0].Jobs.Done)
+	}
+}
+
+func TestUntilUsage(t *testing.T) {
+	b := newBench(t)
+	for _, c := range []struct {
+		args []string
+		want string
+	}{
+		{[]string{"--until=5%", "--arrivals=rate:10/s"}, "--until=5%: is for jobs that are all due at once, and those of --arrivals=rate:10/s come over time: give --rounds"},
+		{[]string{"--max-time=5m", "--rounds=3"}, "--max-time=5m: is of no use with a fixed number of rounds: leave it out, or give --until"},
+		{[]string{"--until=0"}, "--until=0: must be more than 0"},
+		{[]string{"--max-time=-1s"}, "--max-time=-1s: must not be negative"},
+	} {
+		b.run(c.args...).want(t, exitUsage, c.want)
+	}
+}

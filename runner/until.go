@@ -1,0 +1,214 @@
+package runner
+
+import (
+	"math"
+	"slices"
+	"time"
+
+	"github.com/aclements/go-moremath/stats"
+)
+
+// Until has a comparison go on until it is known how its models compare. Time goes
+// where the doubt is: a model whose turns are short gets more of them.
+type Until struct {
+	// HalfWidth is how far the 95 % interval of each ratio between two models may
+	// reach from it, as a share of it: 0.1 is ±10 %.
+	HalfWidth float64
+	// Most is how long to go on for that, beyond the least number of rounds.
+	Most time.Duration
+}
+
+const (
+	// A model's turns in a row take up to such a share of the longest turn of any.
+	// They are spread over the comparison, so that a drift of the machine hits all
+	// models alike, and not put at its end.
+	rowShare = 0.2
+	maxRow   = 10 // turns
+
+	// A model takes part in narrowing an interval if it makes at least such a share
+	// of the interval's variance.
+	partShare = 0.4
+)
+
+// A pacer decides whose turn is next in a comparison. Its time is that which the
+// turns took; it knows no clock.
+type pacer struct {
+	until  Until
+	least  int // rounds of each model
+	cycle  int
+	queue  []int   // the models whose turns come next, in this cycle
+	last   int     // whose turn was the last in it; -1 for nobody's
+	block  int     // which that turn belongs to, from 1
+	begun  bool    // the least is done
+	excess float64 // seconds since
+	models []pace
+}
+
+// A pace is what a pacer knows of one model.
+type pace struct {
+	blocks  [][]float64 // logarithms of the metric: of turns that were taken in a row
+	seconds []float64   // that each turn took, start-up included
+	out     bool        // it could not go on
+}
+
+// means is the mean of each block: turns in a row share what the machine did then,
+// and are no independent measurements.
+func (m *pace) means() []float64 {
+	var means []float64
+	for _, b := range m.blocks {
+		if len(b) > 0 {
+			means = append(means, stats.Mean(b))
+		}
+	}
+	return means
+}
+
+func newPacer(until Until, least, models int) *pacer {
+	return &pacer{until: until, least: least, last: -1, models: make([]pace, models)}
+}
+
+// next is the model whose turn is next; none if the comparison is at its end. Turns
+// that follow each other in a cycle are of one block.
+func (p *pacer) next() (model, block int, ok bool) {
+	for len(p.queue) == 0 {
+		if !p.fill() {
+			return 0, 0, false
+		}
+	}
+	model, p.queue = p.queue[0], p.queue[1:]
+	if model != p.last {
+		p.last = model
+		p.block++
+		p.models[model].blocks = append(p.models[model].blocks, nil)
+	}
+	return model, p.block, true
+}
+
+// took tells of the turn that was the next: how long it took, and the metric's value.
+// A value that is not positive does not count.
+func (p *pacer) took(model int, seconds, value float64) {
+	m := &p.models[model]
+	m.seconds = append(m.seconds, seconds)
+	if value > 0 {
+		last := &m.blocks[len(m.blocks)-1]
+		*last = append(*last, math.Log(value))
+	}
+	if p.begun {
+		p.excess += seconds
+	}
+}
+
+// drop has a model take no further turn.
+func (p *pacer) drop(model int) {
+	p.models[model].out = true
+	p.queue = slices.DeleteFunc(p.queue, func(m int) bool { return m == model })
+}
+
+// fill plans a cycle's turns; it reports false if there is no need of another.
+func (p *pacer) fill() bool {
+	wanted := func(int) bool { return true }
+	if p.cycle >= p.least {
+		p.begun = true
+		doubtful := p.doubtful()
+		wanted = func(m int) bool { return doubtful[m] }
+	}
+	order := slices.DeleteFunc(Order(len(p.models), p.cycle), func(m int) bool { return p.models[m].out || !wanted(m) })
+	for place, m := range order {
+		p.queue = append(p.queue, m)
+		for _, short := range order {
+			p.queue = append(p.queue, slices.Repeat([]int{short}, piece(p.row(short)-1, place, len(order)))...)
+		}
+	}
+	p.cycle++
+	p.last = -1
+	return len(p.queue) > 0
+}
+
+// piece is how many of n are at one of so many places.
+func piece(n, place, places int) int { return n*(place+1)/places - n*place/places }
+
+// row is how many turns of the model make a row.
+func (p *pacer) row(model int) int {
+	longest := 0.0
+	for i := range p.models {
+		longest = max(longest, median(p.models[i].seconds))
+	}
+	own := median(p.models[model].seconds)
+	if own == 0 {
+		return 1
+	}
+	return int(min(max(1, rowShare*longest/own), maxRow))
+}
+
+// doubtful is the models of which another turn narrows an interval that is too
+// wide, and for which there is time.
+func (p *pacer) doubtful() map[int]bool {
+	all := make(map[int]bool)
+	for a := range p.models {
+		for b := range p.models[:a] {
+			x, y := &p.models[a], &p.models[b]
+			if x.out || y.out {
+				continue
+			}
+			w, ok := newWelch(x.means(), y.means(), sequential)
+			if !ok || w.half <= math.Log1p(p.until.HalfWidth) {
+				continue
+			}
+			if w.shareA >= partShare {
+				all[a] = true
+			}
+			if 1-w.shareA >= partShare {
+				all[b] = true
+			}
+		}
+	}
+	left := p.until.Most.Seconds() - p.excess
+	for m := range all {
+		if float64(p.row(m))*median(p.models[m].seconds) > left {
+			delete(all, m)
+		}
+	}
+	return all
+}
+
+// sequential is the confidence of an interval that was looked at again and again,
+// and that the comparison stopped for as soon as it was narrow: what holds the value
+// in 95 % of comparisons made like that. TestCoverage shows it.
+const sequential = 0.96
+
+// welch is the difference of the means of as and bs, each of which are independent
+// of each other, by Welch's t (1947, "The generalization of 'Student's' problem when
+// several different population variances are involved").
+type welch struct {
+	difference float64
+	half       float64 // the half-width of its interval
+	p          float64 // of "there is none"
+	shareA     float64 // of the variance that is of as
+}
+
+// newWelch needs two values of each.
+func newWelch(as, bs []float64, confidence float64) (w welch, ok bool) {
+	if len(as) < 2 || len(bs) < 2 {
+		return welch{}, false
+	}
+	na, nb := float64(len(as)), float64(len(bs))
+	va, vb := variance(as)/na, variance(bs)/nb
+	w.difference = stats.Mean(as) - stats.Mean(bs)
+	v := va + vb
+	if v == 0 {
+		w.shareA = 0.5
+		if w.difference == 0 {
+			w.p = 1
+		}
+		return w, true
+	}
+	t := stats.TDist{V: v * v / (va*va/(na-1) + vb*vb/(nb-1))}
+	w.half = quantileT(t.V, (1+confidence)/2) * math.Sqrt(v)
+	w.shareA = va / v
+	// As many p-values are below alpha as intervals are without 0.
+	p := 2 * (1 - t.CDF(math.Abs(w.difference)/math.Sqrt(v)))
+	w.p = min(1, max(0, p)*alpha/(1-confidence))
+	return w, true
+}
+
+func variance(xs []float64) float64 { return (&stats.Sample{Xs: xs}).Variance() }

@@ -1,0 +1,208 @@
+package runner
+
+import (
+	"context"
+	"math"
+	"math/rand/v2"
+	"slices"
+	"strings"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/aclements/go-moremath/stats"
+
+	"forkbench/models"
+	"forkbench/record"
+)
+
+// A restless is a synthetic machine: its speed drifts, wavers for some seconds at a
+// time, and falls where other programs run. All models share it. Its clock counts
+// seconds.
+type restless struct {
+	rng   *rand.Rand
+	now   float64
+	speed []float64 // the logarithm of it, second by second
+}
+
+// A mood is how restless a machine is.
+type mood struct {
+	name   string
+	drift  float64 // standard deviation of a random walk, for each minute
+	waver  float64 // standard deviation of what holds on for 15 s on the mean
+	bursts float64 // for each minute, of 5 s on the mean, slowing it by up to depth
+	depth  float64
+}
+
+func newRestless(seed uint64, m mood) *restless {
+	r := &restless{rng: rand.New(rand.NewPCG(seed, 0))}
+	const seconds = 1200
+	kept := math.Exp(-1.0 / 15)
+	walk, waver := 0.0, r.rng.NormFloat64()
+	for range seconds {
+		walk += m.drift / math.Sqrt(60) * r.rng.NormFloat64()
+		waver = kept*waver + math.Sqrt(1-kept*kept)*r.rng.NormFloat64()
+		r.speed = append(r.speed, walk+m.waver*waver)
+	}
+	if m.bursts > 0 {
+		for at := r.rng.ExpFloat64() * 60 / m.bursts; at < seconds; at += r.rng.ExpFloat64() * 60 / m.bursts {
+			depth := m.depth * r.rng.Float64()
+			for end := at + 5*r.rng.ExpFloat64(); at <= end && at < seconds; at++ {
+				r.speed[int(at)] -= depth
+			}
+		}
+	}
+	return r
+}
+
+// A contender is a synthetic model.
+type contender struct{ startup, work, noise float64 }
+
+// turn is how long one takes, and the jobs per second.
+func (r *restless) turn(c contender) (seconds, value float64) {
+	r.now += c.startup
+	first := int(r.now)
+	last := min(int(r.now+c.work), len(r.speed)-1)
+	speed := stats.Mean(r.speed[first:last+1]) + c.noise*r.rng.NormFloat64()
+	took := c.work * math.Exp(-speed)
+	r.now += took
+	return c.startup + took, math.Exp(speed) / c.work
+}
+
+// TestCoverage: what a comparison that stops when it knows enough says is ±10 %, with
+// 95 % confidence, holds in 95 of 100. The models are like those of the default
+// comparison: 0.2, 20 and 3 s of work in a round, the first the noisiest.
+func TestCoverage(t *testing.T) {
+	contenders := []contender{{0.4, 0.2, 0.12}, {0.4, 20, 0.02}, {0.5, 3, 0.04}}
+	for _, m := range []mood{
+		{name: "quiet"},
+		{name: "drifting", drift: 0.03},
+		{name: "wavering", waver: 0.05},
+		{name: "shared with others", bursts: 2, depth: 0.3},
+		{name: "all at once", drift: 0.02, waver: 0.03, bursts: 1, depth: 0.3},
+	} {
+		t.Run(m.name, func(t *testing.T) {
+			comparisons := 500
+			if m.bursts > 0 && m.drift > 0 {
+				comparisons = 2000
+			}
+			if testing.Short() {
+				comparisons = 200
+			}
+			hits, pairs, seconds, longest, wide := 0, 0, 0.0, 0.0, 0
+			for seed := range uint64(comparisons) {
+				r := newRestless(seed, m)
+				p := newPacer(Until{HalfWidth: 0.10, Most: time.Minute}, 3, len(contenders))
+				for i, _, ok := p.next(); ok; i, _, ok = p.next() {
+					took, value := r.turn(contenders[i])
+					p.took(i, took, value)
+				}
+				seconds += r.now
+				longest = max(longest, r.now)
+				for a := range contenders {
+					for b := range a {
+						w, ok := newWelch(p.models[a].means(), p.models[b].means(), sequential)
+						if !ok {
+							t.Fatalf("comparison %d: no interval", seed)
+						}
+						truth := math.Log(contenders[b].work / contenders[a].work)
+						pairs++
+						if math.Abs(w.difference-truth) <= w.half {
+							hits++
+						}
+						if w.half > math.Log1p(0.10) {
+							wide++
+						}
+					}
+				}
+			}
+			covered := float64(hits) / float64(pairs)
+			t.Logf("%.1f %% of %d intervals hold the truth; %.1f %% are wider than ±10 %%; %.0f s on the mean, %.0f s at most",
+				100*covered, pairs, 100*float64(wide)/float64(pairs), seconds/float64(comparisons), longest)
+			slack := 3 * math.Sqrt(0.05*0.95/float64(comparisons)) // the pairs of a comparison are dependent
+			if covered < 0.94-slack || covered > 0.97+slack {
+				t.Errorf("%.1f %% of the intervals hold the truth; want 94 to 97", 100*covered)
+			}
+		})
+	}
+}
+
+// A paced machine is one on which a model's turns take a time of their own, virtual
+// as all of the test's, and more or less.
+type paced struct {
+	work   map[string]time.Duration
+	spread map[string]float64
+	rng    *rand.Rand
+	taken  []string
+}
+
+func (m *paced) Run(_ context.Context, _ models.Executor, t Turn) (*record.Round, error) {
+	m.taken = append(m.taken, t.Model)
+	work := time.Duration(float64(m.work[t.Model]) * math.Exp(m.spread[t.Model]*m.rng.NormFloat64()))
+	time.Sleep(work)
+	for id := range uint64(10) {
+		j := record.Job{Model: t.Model, Round: t.Round, ID: id, Status: models.Done, FinishedNS: work, SettledNS: work}
+		if err := t.Sink.Write(&j); err != nil {
+			return nil, err
+		}
+	}
+	return &record.Round{Model: t.Model, Round: t.Round, Enqueued: 10, Taken: 10, Settled: 10, WorkNS: work}, nil
+}
+
+// TestUntil: the model whose turns are short and unsteady takes more of them, between
+// those of the other; the comparison ends when the ratio is known, and its records
+// say the same.
+func TestUntil(t *testing.T) {
+	run := func(m *paced, until Until) *Summary {
+		var s *Summary
+		synctest.Test(t, func(t *testing.T) {
+			sums := NewAggregator()
+			h := record.Header{Spec: record.Spec{Jobs: 10, Workers: 1, Rounds: 3, Until: &record.Until{HalfWidth: until.HalfWidth, MostNS: until.Most}}}
+			plan := Plan{Rounds: 3, Until: &until, Sums: sums}
+			for _, name := range []string{"pool", "forks"} {
+				h.Spec.Models = append(h.Spec.Models, record.Model{Name: name})
+				plan.Contestants = append(plan.Contestants, Contestant{Name: name, Machine: m})
+			}
+			plan.Header = h
+			if err := plan.Run(t.Context(), nil, sums); err != nil {
+				t.Error(err)
+			}
+			s = &sums.Analysis().Summary
+		})
+		return s
+	}
+	m := &paced{
+		work:   map[string]time.Duration{"pool": 500 * time.Millisecond, "forks": 20 * time.Second},
+		spread: map[string]float64{"pool": 0.1, "forks": 0.01}, rng: rand.New(rand.NewPCG(1, 1)),
+	}
+	s := run(m, Until{HalfWidth: 0.05, Most: time.Minute})
+	pool, forks := s.Models[0], s.Models[1]
+	if pool.Rounds < 20 || forks.Rounds != 3 {
+		t.Errorf("%d and %d rounds; want many of the pool and 3 of the forks", pool.Rounds, forks.Rounds)
+	}
+	if want := []string{"pool", "forks", "forks", "pool", "pool"}; !slices.Equal(m.taken[:5], want) {
+		t.Errorf("the turns begin with %q, want %q", m.taken[:5], want)
+	}
+	if last := slices.Index(m.taken[3:], "forks"); last < 5 {
+		t.Errorf("the turns do not alternate: %q", m.taken)
+	}
+	c, ok := s.comparison(MetricDone, "pool", "forks")
+	if !ok || c.Low == nil || c.halfWidth() > 0.05 || *c.Low > 40 || *c.High < 40 || !c.differs() {
+		t.Errorf("%+v; want 40 within ±5 %%", c)
+	}
+	if len(s.Warnings) > 0 && slices.ContainsFunc(s.Warnings, func(text string) bool { return strings.Contains(text, "--max-time") }) {
+		t.Errorf("warnings %q", s.Warnings)
+	}
+
+	// There is a time to end, also where the ratio is not known as it was to be.
+	m = &paced{work: m.work, spread: map[string]float64{"pool": 0.5, "forks": 0.5}, rng: rand.New(rand.NewPCG(2, 2))}
+	s = run(m, Until{HalfWidth: 0.001, Most: time.Minute})
+	if n := s.Models[1].Rounds; n < 4 || n > 7 {
+		t.Errorf("%d rounds of 20 s; want the 3 and those of a minute", n)
+	}
+	if !slices.ContainsFunc(s.Warnings, func(text string) bool {
+		return strings.Contains(text, "what pool is to forks is known to ±") && strings.Contains(text, "--max-time=1m0s was not enough")
+	}) {
+		t.Errorf("warnings %q", s.Warnings)
+	}
+}
