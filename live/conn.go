@@ -36,6 +36,7 @@ type conn struct {
 
 	sending sync.Mutex
 	out     []byte
+	hurried bool // what was sent last had a deadline, which is not that of what is sent next
 }
 
 // newConn returns a conn for the host, which waits for many: through the poller.
@@ -76,8 +77,13 @@ func (c *conn) send(deadline time.Time, compose func([]byte) []byte) error {
 	c.sending.Lock()
 	defer c.sending.Unlock()
 	c.out = compose(c.out[:0])
-	if len(c.out) > 32<<10 {
+	long := len(c.out) > 32<<10
+	if !long {
+		deadline = time.Time{}
+	}
+	if long || c.hurried {
 		_ = c.file.SetWriteDeadline(deadline)
+		c.hurried = !deadline.IsZero()
 	}
 	_, err := c.file.Write(c.out)
 	if cap(c.out) > 1<<20 {
