@@ -179,8 +179,21 @@ def class_name(kind: type) -> Place:
 # -- Objects that modules hold ------------------------------------------------------------------
 
 
+def inside(found: Any) -> dict[str, Any]:
+    """What an object has itself; of a class, what it holds, and not what its descriptors answer."""
+    if not issubclass(type(found), type):
+        return own(found)
+    return {name: value for name, value in type.__getattribute__(found, "__dict__").items() if not descriptor(value)}
+
+
+def descriptor(value: Any) -> bool:
+    return hasattr(type(value), "__get__")
+
+
 class Holdings:
-    """The objects that modules held when the job began, and so will in a parent that has run none."""
+    """The objects that modules held when the job began, and so will in a parent that has run none; and
+    those that the application's objects and classes hold, and classes that are made by a metaclass: a
+    model's description."""
 
     def __init__(self) -> None:
         self.places: dict[int, list[tuple[str, str]]] = {}
@@ -189,9 +202,14 @@ class Holdings:
                 continue
             mine = yours(module)
             for path, value in list(own(module).items()):
-                if not self.hold(name, path, value) or not mine or issubclass(type(value), type):
+                if not self.hold(name, path, value):
                     continue
-                for attribute, inner in list(own(value).items()):
+                if issubclass(type(value), type):
+                    if getattr(value, "__module__", None) != name or not (mine or type(value) is not type):
+                        continue
+                elif not mine:
+                    continue
+                for attribute, inner in list(inside(value).items()):
                     if isinstance(attribute, str):
                         self.hold(name, f"{path}.{attribute}", inner)
 
@@ -209,7 +227,7 @@ class Holdings:
     def at(self, module: str, path: str) -> Any:
         found: Any = sys.modules.get(module)
         for part in path.split("."):
-            found = own(found).get(part, NOTHING)
+            found = inside(found).get(part, NOTHING)
         return found
 
 
@@ -357,7 +375,7 @@ def holds(value: Any, code: CodeType) -> bool:
         return True
     if issubclass(type(value), property):
         return code_of(value.fget) is code
-    if issubclass(type(value), type) or not hasattr(type(value), "__get__"):
+    if issubclass(type(value), type) or not descriptor(value):
         return False
     return any(code_of(inner) is code for inner in list(own(value).values()))
 

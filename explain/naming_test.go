@@ -96,6 +96,12 @@ func TestFirstInit(t *testing.T) {
 	wantHoisted(t, it, "sqlalchemy.orm.configure_mappers()")
 }
 
+// TestHeldByClass: what a class holds, as each of Django's models does, is no object
+// of a module; a property of it is read all the same.
+func TestHeldByClass(t *testing.T) {
+	wantPaste(t, explained(t, "related"), "related:Order._meta.fields_map", "related.Order._meta.fields_map")
+}
+
 // TestTemplate: a method of a module's object, with the argument that jobs have.
 func TestTemplate(t *testing.T) {
 	r := explainedWith(t, old(t), "templated")
