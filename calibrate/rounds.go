@@ -153,13 +153,19 @@ func (r *Round) unusable(marked bool) string {
 	return ""
 }
 
-// CPU is that of all parts, in milliseconds for each job.
+// CPU is that of all parts, in milliseconds for each job settled.
 func (r *Round) CPU() float64 {
 	return milli(r.Round.CPU().Total()) / float64(r.Settled)
 }
 
 // Throughput is jobs settled per second of work.
 func (r *Round) Throughput() float64 { return float64(r.Settled) / r.WorkNS.Seconds() }
+
+// CPUDone is CPU for each job done.
+func (r *Round) CPUDone() float64 { return milli(r.Round.CPU().Total()) / float64(len(r.jobs)) }
+
+// Done is jobs done per second of work.
+func (r *Round) Done() float64 { return float64(len(r.jobs)) / r.WorkNS.Seconds() }
 
 // Latency is a quantile of the jobs' times from due to finished, in milliseconds,
 // but for the first jobs, in the order in which they are due.

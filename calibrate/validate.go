@@ -38,11 +38,15 @@ type Metric struct {
 
 // The metrics of a Row, in its order.
 const (
-	Throughput = "throughput"
-	CPUPerJob  = "cpu_ms_per_job"
+	Throughput = "jobs_done_per_s"
+	CPUPerJob  = "cpu_ms_per_job_done"
 	P50        = "p50"
 	P95        = "p95"
 	PeakPSS    = "peak_pss"
+
+	// Of jobs settled, whatever became of them; not in tables.
+	Settled       = "throughput"
+	CPUPerSettled = "cpu_ms_per_job"
 )
 
 // replications is how many simulated rounds a prediction is the mean of.
@@ -111,7 +115,18 @@ func predictRow(ctx context.Context, profile *sim.Profile, s Setting, rounds []*
 		return row, err
 	}
 	p := &answer.Models[0]
-	row.Doubts = p.Reasons
+	row.Doubts = slices.Clone(p.Reasons)
+	predicted, settled, measured := 0, 0, 0
+	for i := range p.Runs {
+		predicted += p.Runs[i].Jobs
+	}
+	for _, r := range rounds {
+		settled, measured = settled+r.Settled, measured+len(r.jobs)
+	}
+	if measured < settled {
+		row.Doubts = append(row.Doubts, fmt.Sprintf("%d of %d measured jobs were done, and %d of %d predicted ones",
+			measured, settled, predicted, len(p.Runs)*s.Jobs))
+	}
 	// Where jobs keep coming, the prediction is without the warm-up, and so is what
 	// it is held against.
 	for _, m := range []struct {
@@ -119,11 +134,13 @@ func predictRow(ctx context.Context, profile *sim.Profile, s Setting, rounds []*
 		predicted  predict.Estimate
 		measured   func(r *Round) float64
 	}{
-		{Throughput, "/s", p.Throughput, (*Round).Throughput},
-		{CPUPerJob, "ms", p.CPU, (*Round).CPU},
+		{Throughput, "/s", p.Done, (*Round).Done},
+		{CPUPerJob, "ms", p.CPUDone, (*Round).CPUDone},
 		{P50, "ms", p.P50, func(r *Round) float64 { return r.Latency(0.5, p.WarmUp) }},
 		{P95, "ms", p.P95, func(r *Round) float64 { return r.Latency(0.95, p.WarmUp) }},
 		{PeakPSS, "MB", p.PeakPSS, (*Round).PeakPSS},
+		{Settled, "/s", p.Throughput, (*Round).Throughput},
+		{CPUPerSettled, "ms", p.CPU, (*Round).CPU},
 	} {
 		var measured []float64
 		for _, r := range rounds {

@@ -3,6 +3,7 @@ package predict
 import (
 	"fmt"
 	"math"
+	"slices"
 	"strconv"
 )
 
@@ -16,6 +17,11 @@ const relaxations = 10
 
 // estimate sets the estimates from the runs.
 func (p *Prediction) estimate(steady bool) {
+	p.Done = across(p.Runs, func(r *Replication) float64 { return r.Done })
+	p.CPUDone = Estimate{}
+	if !slices.ContainsFunc(p.Runs, func(r Replication) bool { return r.Jobs == 0 }) {
+		p.CPUDone = across(p.Runs, func(r *Replication) float64 { return r.CPUDone })
+	}
 	p.Throughput = across(p.Runs, func(r *Replication) float64 { return r.Throughput })
 	p.CPU = across(p.Runs, func(r *Replication) float64 { return r.CPU })
 	p.PeakPSS = across(p.Runs, func(r *Replication) float64 { return r.PeakPSS })
@@ -34,8 +40,8 @@ func (p *Prediction) widest() (name string, width float64) {
 		name string
 		Estimate
 	}{
-		{"throughput", p.Throughput},
-		{"CPU per job", p.CPU},
+		{"throughput", p.Done},
+		{"CPU per job", p.CPU}, // known even where none was done
 		{"mean latency", p.Mean},
 		{"p50", p.P50},
 		{"p95", p.P95},

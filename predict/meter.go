@@ -5,6 +5,7 @@ import (
 	"slices"
 	"time"
 
+	"forkbench/models"
 	"forkbench/record"
 )
 
@@ -32,6 +33,7 @@ type meter struct {
 	steps   [cuttable + 1]histogram
 	total   float64
 	settled int
+	done    int
 	max     time.Duration
 	peak    int64
 }
@@ -41,7 +43,7 @@ var _ record.Sink = (*meter)(nil)
 // reset makes a meter ready for a run.
 func (m *meter) reset(next record.Sink, steady bool, jobs int) {
 	m.next, m.steady, m.jobs = next, steady, jobs
-	m.total, m.settled, m.max, m.peak = 0, 0, 0, 0
+	m.total, m.settled, m.done, m.max, m.peak = 0, 0, 0, 0, 0
 	for i := range m.steps {
 		m.steps[i].reset()
 	}
@@ -71,6 +73,9 @@ func (m *meter) Write(l record.Line) error {
 func (m *meter) see(j *record.Job) {
 	latency := max(j.FinishedNS-j.DueNS, 0)
 	m.settled++
+	if j.Status == models.Done {
+		m.done++
+	}
 	m.max = max(m.max, latency)
 	ms := millis(latency)
 	m.total += ms
@@ -88,11 +93,14 @@ func (m *meter) see(j *record.Job) {
 // warm-up to be known.
 func (m *meter) replication(number int, r *record.Round) *Replication {
 	out := &Replication{Number: number, Round: *r, Max: millis(m.max), PeakPSS: float64(m.peak) / 1e6}
+	out.Jobs = m.done
 	if r.WorkNS > 0 {
 		out.Throughput = float64(r.Settled) / r.WorkNS.Seconds()
+		out.Done = float64(m.done) / r.WorkNS.Seconds()
 	}
 	cpu := r.CPU()
 	out.CPU = millis(cpu.Total()) / float64(max(r.Settled, 1))
+	out.CPUDone = millis(cpu.Total()) / float64(m.done) // +Inf if none was done
 	out.seen = &latencies{mean: m.total / float64(max(m.settled, 1)), step: m.step, size: m.size}
 	for i := range m.steps {
 		out.seen.steps = append(out.seen.steps, m.steps[i].bins())

@@ -191,20 +191,29 @@ type Answer struct {
 type Prediction struct {
 	Model string `json:"model"`
 
-	Throughput Estimate `json:"throughput"`     // jobs settled per second of work
-	CPU        Estimate `json:"cpu_ms_per_job"` // of all parts, Redis and supervisor included
-	Mean       Estimate `json:"mean_ms"`        // latency, due to finished; so are the quantiles
-	P50        Estimate `json:"p50_ms"`
-	P95        Estimate `json:"p95_ms"`
-	P99        Estimate `json:"p99_ms"`
-	PeakPSS    Estimate `json:"peak_pss_mb"` // of the whole tree, in 1e6 bytes; sampled
+	// What gets done: jobs per second of work, and the CPU of all parts, Redis and
+	// supervisor included, for each job. A job that reached its time limit is not done,
+	// and what it cost is shared out among those that are; where none is, CPUDone is not
+	// known.
+	Done    Estimate `json:"jobs_done_per_s"`
+	CPUDone Estimate `json:"cpu_ms_per_job_done"`
+
+	// The same of all jobs that were settled, whatever became of them.
+	Throughput Estimate `json:"throughput"`
+	CPU        Estimate `json:"cpu_ms_per_job"`
+
+	Mean    Estimate `json:"mean_ms"` // latency, due to finished; so are the quantiles
+	P50     Estimate `json:"p50_ms"`
+	P95     Estimate `json:"p95_ms"`
+	P99     Estimate `json:"p99_ms"`
+	PeakPSS Estimate `json:"peak_pss_mb"` // of the whole tree, in 1e6 bytes; sampled
 
 	// WarmUp is how many jobs each replication's latencies leave out, the first
 	// ones.
 	WarmUp int `json:"warm_up_jobs"`
 
 	// Where jobs keep coming: jobs per second, and their ratio. Capacity is what
-	// the model settles when there is always a job waiting.
+	// the model settles, whatever becomes of it, when there is always a job waiting.
 	Offered  float64 `json:"offered,omitempty"`
 	Capacity float64 `json:"capacity,omitempty"`
 	Load     float64 `json:"load,omitempty"`
@@ -223,8 +232,11 @@ type Prediction struct {
 // A Replication is one run of one model.
 type Replication struct {
 	Number     int     // from 0
-	Throughput float64 // jobs per second
-	CPU        float64 // ms per job
+	Jobs       int     // that were done
+	Done       float64 // jobs done per second
+	CPUDone    float64 // ms per job done; +Inf if none was
+	Throughput float64 // jobs settled per second
+	CPU        float64 // ms per job settled
 	Mean       float64 // ms, like the quantiles
 	P50        float64
 	P95        float64

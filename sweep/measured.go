@@ -58,7 +58,7 @@ func Measured(lines iter.Seq2[record.Line, error]) (*record.Header, map[string]A
 	return header, answers, nil
 }
 
-// values are those of one round, per job done; false if it was cut short, or
+// values are those of one round; false if it was cut short, or
 // nothing was done.
 func values(r *record.Round, latencies []time.Duration, done int, peak int64) (Values, bool) {
 	if r.Interrupted || r.Error != "" || done == 0 || r.WorkNS <= 0 || len(latencies) == 0 {
@@ -73,5 +73,6 @@ func values(r *record.Round, latencies []time.Duration, done int, peak int64) (V
 	return Values{
 		CPU: float64(cpu) / 1e6 / jobs, Throughput: jobs / r.WorkNS.Seconds(),
 		P50: quantile(0.5), P95: quantile(0.95), P99: quantile(0.99), PeakPSS: float64(peak) / 1e6,
+		CPUSettled: float64(cpu) / 1e6 / float64(max(r.Settled, 1)), Settled: float64(r.Settled) / r.WorkNS.Seconds(),
 	}, true
 }

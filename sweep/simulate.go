@@ -2,7 +2,9 @@ package sweep
 
 import (
 	"context"
+	"fmt"
 	"math"
+	"slices"
 
 	"forkbench/models"
 	"forkbench/predict"
@@ -30,16 +32,22 @@ func Simulate(p *Parameter, q predict.Question, build func(contestant int, x flo
 // AnswerOf is a prediction as an answer. Latencies of a load above capacity are
 // not numbers.
 func AnswerOf(p *predict.Prediction) Answer {
-	a := Answer{Doubts: p.Reasons}
+	a := Answer{Doubts: slices.Clone(p.Reasons)}
+	done, settled := 0, 0
 	for i := range p.Runs {
 		r := &p.Runs[i]
 		v := Values{
-			CPU: r.CPU, Throughput: r.Throughput, P50: r.P50, P95: r.P95, P99: r.P99, PeakPSS: r.PeakPSS,
+			CPU: r.CPUDone, Throughput: r.Done, P50: r.P50, P95: r.P95, P99: r.P99, PeakPSS: r.PeakPSS,
+			CPUSettled: r.CPU, Settled: r.Throughput,
 		}
+		done, settled = done+r.Jobs, settled+r.Round.Settled
 		if !p.P95.Known() {
 			v[P50], v[P95], v[P99] = math.NaN(), math.NaN(), math.NaN()
 		}
 		a.Replications = append(a.Replications, v)
+	}
+	if done < settled {
+		a.Doubts = append(a.Doubts, fmt.Sprintf("%d of %d jobs were done, the others reached the time limit", done, settled))
 	}
 	return a
 }

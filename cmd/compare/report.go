@@ -1,7 +1,6 @@
 package main
 
 import (
-	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
@@ -182,8 +181,8 @@ func readSummary(dir string) (*runner.Summary, error) {
 	if err != nil {
 		return nil, fmt.Errorf("%s: %w: of a simulation as large as this, %s holds a sample only", path, pathCause(err), recordsName)
 	}
-	s := new(runner.Summary)
-	if err := json.Unmarshal(text, s); err != nil {
+	s, err := runner.ReadSummary(text)
+	if err != nil {
 		return nil, fmt.Errorf("%s: %w", path, err)
 	}
 	return s, nil

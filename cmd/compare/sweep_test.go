@@ -164,6 +164,33 @@ func TestSweepLivePoints(t *testing.T) {
 	}
 }
 
+// TestSweepCountsWhatIsDone: where jobs reach the time limit, nothing is got done, however
+// fast.
+func TestSweepCountsWhatIsDone(t *testing.T) {
+	b := newBench(t)
+	args := []string{"sweep", "--job-time=1ms..1s", "--points=2", "--timeout=400ms", "--metric=throughput", "--jobs=200", "--replications=3"}
+	r := b.run(append(args, "--format=json")...)
+	r.want(t, exitDone)
+	var found sweep.Result
+	if err := json.Unmarshal([]byte(r.stdout), &found); err != nil {
+		t.Fatal(err)
+	}
+	if found.Spec.Metric != "jobs_done_per_s" {
+		t.Errorf("--metric=throughput is %s", found.Spec.Metric)
+	}
+	for i := range found.Curves {
+		c := &found.Curves[i]
+		last := &c.Points[len(c.Points)-1]
+		done, settled := last.Values["jobs_done_per_s"].Value, last.Values["throughput"].Value
+		if last.X != 1000 || !(done < settled/2) || last.Doubts == nil {
+			t.Errorf("%s, with jobs of %v ms: %v done per second, %v settled, doubts %q", c.Model, last.X, done, settled, last.Doubts)
+		}
+	}
+	if !strings.Contains(strings.Join(found.Warnings, "\n"), "reached the time limit") {
+		t.Errorf("warnings: %q", found.Warnings)
+	}
+}
+
 // TestSweepInterrupted: what was found until then is shown.
 func TestSweepInterrupted(t *testing.T) {
 	b := newBench(t)

@@ -165,18 +165,24 @@ func sweepValue(k sweep.Kind) string {
 
 func metricNames() []string {
 	var names []string
-	for _, m := range sweep.Metrics() {
+	for _, m := range sweep.Compared() {
 		names = append(names, m.String())
 	}
 	return names
 }
 
+// perJobDone is what the short names of metrics mean, as in --fail-if.
+var perJobDone = map[string]string{"throughput": sweep.Throughput.String(), "cpu_ms_per_job": sweep.CPU.String()}
+
 func (s *sweepOptions) setMetric(name string) error {
+	if done, ok := perJobDone[name]; ok {
+		name = done
+	}
 	i := slices.Index(metricNames(), name)
 	if i < 0 {
 		return unknown(name, metricNames())
 	}
-	s.metric = sweep.Metrics()[i]
+	s.metric = sweep.Compared()[i]
 	return nil
 }
 
