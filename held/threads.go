@@ -8,6 +8,9 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"time"
+
+	"forkbench/proc"
 )
 
 // A Thread is one of a process's beside its first.
@@ -21,23 +24,23 @@ type Thread struct {
 	Library string
 }
 
-// Threads lists a process's threads but the first.
+// settling bounds the wait for threads to sleep: that of a pool spins for a while
+// before it does, and one that was told to end, and was waited for, is in the list
+// for a moment yet.
+const settling = 200 * time.Millisecond
+
+// Threads lists a process's threads but the first, and those that are ending. It waits a little
+// for those that run: where they wait tells what they are.
 func Threads(pid int) ([]Thread, error) {
-	entries, err := os.ReadDir(fmt.Sprintf("/proc/%d/task", pid))
-	if err != nil {
-		return nil, err
-	}
 	var list []Thread
-	for _, entry := range entries {
-		tid, err := strconv.Atoi(entry.Name())
-		if err != nil || tid == pid {
-			continue
-		}
-		name, err := os.ReadFile(fmt.Sprintf("/proc/%d/task/%d/comm", pid, tid))
+	for began := time.Now(); ; time.Sleep(time.Millisecond) {
+		found, running, err := tasks(pid)
 		if err != nil {
-			continue // it has ended
+			return nil, err
 		}
-		list = append(list, Thread{TID: tid, Name: strings.TrimSpace(string(name))})
+		if list = found; !running || time.Since(began) > settling {
+			break
+		}
 	}
 	if list == nil {
 		return nil, nil
@@ -53,6 +56,33 @@ func Threads(pid int) ([]Thread, error) {
 		list[i].Library = libraryOf(pid, list[i].TID, code)
 	}
 	return list, nil
+}
+
+// tasks lists a process's threads but the first, without their libraries, and
+// reports whether one of them runs.
+func tasks(pid int) (list []Thread, running bool, err error) {
+	dir := fmt.Sprintf("/proc/%d/task/", pid)
+	entries, err := os.ReadDir(dir)
+	if err != nil {
+		return nil, false, err
+	}
+	for _, entry := range entries {
+		tid, err := strconv.Atoi(entry.Name())
+		if err != nil || tid == pid {
+			continue
+		}
+		name, err := os.ReadFile(dir + entry.Name() + "/comm")
+		if err != nil {
+			continue // it has ended
+		}
+		s, ok := proc.TaskStands(pid, tid)
+		if !ok || s.Exiting {
+			continue
+		}
+		running = running || s.State == 'R'
+		list = append(list, Thread{TID: tid, Name: strings.TrimSpace(string(name))})
+	}
+	return list, running, nil
 }
 
 // stackSize is how much of a thread's stack is looked through.

@@ -255,6 +255,35 @@ def job(n):
 	}
 }
 
+// TestJoinedThreads: a thread that was joined right before a fork is no reason to
+// refuse it, though the kernel lists it for a moment yet.
+func TestJoinedThreads(t *testing.T) {
+	text := `
+import sys, threading
+process = sys.modules["__main__"].Process
+
+def joined(fork):
+    def forks(self, body):
+        thread = threading.Thread(target=int)
+        thread.start()
+        thread.join()
+        return fork(self, body)
+    return forks
+
+process.fork, process.fork_once = joined(process.fork), joined(process.fork_once)
+
+def job(n):
+    pass
+`
+	for _, e := range []models.Executor{prefork.Model{MaxJobsPerChild: 1}, forkperjob.Model{}, hybrid.Model{}} {
+		rig := newRig(t, script{text: text, function: "job"})
+		done, _, err := rig.run(e, repeat(60, "[1]")...)
+		if err != nil || done.Settled != 60 || len(done.Hazards) != 0 {
+			t.Errorf("%s: settled %d of 60, %+v: %v", e.Name(), done.Settled, done.Hazards, err)
+		}
+	}
+}
+
 // TestLocksThatAreMeantToBeTaken: a thread that waits for work has taken none.
 func TestLocksThatAreMeantToBeTaken(t *testing.T) {
 	text := `

@@ -60,6 +60,7 @@ WARM_JOB = "job"  # the warm-up that is a job
 
 STATUS_DONE, STATUS_FAILED, STATUS_DROPPED = 1, 2, 3
 MAX_TRACEBACK = 64 << 10
+ENDING = (0.001, 0.01, 0.1)  # seconds that a thread may take to end after it was joined
 
 # What a job is called with (positional and keyword arguments), or why its payload is none.
 Call = Union[tuple[Sequence[Any], dict[str, Any]], Exception]
@@ -595,6 +596,10 @@ class Process:
         """
         if self.application.allow_threads or os.stat("/proc/self/task").st_nlink <= 3:
             return ""
+        for pause in ENDING:  # a thread that was joined may not be gone yet
+            time.sleep(pause)
+            if os.stat("/proc/self/task").st_nlink <= 3:
+                return ""
         return (
             "refused to fork: the process has more than one thread: "
             + ", ".join(threads())

@@ -50,7 +50,7 @@ type Times struct {
 // TimesOf reads them; false if the process is gone.
 func TimesOf(pid int) (Times, bool) {
 	const parent, user = 1, 11 // fields 4 and 14 to 17, the first here is the third
-	fields := stat(pid)
+	fields := stat(strconv.Itoa(pid))
 	if len(fields) < user+4 {
 		return Times{}, false
 	}
@@ -78,10 +78,16 @@ type Standing struct {
 }
 
 // Stands reads it; false if the process is gone.
-func Stands(pid int) (Standing, bool) {
+func Stands(pid int) (Standing, bool) { return standing(stat(strconv.Itoa(pid))) }
+
+// TaskStands is Stands of one of a process's threads.
+func TaskStands(pid, tid int) (Standing, bool) {
+	return standing(stat(strconv.Itoa(pid) + "/task/" + strconv.Itoa(tid)))
+}
+
+func standing(fields [][]byte) (Standing, bool) {
 	const flags, exiting = 6, 0x4 // PF_EXITING
 	const start = 19              // field 22
-	fields := stat(pid)
 	if len(fields) <= start {
 		return Standing{}, false
 	}
@@ -105,8 +111,8 @@ func Stands(pid int) (Standing, bool) {
 
 // stat is the fields of /proc/PID/stat from the third on; none if the process is
 // gone.
-func stat(pid int) [][]byte {
-	text, err := os.ReadFile("/proc/" + strconv.Itoa(pid) + "/stat")
+func stat(process string) [][]byte {
+	text, err := os.ReadFile("/proc/" + process + "/stat")
 	if err != nil {
 		return nil
 	}
