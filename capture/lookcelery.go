@@ -76,12 +76,7 @@ func (s *Survey) lookCelery(ctx context.Context) error {
 	if err := s.celeryAlike(ctx, seps, own, shapes, lengths); err != nil {
 		return err
 	}
-	if n, err := s.client.HLen(ctx, prefix+kombuUnacked).Result(); err == nil && n > 0 {
-		s.Beside = append(s.Beside, Beside{"held by workers, of all queues", int(n), "they run, or were fetched ahead or with an eta (unacked)"})
-	} else if err != nil && !isReply(err) {
-		return err
-	}
-	return nil
+	return s.celeryHeld(ctx, prefix, bound)
 }
 
 // celeryLists finds the lists to read.
@@ -231,8 +226,9 @@ func isSep(text string) bool {
 
 func isWord(b byte) bool { return b >= 'a' && b <= 'z' || b >= 'A' && b <= 'Z' || b >= '0' && b <= '9' }
 
-// A binding is a queue that was declared.
-type binding struct{ prefix, queue, sep string }
+// A binding is a queue that was declared: messages for the exchange that have the
+// key are put into it.
+type binding struct{ prefix, exchange, key, queue, sep string }
 
 // bound reads bindings. An empty list is no key; what was bound to it stays.
 func (s *Survey) bound(ctx context.Context, keys []string) ([]binding, error) {
@@ -248,12 +244,13 @@ func (s *Survey) bound(ctx context.Context, keys []string) ([]binding, error) {
 	}
 	var all []binding
 	for i, key := range keys {
-		prefix, _, _ := strings.Cut(key, kombuBinding)
+		prefix, exchange, _ := strings.Cut(key, kombuBinding)
 		for _, member := range sets[i].Val() {
 			queue, sep, ok := boundTo(member, s.Queue.Sep, strings.TrimPrefix(s.Queue.Name, prefix))
 			// Workers have queues of their own, one each.
 			if ok && !strings.HasPrefix(queue, "celeryev.") && !strings.HasSuffix(queue, ".celery.pidbox") {
-				all = append(all, binding{prefix, queue, sep})
+				key, _, _ := strings.Cut(member, sep)
+				all = append(all, binding{prefix, exchange, key, queue, sep})
 			}
 		}
 	}

@@ -4,6 +4,8 @@ import (
 	"bytes"
 	"encoding/json"
 	"fmt"
+	"slices"
+	"strconv"
 	"strings"
 	"testing"
 	"time"
@@ -196,11 +198,47 @@ func TestBeside(t *testing.T) {
 		t.Errorf("under another prefix: %s", text)
 	}
 
-	check(t, client.HSet(ctx, "unacked", "1", "x", "2", "x").Err())
-	s, err = Look(ctx, client, Queue{System: Celery, Name: "celery"})
-	check(t, err)
-	if len(s.Beside) != 1 || s.Beside[0].Jobs != 2 {
-		t.Errorf("held by workers: %+v", s.Beside)
+}
+
+// TestHeldByWorkers: what workers hold of Celery's queues is counted by queue, by the
+// exchange that it was sent to, and what does not tell its queue apart.
+func TestHeldByWorkers(t *testing.T) {
+	client := serve(t)
+	ctx := t.Context()
+	check(t, client.SAdd(ctx, "_kombu.binding.news", "send\x06\x16\x06\x16mail", "print\x06\x16\x06\x16paper").Err())
+	check(t, client.SAdd(ctx, "_kombu.binding.all", "#\x06\x16\x06\x16mail").Err())
+	for tag, text := range map[string]string{
+		"a": `[{"body":"x"},"","mail"]`, "b": `[{},"news","send"]`, "c": `[{},"news","print"]`, "d": `[{},"","other"]`,
+		"e": `[{},"all","send"]`, "f": "x", "g": "[1,2,3]",
+	} {
+		check(t, client.HSet(ctx, "unacked", tag, text).Err())
+	}
+	held := func(name string) (found []Beside) {
+		s, err := Look(ctx, client, Queue{System: Celery, Name: name})
+		check(t, err)
+		for _, b := range s.Beside {
+			found = append(found, Beside{b.What, b.Jobs, ""})
+		}
+		return found
+	}
+	const unknown = "held by workers, of queues that are not known"
+	for name, want := range map[string][]Beside{
+		"mail": {{"held by workers", 2, ""}, {unknown, 3, ""}}, "paper": {{"held by workers", 1, ""}, {unknown, 3, ""}},
+		"none": {{unknown, 3, ""}},
+	} {
+		if got := held(name); !slices.Equal(got, want) {
+			t.Errorf("of %s: %+v; want %+v", name, got, want)
+		}
+	}
+
+	// So many are not read.
+	many := make([]any, 0, 2*(mostHeld+1))
+	for i := range mostHeld + 1 {
+		many = append(many, strconv.Itoa(i), `[{},"","mail"]`)
+	}
+	check(t, client.HSet(ctx, "unacked", many...).Err())
+	if got, want := held("mail"), []Beside{{"held by workers, of all queues", mostHeld + 8, ""}}; !slices.Equal(got, want) {
+		t.Errorf("of many: %+v; want %+v", got, want)
 	}
 }
 

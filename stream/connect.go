@@ -64,6 +64,7 @@ func connect(ctx context.Context, text string, greet func(*Server, context.Conte
 		if err == nil {
 			if len(targets) > 1 {
 				s.where += fmt.Sprintf(" (of %d addresses the first that answers)", len(targets))
+				s.chosen = true
 			}
 			return s, nil
 		}
@@ -73,6 +74,22 @@ func connect(ctx context.Context, text string, greet func(*Server, context.Conte
 		}
 	}
 	return nil, errors.Join(failed...)
+}
+
+// errNoMaster is what an address of Sentinels lacks.
+var errNoMaster = errors.New("a Sentinel needs the name of the master: add ?master_name=NAME")
+
+// NeedsMaster reports whether all that an address lacks is the name of the master
+// that its Sentinels know.
+func NeedsMaster(err error) bool { return errors.Is(err, errNoMaster) }
+
+// Chosen is which of several addresses is used, and how many there are, without
+// passwords; or "" where there was only one.
+func (s *Server) Chosen() string {
+	if !s.chosen {
+		return ""
+	}
+	return s.where
 }
 
 // Check says what is wrong with an address, without connecting.
@@ -314,7 +331,7 @@ func (t *target) complete() error {
 		o := t.sentinel
 		t.where = fmt.Sprintf("%s (Sentinel, master %s)", strings.Join(o.SentinelAddrs, ","), o.MasterName)
 		if o.MasterName == "" {
-			return errors.New("a Sentinel needs the name of the master: add ?master_name=NAME")
+			return errNoMaster
 		}
 		if o.ReplicaOnly || o.RouteByLatency || o.RouteRandomly {
 			return errors.New("replica_only, route_by_latency and route_randomly read from replicas, the job stream needs the master: leave them out")

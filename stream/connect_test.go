@@ -260,6 +260,17 @@ func TestLogin(t *testing.T) {
 			t.Errorf("WithPassword(%s) = %s, want %s", url, got, want)
 		}
 	}
+	// What Celery keeps in broker_transport_options.
+	all, err := parse(WithOptions("sentinel://:p@h:1;sentinel://i:2/3#x", "master_name=m&sentinel_password=q"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if o := all[0].sentinel; len(all) != 1 || all[0].where != "h:1,i:2 (Sentinel, master m)" || o.Password != "p" || o.SentinelPassword != "q" {
+		t.Errorf("%s: %+v", all[0].where, o)
+	}
+	if err := Check("sentinel://h:1"); !NeedsMaster(err) {
+		t.Errorf("a Sentinel without a master: %v", err)
+	}
 }
 
 // Of several addresses the first that answers is used, and one that answers with
@@ -276,6 +287,9 @@ func TestSeveralAddresses(t *testing.T) {
 	if got := c.Describe(); !strings.HasSuffix(got, "at "+s.socket+" (of 3 addresses the first that answers) (yours)") {
 		t.Errorf("Describe: %q", got)
 	}
+	if got := c.Chosen(); got != s.socket+" (of 3 addresses the first that answers)" {
+		t.Errorf("Chosen: %q", got)
+	}
 	_, err = Connect(ctx, nobody+";"+nobody)
 	wantError(t, "two that are not there", err, nil, "none.sock", "is it running?")
 	if err := s.client.ConfigSet(ctx, "requirepass", "rightword").Err(); err != nil {
@@ -289,6 +303,9 @@ func TestSeveralAddresses(t *testing.T) {
 	c, err = Dial(ctx, WithPassword("redis+socket://"+s.socket+"?virtual_host=1", "rightword"))
 	if err != nil {
 		t.Fatal(err)
+	}
+	if got := c.Chosen(); got != "" {
+		t.Errorf("Chosen of one: %q", got)
 	}
 	wantClosed(t, c)
 }

@@ -31,6 +31,7 @@ const (
 type Server struct {
 	client  redis.UniversalClient
 	where   string // as errors name it: without the password
+	chosen  bool   // of several addresses
 	name    string // what it is: "redis", "valkey-server", "miniredis"
 	version string // "" if it does not tell
 

@@ -195,9 +195,13 @@ const passwordVariable = "FORKBENCH_REDIS_PASSWORD"
 // redisAddress is the value of --redis with what is in the environment, checked.
 func redisAddress(text string) (string, error) {
 	name, elsewhere := strings.CutPrefix(text, fromEnvironment)
+	name, added, adds := strings.Cut(name, "?")
 	if elsewhere {
 		if text = strings.TrimSpace(os.Getenv(name)); text == "" {
 			return "", fmt.Errorf("env:%s: there is no such variable, or it is empty: export it, as in env:CELERY_BROKER_URL", shorten(name, 80))
+		}
+		if adds {
+			text = stream.WithOptions(text, added)
 		}
 	}
 	if password := os.Getenv(passwordVariable); password != "" {
@@ -206,6 +210,9 @@ func redisAddress(text string) (string, error) {
 	err := stream.Check(text)
 	if err != nil && elsewhere {
 		err = fmt.Errorf("env:%s: %w", name, err)
+		if stream.NeedsMaster(err) {
+			err = fmt.Errorf("%w: --redis='env:%s?master_name=NAME', the master_name of Celery's broker_transport_options", err, name)
+		}
 	}
 	return text, err
 }

@@ -199,6 +199,7 @@ func (p *program) record(ctx context.Context, o *recordOptions) error {
 type recording struct {
 	survey *capture.Survey
 	sum    capture.Summary
+	server string // which of several; "" if there is one
 }
 
 func (p *program) recordTo(ctx context.Context, o *recordOptions) (made recording, err error) {
@@ -219,8 +220,16 @@ func (p *program) recordTo(ctx context.Context, o *recordOptions) (made recordin
 		return made, exitWith(exitLacking, fmt.Errorf("--redis: %w", err))
 	}
 	defer func() { err = errors.Join(err, server.Close()) }()
+	made.server = server.Chosen()
 	if made.survey, err = capture.Look(ctx, server.Client(), o.queue); err != nil {
 		return made, server.Explain(err)
+	}
+	if made.server != "" {
+		defer func() {
+			if _, missing := errors.AsType[*capture.MissingError](err); missing {
+				err = fmt.Errorf("redis at %s: %w", made.server, err)
+			}
+		}()
 	}
 	err = p.writeJobs(o.out, func(w io.Writer) error {
 		var err error

@@ -31,6 +31,9 @@ func (r *recording) text(o *recordOptions) string {
 		fmt.Fprintf(&b, ", in %s", o.out)
 	}
 	b.WriteString("\n")
+	if r.server != "" {
+		fmt.Fprintf(&b, "  read from %s\n", r.server)
+	}
 	for i, f := range s.Functions {
 		if i == mostListed {
 			fmt.Fprintf(&b, "  and %d other functions\n", len(s.Functions)-i)

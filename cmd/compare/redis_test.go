@@ -122,6 +122,23 @@ func TestRedisFromTheEnvironment(t *testing.T) {
 	}
 }
 
+// What stands beside the address in Celery's settings is added to the variable's
+// name, and of several addresses it is said which was read.
+func TestRedisWithOptions(t *testing.T) {
+	b := newBench(t)
+	server := startRedisServer(t)
+	t.Setenv("BROKER", "sentinel://127.0.0.1:1;sentinel://127.0.0.1:2/1")
+	b.run("record", "--from=celery:celery", "--redis=env:BROKER").want(t, exitUsage, "env:BROKER?master_name=NAME", "broker_transport_options")
+	b.run("record", "--from=celery:celery", "--redis=env:BROKER?master_name=shop").want(t, exitLacking, "127.0.0.1:1,127.0.0.1:2 (Sentinel, master shop)")
+
+	t.Setenv("BROKER", "redis+socket:///nowhere.sock;redis+socket://"+server.socket)
+	chosen := server.socket + " (of 2 addresses the first that answers)"
+	b.run("record", "--from=rq:mail", "--redis=env:BROKER?virtual_host=0").want(t, exitFailed, "redis at "+chosen)
+	server.command(t, `HSET rq:job:a data "[\"app.send\", null, [], {}]"`)
+	server.command(t, "RPUSH rq:queue:mail a")
+	b.run("record", "--from=rq:mail", "--redis=env:BROKER?virtual_host=0").want(t, exitDone, "recorded 1 of 1", "read from "+chosen)
+}
+
 // Nothing of ours stays in a server that is somebody else's, whatever happened.
 func TestYourRedisIsLeftClean(t *testing.T) {
 	b := newBench(t)
