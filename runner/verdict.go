@@ -61,6 +61,24 @@ func verdict(s *Summary, stopped, impossible []string) string {
 	return strings.Join(sentences, ". ") + "."
 }
 
+// SoFar is what is known of a comparison that goes on: which models did how many of
+// their jobs, or, if all did all, how fast they are to each other. It is "" as long
+// as a model has no round.
+func (s *Summary) SoFar() string {
+	if s.Environment.Race || slices.ContainsFunc(s.Models, func(m ModelSummary) bool { return m.Rounds == 0 && m.Stopped == "" }) {
+		return ""
+	}
+	if outcome := s.Outcome(); outcome != "" {
+		return outcome
+	}
+	h := headlineFor(s)
+	if len(s.Models) == 1 {
+		return h.alone(&s.Models[0])
+	}
+	text, _ := h.compare(s, slices.Clone(s.Models))
+	return text
+}
+
 // withoutSpeed is the verdict of a program with the race detector, which slows
 // Python less than itself: how much was done holds, how fast does not.
 func withoutSpeed(outcome string) string {

@@ -233,6 +233,7 @@ func (p *program) measure(ctx context.Context, in *interrupts, o *options, show 
 		Rounds: o.rounds, Until: o.until, Sums: rec.sums,
 		Began: func(round int, model string) {
 			in.begin()
+			show.soFar(func() string { return rec.sums.Analysis().Summary.SoFar() })
 			show.take(round, model)
 		},
 	}

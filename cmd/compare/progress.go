@@ -3,6 +3,7 @@ package main
 import (
 	"fmt"
 	"io"
+	"math"
 	"slices"
 	"strings"
 	"sync"
@@ -35,14 +36,16 @@ type progress struct {
 	settled atomic.Int64 // jobs of this turn
 	unwell  atomic.Int64 // of which did not end as done
 
-	mu      sync.Mutex
-	plan    plan
-	stage   string        // what is being done outside of turns
-	watched func() string // says what is being done, in place of stage; nil for nobody
-	turn    *turn         // nil between turns
-	ended   []turn
-	drawn   bool // the line is on the screen
-	stopped bool // an early end was asked for
+	mu         sync.Mutex
+	plan       plan
+	stage      string        // what is being done outside of turns
+	watched    func() string // says what is being done, in place of stage; nil for nobody
+	turn       *turn         // nil between turns
+	ended      []turn
+	told       time.Time // when it was said what is known
+	toldRounds int       // of each model, by then
+	drawn      bool      // the line is on the screen
+	stopped    bool      // an early end was asked for
 
 	done     chan struct{}
 	printing sync.WaitGroup
@@ -135,6 +138,38 @@ func (p *progress) take(round int, model string) {
 	p.settled.Store(0)
 	p.unwell.Store(0)
 	p.turn = &turn{model: model, round: round, began: time.Now()}
+}
+
+// soFar says what is known, between two turns: when each model has had one turn more,
+// and every ten seconds after the least number of them.
+func (p *progress) soFar(known func() string) {
+	p.mu.Lock()
+	rounds := p.leastEnded()
+	due := rounds > p.toldRounds || rounds >= p.plan.rounds && time.Since(p.told) >= lineEvery
+	// The interval of two rounds is no use to anybody.
+	if due = due && rounds > 0 && rounds != 2 && p.plan.open && !p.quiet; due {
+		p.toldRounds, p.told = rounds, time.Now()
+	}
+	p.mu.Unlock()
+	if !due {
+		return
+	}
+	if text := known(); text != "" {
+		p.say("so far: " + text)
+	}
+}
+
+// leastEnded is how many turns each model has had.
+func (p *progress) leastEnded() int {
+	ended := make(map[string]int)
+	for _, t := range p.ended {
+		ended[t.model]++
+	}
+	least := math.MaxInt
+	for _, name := range p.plan.models {
+		least = min(least, ended[name])
+	}
+	return least
 }
 
 // stopping notes that an early end was asked for.

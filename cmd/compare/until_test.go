@@ -3,13 +3,19 @@ package main
 import (
 	"strings"
 	"testing"
+
+	"forkbench/conditions"
 )
 
 // Without --rounds, a comparison goes on until it is sharp or its time is over; what
 // it was asked for is on record, and so is which rounds came in a row.
 func TestUntil(t *testing.T) {
 	b := newBench(t)
-	b.run("--model=prefork,forkperjob", "--workload=noop", "--jobs=40", "--workers=2", "--until=90%", "--max-time=5s", "--out=out").want(t, exitDone)
+	r := b.run("--model=prefork,forkperjob", "--workload=noop", "--jobs=40", "--workers=2", "--until=90%", "--max-time=5s", "--out=out")
+	r.want(t, exitDone)
+	if !conditions.Environment().Race && !strings.Contains(r.stderr, "\nso far: prefork ran ") && !strings.Contains(r.stderr, "\nso far: not measured long enough") {
+		t.Errorf("it was not said what was known before the end:\n%s", r.stderr)
+	}
 	s := summaryIn(t, "out")
 	if u := s.Spec.Until; u == nil || u.HalfWidth != 0.9 || u.MostNS.Seconds() != 5 {
 		t.Errorf("asked for until %+v", u)
