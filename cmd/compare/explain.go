@@ -85,7 +85,7 @@ func (p *program) explainCommand() *cobra.Command {
 // explainFlags are the flags of a comparison that make sense here.
 func explainFlags(o *options) []flag {
 	names := []string{
-		"workload", "payload", "jobs", "rounds", "seed", "timeout", "env",
+		"workload", "payload", "jobs", "rounds", "seed", "timeout", "env", "service",
 		"python", "path", "setup", "warm", "boot-timeout", "allow-threads",
 		"redis", "out", "force", "format", "quiet", "verbose",
 	}
@@ -184,7 +184,7 @@ func (p *program) explain(ctx context.Context, o *options, verify bool, show *pr
 	log := logger(show.writer(), o)
 	machine := &live.Machine{
 		Workers: 1, Workload: workload.WithPayloads(app.workload, o.payloads), Runtime: app.runtime,
-		Timeout: o.timeout, BootTimeout: o.bootTimeout, Env: o.env, Guard: guard, Log: log,
+		Timeout: o.timeout, BootTimeout: o.bootTimeout, Env: o.env, Services: o.serviceSet(), Guard: guard, Log: log,
 	}
 	show.doing("loading the application")
 	if _, err := machine.Check(ctx); err != nil {
