@@ -137,12 +137,27 @@ while time.monotonic() < end:
 os.write(1, b"by itself")
 `
 
+// startChain starts one in the group of a process that the host had started. Its output
+// is open as long as one of it is alive.
+func startChain(t *testing.T, h *Host) io.Reader {
+	t.Helper()
+	pid, output := start(t, h, "python3", "-S", "-c", chain)
+	if _, err := io.ReadFull(output, make([]byte, 1)); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := unix.Wait4(pid, nil, 0, nil); err != nil { // the first of it has forked
+		t.Fatal(err)
+	}
+	h.lineage.spawn(pid)
+	h.lineage.waited(pid)
+	return output
+}
+
 // TestOrphansOfOrphans: what an orphan leaves as it ends is seen by the look that
 // waits for it.
 func TestOrphansOfOrphans(t *testing.T) {
 	h := hostOf(t)
-	pid, output := start(t, h, "python3", "-S", "-c", chain)
-	h.lineage.booted[pid] = true // so that its group's dead are told, too
+	output := startChain(t, h)
 	for looks := 0; ; looks++ {
 		alive := h.orphans()
 		// It hangs up as soon as nobody can write to it.
@@ -162,11 +177,7 @@ func TestOrphansOfOrphans(t *testing.T) {
 // without a control group: its process group goes at once.
 func TestChainIsEnded(t *testing.T) {
 	h := hostOf(t)
-	pid, output := start(t, h, "python3", "-S", "-c", chain)
-	h.lineage.booted[pid] = true
-	if _, err := io.ReadFull(output, make([]byte, 1)); err != nil {
-		t.Fatal(err)
-	}
+	output := startChain(t, h)
 	h.killStrays(h.strays(true))
 	if rest, err := io.ReadAll(output); err != nil || len(rest) > 0 { // to its end, when none is alive
 		t.Errorf("it ended %q, %v; want it killed", rest, err)
@@ -217,6 +228,27 @@ func TestSpawnedIsNoOrphan(t *testing.T) {
 		t.Errorf("it ended: %v", e)
 	}
 	h.closeShared()
+}
+
+// TestReusedNumber: who has the number of a process that the host had started, and
+// leads a group by it, is not of the round.
+func TestReusedNumber(t *testing.T) {
+	h := hostOf(t)
+	other := exec.Command("sleep", "1000")
+	other.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
+	if err := other.Start(); err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _, _ = other.Process.Kill(), other.Wait() }()
+	h.lineage.spawn(other.Process.Pid)
+	h.lineage.waited(other.Process.Pid)
+	h.killStrays([]int{other.Process.Pid})
+	if left := h.strays(true); len(left) > 0 {
+		t.Errorf("%v are of the round", left)
+	}
+	if pid, err := unix.Wait4(other.Process.Pid, nil, unix.WNOHANG, nil); pid != 0 || err != nil {
+		t.Errorf("it was killed, or waited for: %d, %v", pid, err)
+	}
 }
 
 // TestReadingHoldsNobodyUp: while a control group is read, which takes as long as it

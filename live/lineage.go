@@ -59,11 +59,18 @@ func (l *lineage) isSpawned(pid int) bool {
 	return l.spawned[pid]
 }
 
-// leads reports whether a group or session is that of a process that was spawned.
+// leads reports whether a group or session is that of a process that was spawned. Its
+// number is no other's while it has members: if a process has it that was not spawned,
+// then it had none, and that one leads another.
 func (l *lineage) leads(group int) bool {
 	l.mu.Lock()
-	defer l.mu.Unlock()
-	return l.booted[group]
+	ours, lives := l.booted[group], l.spawned[group]
+	l.mu.Unlock()
+	if !ours || lives {
+		return ours
+	}
+	_, other := proc.Stands(group)
+	return !other
 }
 
 // hadMark reports whether a process has the mark, or was seen with it.
