@@ -232,6 +232,11 @@ func (c *conn) hangUp() {
 	_ = c.raw.Control(func(s uintptr) { _ = unix.Shutdown(int(s), unix.SHUT_WR) })
 }
 
+// abandon ends all reading: nothing is expected from the other end any more.
+func (c *conn) abandon() {
+	_ = c.raw.Control(func(s uintptr) { _ = unix.Shutdown(int(s), unix.SHUT_RD) })
+}
+
 func (c *conn) close() {
 	_ = c.file.Close()
 	for _, fd := range c.files {

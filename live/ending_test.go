@@ -1,6 +1,7 @@
 package live
 
 import (
+	"errors"
 	"fmt"
 	"io"
 	"os"
@@ -13,7 +14,9 @@ import (
 
 	"golang.org/x/sys/unix"
 
+	"forkbench/models"
 	"forkbench/proc"
+	"forkbench/workload"
 )
 
 // hostOf returns a host that runs nothing yet and has no control group.
@@ -97,6 +100,34 @@ func TestEndlessProcess(t *testing.T) {
 	}
 	close(p.own.exited)
 	h.waits.Wait()
+}
+
+// TestEndlessMaker: a job whose parent neither forks nor ends has an outcome.
+func TestEndlessMaker(t *testing.T) {
+	h := hostOf(t)
+	h.m.Runtime, h.m.Workers = Python{}, 1
+	h.m.BootTimeout, h.m.Grace, h.limit = time.Millisecond, time.Millisecond, 20*time.Millisecond
+	pid, _ := start(t, h, "sleep", "1000")
+	defer finish(pid)
+	maker := h.newProcess(roleParent, 0, nil)
+	maker.pid, maker.state = pid, running
+	maker.own = &spawned{exited: make(chan struct{}), gone: true} // so that a kill reaches nobody
+	maker.conn, _ = connected(t)
+	if err := errors.Join(h.openOutput(maker), h.openSeats(maker)); err != nil {
+		t.Fatal(err)
+	}
+	child, job := h.newProcess(roleChild, 0, maker), workload.Job{Payload: []byte("[]")}
+	child.life = 1
+	if !child.sit(job) {
+		t.Fatal("it has no seat")
+	}
+	if o := child.once(job, models.Outcome{}); o.Status != models.Crashed {
+		t.Errorf("%v: %s; want a crash", o.Status, o.Detail)
+	}
+	if len(h.warnings) != 1 || !strings.Contains(h.warnings[0], "(sleep) was killed and has not ended") {
+		t.Errorf("warnings %q; want one that names its parent", h.warnings)
+	}
+	h.closeShared()
 }
 
 // TestEndlessStrays: what is left behind and does not end is named, the first few of

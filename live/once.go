@@ -97,8 +97,13 @@ func (p *process) overdue() {
 		left = min(left, m.Timeout-(now-returned))
 	}
 	switch {
+	case p.hopeless:
+		p.maker.conn.abandon() // it does not even end
+		return
 	case returned == 0 && now-p.asked >= m.BootTimeout, p.deadline != 0 && now >= p.deadline:
 		p.maker.kill() // it neither forks nor reaps
+		p.hopeless = true
+		p.watch.Reset(p.host.limit)
 		return
 	case returned == 0:
 		left = min(10*time.Millisecond, m.BootTimeout)

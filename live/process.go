@@ -55,6 +55,7 @@ type process struct {
 	seat     *seat     // of a child made for one job, while it runs
 	watch    *time.Timer
 	late     bool          // its job exceeded its limit
+	hopeless bool          // its maker was killed for it
 	deadline time.Duration // when its parent has to have reaped it; 0 while it is to run
 	children record.CPU    // that wait4 will count as this process's too
 	faults   int64         // minor, of the reaped children likewise
