@@ -86,7 +86,11 @@ func (p *peer) write(f workload.PythonFunction) error {
 	files := p.system.Files()
 	warm := []string{}
 	if p.system.Warm {
-		f = f.WithWarm(slices.Concat(f.Warm, p.python.Warm))
+		given := slices.Concat(f.Warm, p.python.Warm)
+		if workload.Undoes(given) {
+			return fmt.Errorf("--warm=%s…: %s's workers give up nothing before they fork: leave it to hybrid, or name a function that connects and closes", workload.WarmUndo, p.system.Name)
+		}
+		f = f.WithWarm(given)
 		warm = append(warm, f.Warm...)
 		if slices.Contains(warm, workload.WarmJob) {
 			return fmt.Errorf("--warm=%s: %s's workers run no job before they fork: leave it to hybrid, or name what is to be done before", workload.WarmJob, p.system.Name)

@@ -57,6 +57,7 @@ SAID = struct.Struct("@I")  # the length of what follows it, a DONE body; writte
 SAID_AT, DONE_AT = 4, 8
 NO_SEAT = -1  # of a child that has a socket
 WARM_JOB = "job"  # the warm-up that is a job
+REFERENCE = "forkbench_warm:"  # one that does another, and says what it left open and gave up
 
 STATUS_DONE, STATUS_FAILED, STATUS_DROPPED = 1, 2, 3
 MAX_TRACEBACK = 64 << 10
@@ -94,7 +95,7 @@ class SourceImporter(MetaPathFinder, Loader):
         return self.sources[name]
 
 
-undone: list[str] = []  # what a job that warmed this process had left open, since the last ready reply
+undone: list[str] = []  # what a warm-up of this process had left open and gave up, since the last ready reply
 
 
 class Application:
@@ -131,7 +132,9 @@ class Application:
                     if reference == WARM_JOB:
                         self.run_and_undo(call_of(payload))
                     else:
-                        rule.awaited(rule.resolve(reference)())
+                        given_up = rule.awaited(rule.resolve(reference)())
+                        if reference.startswith(REFERENCE) and given_up:
+                            undone.extend(given_up)
             self.warmed_us = (time.process_time_ns() - began) // 1000
             self.warmed = True
         keep_children()

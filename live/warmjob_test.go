@@ -30,6 +30,8 @@ class Pool:
         self.idle = []
     def take(self):
         return self.idle.pop() if self.idle else (connect(), os.getpid())
+    def open(self):
+        self.idle.append(self.take())
     def dispose(self):
         while self.idle:
             self.idle.pop()[0].close()
@@ -58,6 +60,9 @@ def checked_out(n):
     if session.taken is None:
         session.taken = pool.take()
     return said(session.taken)
+
+def shop():
+    return pool
 
 held = []
 
@@ -116,18 +121,20 @@ func server(t *testing.T) int {
 	return l.Addr().(*net.TCPAddr).Port
 }
 
-// TestWarmJob: a job is run in the parent, what it leaves open is given up by the
-// means of who holds it, and its children have connections of their own.
+// TestWarmJob: a job, or a call, is made in the parent, what it leaves open is given
+// up by the means of who holds it, and its children have connections of their own.
 func TestWarmJob(t *testing.T) {
-	for function, undone := range map[string]string{
-		"pooled":      "script.pool.dispose()",
-		"checked_out": "script.session.close(), script.pool.dispose()",
-		"checked":     "close() of the socket.socket",
-		"beneath":     "its descriptor, which is closed",
+	for _, c := range []struct{ function, warm, undone string }{
+		{"pooled", "job", "script.pool.dispose()"},
+		{"checked_out", "job", "script.session.close(), script.pool.dispose()"},
+		{"checked", "job", "close() of the socket.socket"},
+		{"beneath", "job", "its descriptor, which is closed"},
+		{"pooled", "undo:script:pooled(1)", "script.pool.dispose()"},
+		{"pooled", "undo:script:shop().open", "script.shop().dispose()"}, // as it was called
 	} {
-		t.Run(function, func(t *testing.T) {
-			rig := newRig(t, script{text: fmt.Sprintf(kept, server(t)), function: function})
-			rig.machine.Workers, rig.machine.Runtime = 1, live.Python{Warm: []string{"job"}}
+		t.Run(c.function+" "+c.warm, func(t *testing.T) {
+			rig := newRig(t, script{text: fmt.Sprintf(kept, server(t)), function: c.function})
+			rig.machine.Workers, rig.machine.Runtime = 1, live.Python{Warm: []string{c.warm}}
 			var results []string
 			probe := spied{hybrid.Model{}, func(o models.Outcome) { results = append(results, string(o.Result)) }}
 			round, _, err := rig.run(probe, repeat(3, "[1]")...)
@@ -139,8 +146,8 @@ func TestWarmJob(t *testing.T) {
 					t.Errorf("a job says %s", r)
 				}
 			}
-			if len(results) != 3 || len(round.Undone) != 1 || !strings.HasSuffix(round.Undone[0], ": "+undone) || len(round.Unfit) > 0 {
-				t.Errorf("%d jobs, undone %q, want %q; unfit %q", len(results), round.Undone, undone, round.Unfit)
+			if len(results) != 3 || len(round.Undone) != 1 || !strings.HasSuffix(round.Undone[0], ": "+c.undone) || len(round.Unfit) > 0 {
+				t.Errorf("%d jobs, undone %q, want %q; unfit %q", len(results), round.Undone, c.undone, round.Unfit)
 			}
 		})
 	}
@@ -150,7 +157,7 @@ func TestWarmJob(t *testing.T) {
 // is said why.
 func TestWarmJobNotUndone(t *testing.T) {
 	for function, want := range map[string]string{
-		"inline":   "forkbench-warmjob.db open, which forks must not share, and it could not be given up so that jobs still work",
+		"inline":   "forkbench-warmjob.db open, which forks must not share, and it could not be given up so that the same still works",
 		"threaded": "leaves 1 more thread running",
 		"fails":    "RuntimeError: no such account",
 	} {

@@ -1,10 +1,11 @@
-"""Runs one job in a parent before it forks, and undoes what the job leaves open: --warm=job.
+"""Runs one job, or a call, in a parent before it forks, and undoes what that leaves open: --warm=job,
+--warm=undo:app:engine.connect.
 
 What jobs do once is then done, whatever it is and whoever does it. But a parent that has run a job may
 hold connections, databases, files: things that its forks must not share. They are given up by the means
 of who holds them: a pool's or an engine's dispose, disconnect or close_all, else the close of what has
-them; else their descriptors are closed beneath it. Each way is tried in a fork first, which has to run
-the job again, with descriptors of its own. What cannot be undone is an error, and nothing is forked.
+them; else their descriptors are closed beneath it. Each way is tried in a fork first, which has to do
+the same again, with descriptors of its own. What cannot be undone is an error, and nothing is forked.
 
 Standard library only, Python 3.9 and newer.
 """
@@ -30,7 +31,13 @@ class NotUndone(RuntimeError):
 
 
 def job(call: Callable[[], Any]) -> list[str]:
-    """Runs the call and undoes what it leaves open: returns that in words, a line for each."""
+    """Runs a job and undoes what it leaves open: returns that in words, a line for each."""
+    return run(call, "the job that --warm=job runs in the parent", {})
+
+
+def run(call: Callable[[], Any], what: str, named: dict[str, Any]) -> list[str]:
+    """The same for any call, whose errors begin with what it is. Objects that it meets may get names in
+    Python, by which they are told then."""
     had, threads = opened(), tasks()
     gc.collect()
     gc.freeze()  # what is there is out of sight: what the collector sees afterwards is new
@@ -43,14 +50,14 @@ def job(call: Callable[[], Any]) -> list[str]:
     more = tasks() - threads
     if more:
         raise NotUndone(
-            f"the job that --warm=job runs in the parent leaves {len(more)} more "
+            f"{what} leaves {len(more)} more "
             f"{'thread' if len(more) == 1 else 'threads'} running ({', '.join(sorted(map(comm, more)))}), which forks "
-            "do not have: have the job end them, or warm by calls that start none"
+            "do not have: have it end them, or warm by calls that start none"
         )
     if not left:
         return []
     words = ", ".join(sorted(left.values()))
-    ways = ways_out(inner)
+    ways = ways_out(inner, named)
     for at in range(len(ways)):
         way = ways[at]
         if tried(way, call, left, inner, ways):
@@ -59,8 +66,8 @@ def job(call: Callable[[], Any]) -> list[str]:
             if not any(held(fd, left[fd]) for fd in left):
                 return [f"{words}: {', '.join(way.names)}"]
     raise NotUndone(
-        f"the job that --warm=job runs in the parent leaves {words} open, which forks must not share, and it could not "
-        "be given up so that jobs still work: close it in the job, or at each fork: "
+        f"{what} leaves {words} open, which forks must not share, and it could not "
+        "be given up so that the same still works: close it there, or at each fork: "
         "os.register_at_fork(before=connection.close), for SQLAlchemy before=engine.dispose"
     )
 
@@ -123,8 +130,10 @@ def comm(task: str) -> str:
 class Way:
     """Calls to make, and what they were called when they were made."""
 
-    def __init__(self, calls: list[tuple[Any, str]], below: bool = False, cutting: bool = False) -> None:
-        self.calls, self.below, self.cutting = calls, below, cutting
+    def __init__(
+        self, named: dict[str, Any], calls: list[tuple[Any, str]], below: bool = False, cutting: bool = False
+    ) -> None:
+        self.named, self.calls, self.below, self.cutting = named, calls, below, cutting
         self.names: list[str] = []
 
     def go(self, left: dict[int, str], inner: list[Any]) -> None:
@@ -142,7 +151,7 @@ class Way:
 
     def run(self, calls: list[tuple[Any, str]]) -> None:
         for owner, name in calls:
-            text = called(owner, name)
+            text = called(owner, name, self.named)
             if text not in self.names:
                 self.names.append(text)
             try:
@@ -151,17 +160,17 @@ class Way:
                 continue
 
 
-def ways_out(inner: list[Any]) -> list[Way]:
+def ways_out(inner: list[Any], named: dict[str, Any]) -> list[Way]:
     """The ways, the best first: by a pool or what is above it; by closing what has taken it from a
     pool, the nearest first, and then by the pool; by closing what is open itself; by its descriptor."""
     rings = list(around(inner))
-    found = [Way([pool]) for pool in pools(rings)]
+    found = [Way(named, [pool]) for pool in pools(rings)]
     users = [(owner, "close") for ring in rings[1:] for owner in ring if method(owner, "close")][:MOST]
-    found += [Way([user], below=True) for user in users]
+    found += [Way(named, [user], below=True) for user in users]
     if len(users) > 1:
-        found.append(Way(users, below=True))
-    found.append(Way([(owner, "close") for owner in inner if method(owner, "close")]))
-    return [*found, Way([], cutting=True)]
+        found.append(Way(named, users, below=True))
+    found.append(Way(named, [(owner, "close") for owner in inner if method(owner, "close")]))
+    return [*found, Way(named, [], cutting=True)]
 
 
 def pools(rings: list[list[Any]]) -> list[tuple[Any, str]]:
@@ -228,8 +237,11 @@ def method(owner: Any, name: str) -> bool:
     return bool(positional <= 1 and code.co_kwonlyargcount <= len(found.__kwdefaults__ or ()))
 
 
-def called(owner: Any, name: str) -> str:
-    """How it is called: by a module's variable, else by what it is."""
+def called(owner: Any, name: str, named: dict[str, Any]) -> str:
+    """How it is called: by a name that it has here, by a module's variable, else by what it is."""
+    for known, value in named.items():
+        if value is owner:
+            return f"{known}.{name}()"
     for module in list(sys.modules.values()):
         space = getattr(module, "__dict__", None) or {}
         for key, value in list(space.items()):

@@ -20,7 +20,20 @@ var undoSource string
 // run in the parent, and what it leaves open undone.
 const WarmJob = "job"
 
-// undoModule is the module that runs a job in a parent.
+// WarmUndo is put before a reference to a call whose connections are to be given up
+// again before the first fork.
+const WarmUndo = "undo:"
+
+// undoes reports whether a reference is such a one, and not to a module of that name.
+func undoes(reference string) bool {
+	inner, ok := strings.CutPrefix(reference, WarmUndo)
+	return ok && strings.Contains(inner, ":")
+}
+
+// Undoes reports whether any of some references gives up what it leaves open.
+func Undoes(references []string) bool { return slices.ContainsFunc(references, undoes) }
+
+// undoModule is the module that runs a job, or a call, in a parent and undoes it.
 const undoModule = "forkbench_undo"
 
 // warmModule is the module that does one-time work by reference.
@@ -28,9 +41,12 @@ const warmModule = "forkbench_warm"
 
 // CheckWarm reports what is wrong with a reference to one-time work, as --warm
 // takes it: job ([WarmJob]), MODULE (its import), MODULE:FUNCTION, MODULE:NAME.METHOD('literal')
-// or MODULE:OBJECT.PROPERTY. What is in parentheses, and whether the names exist,
+// or MODULE:OBJECT.PROPERTY, and before these undo: ([WarmUndo]). What is in parentheses, and whether the names exist,
 // is for the process to say that has the modules.
 func CheckWarm(reference string) error {
+	if undoes(reference) {
+		reference = strings.TrimPrefix(reference, WarmUndo)
+	}
 	module, path, colon := strings.Cut(reference, ":")
 	var errs []error
 	if !isPythonName(module) {
@@ -112,7 +128,7 @@ func (f PythonFunction) WithWarm(references []string) PythonFunction {
 		f.Warm[i] = fmt.Sprintf("%s:warm_%d", warmModule, len(list))
 		list = append(list, reference)
 	}
-	if slices.Contains(references, WarmJob) {
+	if slices.Contains(references, WarmJob) || Undoes(references) {
 		f.Sources = maps.Clone(f.Sources)
 		if f.Sources == nil {
 			f.Sources = make(map[string]string)

@@ -6,6 +6,7 @@ The host sends this module with the references of --warm, in their order, as REF
     MODULE:FUNCTION         a call of it; dots reach into classes and objects
     MODULE:NAME.METHOD(…)   a call with arguments, which are literals; more may follow a call
     MODULE:OBJECT.NAME      a property, or whatever else is computed when it is read
+    undo:MODULE:…           any of these but an import, and what it leaves open is given up again
 
 A wrong name is an error when a function is asked for, before any work is done: so far as names can be
 looked up without computing anything.
@@ -28,6 +29,7 @@ else:
     from forkbench_application import awaited
 
 REFERENCES: list[str] = []
+UNDO = "undo:"
 
 # A step on the way: a name, or what a call or an index is given.
 Step = Union[str, "Call", "Index"]
@@ -43,10 +45,16 @@ class Call:
     def __init__(self, args: list[Any], kwargs: dict[str, Any]) -> None:
         self.args, self.kwargs = args, kwargs
 
+    def source(self) -> str:
+        return f"({', '.join([*map(repr, self.args), *(f'{k}={v!r}' for k, v in self.kwargs.items())])})"
+
 
 class Index:
     def __init__(self, key: Any) -> None:
         self.key = key
+
+    def source(self) -> str:
+        return f"[{self.key!r}]"
 
 
 def parse(reference: str) -> tuple[str, list[Step]]:
@@ -172,12 +180,16 @@ def check(reference: str) -> None:
         raise NotFound(f"{reference} is not callable: it is of type {type(found).__name__}")
 
 
-def do(reference: str) -> None:
-    """Does it: what the last name leads to is called, unless reading the name was the work."""
+def do(reference: str, on_the_way: dict[str, Any] | None = None) -> None:
+    """Does it: what the last name leads to is called, unless reading the name was the work. The objects
+    before that are noted by their names in Python."""
     module, steps = parse(reference)
     found: Any = module_named(module)
-    walked = module
+    walked, name = module, module
     for i, step in enumerate(steps):
+        if i and on_the_way is not None:
+            on_the_way[name] = found
+        name += f".{step}" if isinstance(step, str) else step.source()
         if isinstance(step, Call):
             found = awaited(found(*step.args, **step.kwargs))
         elif isinstance(step, Index):
@@ -196,14 +208,31 @@ def do(reference: str) -> None:
             walked += f"{'.' if i else ':'}{step}"
 
 
-def __getattr__(name: str) -> Callable[[], None]:
+def __getattr__(name: str) -> Callable[[], Any]:
     kind, _, number = name.partition("_")
     if kind != "warm" or not number.isdigit() or int(number) >= len(REFERENCES):
         raise AttributeError(name)
     reference = REFERENCES[int(number)]
+    if reference.startswith(UNDO) and ":" in reference[len(UNDO) :]:
+        return undoing(reference)
     check(reference)
 
     def run() -> None:
         do(reference)
+
+    return run
+
+
+def undoing(reference: str) -> Callable[[], list[str]]:
+    """Does it and gives up what it leaves open: that is returned in words."""
+    import forkbench_undo  # type: ignore[import-not-found] # sent with such a reference
+
+    inner = reference[len(UNDO) :]
+    check(inner)
+
+    def run() -> list[str]:
+        named: dict[str, Any] = {}
+        lines: list[str] = forkbench_undo.run(lambda: do(inner, named), f"--warm={reference}", named)
+        return lines
 
     return run

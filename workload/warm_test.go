@@ -11,7 +11,7 @@ func TestCheckWarm(t *testing.T) {
 	for _, good := range []string{
 		"app:warm_up", "sqlalchemy.orm:configure_mappers", "app:Model.load", "httpx", "babel.localedata",
 		"app:table('en')", "app:table('a,b)', 2, deep=[1, (2, \"x\")])", "app:settings.tables", "app:client().load('x').y", "app:TABLES['en']",
-		`app:table('it\'s', "\\")`,
+		`app:table('it\'s', "\\")`, "undo:app:engine.connect", "undo:app:db.engine.pool.connect()", "undo:f",
 	} {
 		if err := CheckWarm(good); err != nil {
 			t.Errorf("%s: %v", good, err)
@@ -27,10 +27,24 @@ func TestCheckWarm(t *testing.T) {
 		"app:f(\n)":     "has several lines",
 		"app:f();g":     "is not a function",
 		"app:+f":        "is not a function",
+		"undo:app:":     "needs a function behind the colon",
+		"undo::f":       "is not the name of a module",
 	} {
 		if err := CheckWarm(bad); err == nil || !strings.Contains(err.Error(), want) {
 			t.Errorf("%q: %v; want %q", bad, err, want)
 		}
+	}
+}
+
+// TestUndo: a call that is to be undone comes with the module that does that; a
+// module of the name undo is none.
+func TestUndo(t *testing.T) {
+	f := PythonFunction{}.WithWarm([]string{"undo:app:engine.connect"})
+	if _, sent := f.Sources[undoModule]; !sent || !slices.Equal(f.Warm, []string{"forkbench_warm:warm_0"}) {
+		t.Errorf("warm-ups %q, %d sources", f.Warm, len(f.Sources))
+	}
+	if f := (PythonFunction{}).WithWarm([]string{"undo:connect"}); f.Sources != nil || !slices.Equal(f.Warm, []string{"undo:connect"}) {
+		t.Errorf("of a module: warm-ups %q, %d sources", f.Warm, len(f.Sources))
 	}
 }
 

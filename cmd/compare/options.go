@@ -126,7 +126,7 @@ func flagsOf(o *options) []flag {
 		{group: groupPython, name: "setup", value: "MODULE:NAME", repeat: true, set: o.setSetup,
 			usage: "set the application up in each booted process, before anything is imported: a function, or a context to enter; repeatable"},
 		{group: groupPython, name: "warm", value: "MODULE:FUNCTION", repeat: true, set: o.setWarm,
-			usage: "one-time work for the parent of hybrid to do before it forks; repeatable; also MODULE (its import), app:table('en'), app:settings.tables, or job (one of the jobs, and what it opens closed); 'forkperjob(warm)' does it too"},
+			usage: "one-time work for the parent of hybrid to do before it forks; repeatable; also MODULE (its import), app:table('en'), app:settings.tables, job (one of the jobs, and what it opens closed), or undo:app:engine.connect (likewise, a call); 'forkperjob(warm)' does it too"},
 		{group: groupPython, name: "boot-timeout", value: "TIME", def: "1m", set: span(&o.bootTimeout, "1m", ""),
 			usage: "limit for loading the application, warming it, and a fork"},
 		{group: groupPython, name: "allow-threads", set: yes(&o.allowThreads),
