@@ -78,6 +78,6 @@ func (r *Result) rest() string {
 	if a == nil {
 		return ""
 	}
-	return fmt.Sprintf("; after the warm-ups as given a job takes %s in a fork, and %s in a process that has run others: %s",
+	return fmt.Sprintf("; after the warm-ups as given, %s of each job remain in a fork, and %s in a process that has run others: %s",
 		milliseconds(a.FirstJob.Wall.Median), milliseconds(a.LaterJob.Wall.Median), a.Verdict)
 }

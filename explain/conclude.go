@@ -90,11 +90,15 @@ func (r *run) item(f *found, cold int) Item {
 		it.Kind = "several"
 		it.Parts = f.largest()
 	}
-	if f.spared != nil {
+	switch {
+	case f.spared != nil && f.spared.release != nil:
+		it.By = f.spared.release.name()
+	case f.spared != nil:
 		it.By = f.spared.ways[0].String()
 	}
-	if len(f.untried) > 0 {
-		it.Untried, it.Env = strings.Join(references(f.untried), ","), r.result.Env
+	it.Undo, it.Draws = r.undo(f), f.draws
+	if untried, part := f.mayDo(); len(untried) > 0 {
+		it.Untried, it.Env, it.untriedPart = strings.Join(references(untried), ","), r.result.Env, part
 	}
 	if f.Call.File != "" && f.group == "" {
 		it.Defined = fmt.Sprintf("%s:%d", f.Call.File, f.Call.Line)
@@ -215,6 +219,9 @@ func (r *run) together() {
 	for _, f := range r.hoisted() {
 		after = append(after, f.after)
 	}
+	for _, f := range r.releases() {
+		after = append(after, f.release.after)
+	}
 	for _, f := range r.findings {
 		all[f] = 1
 	}
@@ -311,7 +318,11 @@ func (r *run) trees() {
 func (r *run) notes() {
 	res := r.result
 	for _, it := range res.Findings {
-		if len(it.Hazards) > 0 {
+		if u := it.Undo; u != nil {
+			res.Notes = append(res.Notes, fmt.Sprintf("%s %s, which its forks must not share. Made in the parent and given up there before the first fork, %s. "+
+				"There, it left open and gave up: %s.", it.Call, it.Hazards[0], u.parts(), strings.Join(u.Undone, "; ")))
+		}
+		if len(it.Hazards) > 0 && it.Undo == nil {
 			res.Notes = append(res.Notes, fmt.Sprintf("%s must not be made before a fork as it is: it %s. "+
 				"What it leaves would be in every child. Do it and undo it (connect, then dispose or close) before the fork, or leave it to the jobs.",
 				it.Call, strings.Join(it.Hazards, ", and ")))
@@ -319,6 +330,9 @@ func (r *run) notes() {
 		if len(it.Hazards) == 0 && len(it.Cautions) > 0 {
 			res.Notes = append(res.Notes, fmt.Sprintf("%s was not tried in a parent, because it %s. Nothing of that is left open: it may be right there; name it with --warm to try it.",
 				it.Call, strings.Join(it.Cautions, ", and ")))
+		}
+		if len(it.Draws) > 0 {
+			res.Notes = append(res.Notes, drawsNote(it.name(), it.Draws))
 		}
 		for _, tried := range it.Tried {
 			res.Notes = append(res.Notes, tried+".")
@@ -336,6 +350,9 @@ func (r *run) notes() {
 	}
 	if res.NoRefork = r.noRefork(); res.NoRefork != "" {
 		res.Notes = append(res.Notes, fmt.Sprintf("A parent that has run jobs (--refork) was not measured: %s.", res.NoRefork))
+		if cure := r.cure(); cure != "" {
+			res.Notes = append(res.Notes, cure)
+		}
 	}
 	res.Notes = append(res.Notes, r.oneJobNotes()...)
 	for _, p := range r.looked {
@@ -345,6 +362,7 @@ func (r *run) notes() {
 			break
 		}
 	}
+	res.Warnings = append(res.Warnings, r.sharedAnyway()...)
 	displaced, cut := 0, 0
 	for _, p := range r.raw {
 		if p.Displaced {
@@ -428,6 +446,10 @@ func (r *run) verdictOfFindings() string {
 	case top.Saved != nil && top.Saved.Measured.Wall.Median > 0:
 		text += fmt.Sprintf("; made in the parent before the fork (%s), it saves %s of each job, measured (%s were predicted), and a worker gets through %s times the jobs",
 			top.paste(), milliseconds(top.Saved.Measured.Wall.Median), milliseconds(top.Saved.PredictedMS), number(top.Saved.Throughput))
+	case top.Undo != nil && top.Undo.Saved != nil && top.Undo.Saved.Unfit == nil && r.worthwhile(top.Undo.Saved):
+		u := top.Undo
+		text += fmt.Sprintf("; it %s, but made in the parent and given up before the fork (%s), it saves %s (%s were predicted): %s",
+			top.Hazards[0], u.flags(), u.Saved.savings(), milliseconds(u.Saved.PredictedMS), u.parts())
 	case len(top.Hazards) > 0:
 		text += fmt.Sprintf(", but must not be made in the parent as it is: it %s", top.Hazards[0])
 		if i := slices.IndexFunc(res.Together, func(t Try) bool { return t.oneJob && t.Unfit == nil && r.worthwhile(&t) }); i >= 0 && top.OneJob > 0 {
@@ -436,6 +458,9 @@ func (r *run) verdictOfFindings() string {
 	}
 	if top.Saved == nil {
 		text += r.nextBest()
+	}
+	if len(top.Draws) > 0 {
+		text += "; but it " + sharedDraws(top.Draws)
 	}
 	return text
 }

@@ -55,6 +55,9 @@ func (r *run) tries() (list []*Try) {
 		if s := r.result.Findings[i].Saved; s != nil {
 			list = append(list, s)
 		}
+		if u := r.result.Findings[i].Undo; u != nil && u.Saved != nil {
+			list = append(list, u.Saved)
+		}
 	}
 	return list
 }

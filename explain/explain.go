@@ -108,20 +108,21 @@ type run struct {
 	lab
 	result *Result
 
-	cold     trees
-	frozen   *calls.Node // a first job in a fork of a frozen parent; what warm ones are compared to
-	raw      []*profile  // of the cold jobs
-	looked   []*profile  // of first jobs, watched
-	findings []*found
-	attempts int // calls that were tried in a parent
-	userWarm []string
-	copying  copying
-	warm     *calls.Node // of a first job in a fork of a warm parent; may be nil
-	reforked *calls.Node // the same, where the parent has run jobs
-	unfit    string      // why a parent that has run jobs is to have no forks; or ""
-	pools    string      // whose native threads there would be without the variables in Env
-	noPools  bool        // forks would not do with these threads: what the variables save is not measured
-	failed   string      // why jobs in forks of a parent that has run jobs do not end well; or ""
+	cold      trees
+	frozen    *calls.Node // a first job in a fork of a frozen parent; what warm ones are compared to
+	raw       []*profile  // of the cold jobs
+	looked    []*profile  // of first jobs, watched
+	findings  []*found
+	attempts  int // calls that were tried in a parent
+	userWarm  []string
+	copying   copying
+	warm      *calls.Node // of a first job in a fork of a warm parent; may be nil
+	reforked  *calls.Node // the same, where the parent has run jobs
+	unfit     string      // why a parent that has run jobs is to have no forks; or ""
+	connected bool        // that is for connections
+	pools     string      // whose native threads there would be without the variables in Env
+	noPools   bool        // forks would not do with these threads: what the variables save is not measured
+	failed    string      // why jobs in forks of a parent that has run jobs do not end well; or ""
 
 	oneJob lesson
 
@@ -146,6 +147,8 @@ type found struct {
 	ways    []warmCall  // the one that works, and what else was called with other arguments
 	after   *calls.Node // the jobs of a parent that has done that
 	spared  *found      // what does this one, too
+	release *release    // how it is done in a parent and undone
+	draws   []string    // what that draws, of what is to differ from process to process
 	untried []warmCall  // what may work
 	tried   []string    // calls that did not make it go away
 }
@@ -291,6 +294,7 @@ func (r *run) profileWarm(ctx context.Context) error {
 	}
 	if s.warm == nil {
 		if r.unfit = r.added(); r.unfit != "" {
+			r.connected = slices.ContainsFunc(r.addedHazards(), connects)
 			return r.profileWarm(ctx)
 		}
 	}

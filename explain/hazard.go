@@ -111,6 +111,7 @@ func (r *run) noRefork() string {
 		}
 		for _, what := range p.Handed {
 			if strings.HasPrefix(what, "socket:") {
+				r.connected = true
 				return "its jobs leave a connection open, which all children would share"
 			}
 		}

@@ -238,6 +238,10 @@ func (r *run) warmedParents() (list []contestant) {
 		list = append(list, warmed(f.ways[0].String(), setup{warm: references(f.ways)}))
 		alone++
 	}
+	for _, f := range r.releases() {
+		list = append(list, f.release.contestant())
+		alone++
+	}
 	if alone > 1 {
 		list = append(list, warmed(allCalls, setup{warm: references(r.allWays())}))
 	}
@@ -251,11 +255,15 @@ const (
 	userWarm = "as given"
 )
 
-// allWays is all calls that do findings in a parent.
+// allWays is all calls that do findings in a parent: those last that leave something
+// open, which is given up.
 func (r *run) allWays() []warmCall {
 	var all []warmCall
 	for _, f := range r.hoisted() {
 		all = append(all, f.ways...)
+	}
+	for _, f := range r.releases() {
+		all = append(all, f.release.call)
 	}
 	return all
 }

@@ -244,35 +244,64 @@ def yours(module: ModuleType) -> bool:
 
 
 class Makers:
-    """Objects that functions without arguments returned in this job: app.client().load() is a way.
+    """Objects that functions without arguments returned in this job, and properties of objects that
+    modules hold: app.client().load() is a way, and db.engine.connect().
 
     They are not kept alive: what a job drops may be a connection, which is to be closed.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, holdings: Holdings) -> None:
+        self.holdings = holdings
         self.made: dict[int, tuple[ref[Any], tuple[str, str]]] = {}
 
     def returned(self, frame: FrameType, value: Any) -> None:
         """Is told of every call that ends."""
         code = frame.f_code
-        if code.co_argcount or code.co_kwonlyargcount or code.co_flags & 0x2AC or issubclass(type(value), SIMPLE):
+        if code.co_argcount > 1 or code.co_kwonlyargcount or code.co_flags & 0x2AC or issubclass(type(value), SIMPLE):
+            return
+        if code.co_argcount:
+            self.read(frame, value)
             return
         module = frame.f_globals.get("__name__")
         if not isinstance(module, str) or module.startswith(OURS) or len(self.made) >= 1000:
             return
         function = own(sys.modules.get(module)).get(code.co_name)
         if code_of(function) is code:
-            try:
-                self.made[id(value)] = ref(value), (module, code.co_name)
-            except TypeError:
-                return  # it cannot be watched
+            where, name = public_name(module, code.co_name)
+            self.keep(value, (where, f"{name}()"))
+
+    def read(self, frame: FrameType, value: Any) -> None:
+        """Keeps what a property of an object that a module holds was read to be."""
+        code = frame.f_code
+        me = frame.f_locals.get(code.co_varnames[0])
+        if not code.co_name.isidentifier() or id(me) not in self.holdings.places or len(self.made) >= 1000:
+            return
+        held = own_of_class(type(me), code.co_name)
+        if not issubclass(type(held), property) or code_of(held.fget) is not code:
+            return
+        place = self.holdings.place(me)
+        if place is not None:
+            self.keep(value, (place[0], f"{place[1]}.{code.co_name}"))
+
+    def keep(self, value: Any, place: tuple[str, str]) -> None:
+        known = self.made.get(id(value))
+        if known is not None and known[0]() is value:
+            return  # its first name is as good
+        try:
+            self.made[id(value)] = ref(value), place
+        except TypeError:
+            return  # it cannot be watched
 
     def place(self, found: Any) -> Place:
+        """Where to find what was made, or a public attribute of that."""
         made, place = self.made.get(id(found), (None, ("", "")))
-        if made is None or made() is not found:
-            return None
-        module, name = public_name(*place)
-        return module, f"{name}()"
+        if made is not None and made() is found:
+            return place
+        for made, place in list(self.made.values()):
+            for name, inner in list(own(made()).items()):
+                if inner is found and name.isidentifier() and not name.startswith("_"):
+                    return place[0], f"{place[1]}.{name}"
+        return None
 
 
 # -- Ways to call -------------------------------------------------------------------------------
@@ -283,7 +312,7 @@ class Namer:
 
     def __init__(self) -> None:
         self.holdings = Holdings()
-        self.makers = Makers()
+        self.makers = Makers(self.holdings)
 
     def place(self, found: Any) -> Place:
         return self.holdings.place(found) or self.makers.place(found)

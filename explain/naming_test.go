@@ -12,6 +12,7 @@ import (
 
 	"forkbench/explain"
 	"forkbench/live"
+	"forkbench/report"
 	"forkbench/workload"
 )
 
@@ -51,6 +52,69 @@ func TestDescriptor(t *testing.T) {
 	it := wantPaste(t, explained(t, "described"), "described:settings.rates", "described.settings.rates")
 	if strings.Contains(it.Call, "__get__") {
 		t.Errorf("named by its machinery: %s", it.Call)
+	}
+}
+
+// TestFactory: a method of what a function returns that needs nothing.
+func TestFactory(t *testing.T) {
+	wantPaste(t, explained(t, "made"), "made:client().load", "made.client().load()")
+}
+
+// TestParts: where the first finding cannot be called, what it consists of is tried
+// and measured.
+func TestParts(t *testing.T) {
+	r := explained(t, "in_parts")
+	it := wantFirst(t, r, "in_parts.prepare")
+	if !it.InPart || it.WarmUp != nil {
+		t.Errorf("in part: %v, hoisted by %q", it.InPart, it.WarmUp)
+	}
+	var flags []string
+	for _, part := range r.Findings[1:] {
+		if part.PartOf == it.Call && part.Saved != nil {
+			flags = append(flags, part.Flag)
+		}
+	}
+	slices.Sort(flags)
+	if want := []string{"in_parts:load_rates", "in_parts:load_words"}; !slices.Equal(flags, want) {
+		t.Errorf("parts %q, want %q", flags, want)
+	}
+	if !strings.Contains(r.Verdict, "; what can be made there is in_parts.load_") {
+		t.Errorf("verdict: %s", r.Verdict)
+	}
+}
+
+// TestLambda: what has no name is told with its place.
+func TestLambda(t *testing.T) {
+	r := explained(t, "unnamed")
+	wantFirst(t, r, "unnamed.<lambda> (unnamed.py:7)")
+	if !strings.Contains(r.Verdict, "unnamed.<lambda> (unnamed.py:7) runs again in every fork") {
+		t.Errorf("verdict: %s", r.Verdict)
+	}
+}
+
+// TestNotVerified: without a try, nothing is said to be callable or not: it is not
+// tried, and what may do it is printed.
+func TestNotVerified(t *testing.T) {
+	needs(t, "sqlalchemy")
+	for module, want := range map[string]string{
+		"filled":     "not tried: --warm=ssl:create_default_context",
+		"in_parts":   "not tried: of its parts, --warm=in_parts:load_",
+		"connection": "; not tried: --warm=undo:connection:engine.connect",
+	} {
+		t.Run(module, func(t *testing.T) {
+			p := plan(t, module)
+			p.Verify = false
+			r, err := p.Run(t.Context())
+			check(t, err)
+			var b strings.Builder
+			check(t, r.Report().WriteText(&b, report.TextOptions{}))
+			if text := strings.Join(strings.Fields(b.String()), " "); !strings.Contains(text, want) || r.Findings[0].Untried == "" {
+				t.Errorf("want %q in:\n%s", want, b.String())
+			}
+			if len(r.Together) > 0 || r.Findings[0].WarmUp != nil || r.Findings[0].Saved != nil {
+				t.Errorf("tried all the same: %+v", r.Findings[0])
+			}
+		})
 	}
 }
 

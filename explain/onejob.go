@@ -80,25 +80,51 @@ func (r *run) byOneJob() map[*found]float64 {
 	return parts
 }
 
-// again lists what of a finding the jobs do again when their parent has run one:
-// its parts, the most expensive first, with their share of it.
-func (r *run) again(f *found) (saved, left []string) {
+// again lists what of a finding jobs are spared, and what they do again, when their
+// parent has done something, where after is one of them: its parts, the most
+// expensive first, with their share of it. What is spared in part is told by its own
+// parts.
+func (r *run) again(f *found, after *calls.Node) (saved, left []string) {
 	all := f.in(r.frozen)
-	bottom := spine(f.Paths[0], nearly)
-	for _, c := range bottom[len(bottom)-1].Children {
-		part := &found{Finding: Finding{Call: c.Function}}
-		before := part.in(r.frozen)
-		if all <= 0 || before < partly*all {
-			continue
-		}
-		text := fmt.Sprintf("%s (%s of it)", c.Function, percent(min(1, before/all)))
-		if part.in(r.oneJob.after) <= gone*before {
-			saved = append(saved, text)
-		} else {
-			left = append(left, text)
+	var look func(n *calls.Node, deep int)
+	look = func(n *calls.Node, deep int) {
+		for _, c := range n.Children {
+			part := &found{Finding: Finding{Call: c.Function}}
+			before, still := part.in(r.frozen), part.in(after)
+			if all <= 0 || before < partly*all {
+				continue
+			}
+			below := deep
+			if before < nearly*all {
+				below++
+			}
+			text := fmt.Sprintf("%s (%s of it)", speaking(c), percent(min(1, before/all)))
+			if told := len(saved) + len(left); notable*before < still && still < (1-notable)*before && below <= partsDeep {
+				if look(c, below); told < len(saved)+len(left) {
+					continue // by its own parts
+				}
+			}
+			if still <= gone*before {
+				saved = append(saved, text)
+			} else {
+				left = append(left, text)
+			}
 		}
 	}
+	path := f.Paths[0]
+	look(path[len(path)-1], 0)
 	return saved, left
+}
+
+// speaking is what to call a part by: the first call below it that holds nearly all
+// of it and is neither machinery nor private; else the part itself.
+func speaking(n *calls.Node) calls.Function {
+	for _, c := range spine([]*calls.Node{n}, nearly) {
+		if !machinery(c.Function) && !strings.Contains(c.Name, "._") {
+			return c.Function
+		}
+	}
+	return n.Function
 }
 
 // oneJobNotes say what a job in the parent does for findings that leave something
@@ -112,11 +138,11 @@ func (r *run) oneJobNotes() (notes []string) {
 	}
 	for _, f := range r.findings {
 		part := r.sparedByOneJob(f)
-		if part == 0 || len(hazards(f.seen)) == 0 {
+		if part == 0 || len(hazards(f.seen)) == 0 || f.release != nil {
 			continue
 		}
 		text := fmt.Sprintf("Of %s, %s is spared when one job has run in the parent and its connections are given up before the first fork (--warm=job)", f.Call, percent(part))
-		saved, left := r.again(f)
+		saved, left := r.again(f, r.oneJob.after)
 		if saved != nil {
 			text += ": " + strings.Join(saved, ", ")
 		}

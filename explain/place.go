@@ -23,8 +23,15 @@ func (r *run) place() *hoist.Work {
 		}
 	}
 	for _, given := range r.result.WarmUps {
-		if !given.Useless && len(given.Does) > 0 && len(given.Hazards) == 0 {
-			module, path, called := strings.Cut(given.Reference, ":")
+		if !given.Useless && given.spares && len(given.Hazards) == 0 {
+			reference, dispose := given.Reference, []string(nil)
+			if workload.Undoes([]string{reference}) {
+				reference = strings.TrimPrefix(reference, workload.WarmUndo)
+				if dispose = given.disposes(); dispose == nil {
+					continue
+				}
+			}
+			module, path, called := strings.Cut(reference, ":")
 			s := hoist.Step{Import: module}
 			if called {
 				if s.Call = module + "." + path; !strings.HasSuffix(path, ")") {
@@ -32,6 +39,9 @@ func (r *run) place() *hoist.Work {
 				}
 			}
 			add(s)
+			for _, statement := range dispose {
+				add(hoist.Step{Import: module, Call: statement})
+			}
 		}
 	}
 	for _, f := range r.findings {
@@ -41,6 +51,11 @@ func (r *run) place() *hoist.Work {
 				s.Call = way.String()
 			}
 			add(s)
+		}
+	}
+	for _, f := range r.releases() {
+		for _, statement := range f.release.statements() {
+			add(hoist.Step{Import: f.release.call.Module, Call: statement})
 		}
 	}
 	if len(w.Steps) == 0 {

@@ -35,6 +35,7 @@ Hook = Callable[[FrameType, str, Any], None]
 
 IMPORT = "import"
 WARM_JOB = "job"  # the warm-up that is a job
+REFERENCE = "forkbench_warm:"  # one that does another, and says what it left open and gave up
 MAX_NODES = 300_000
 MAX_DEPTH = 500  # recursion is told no further
 MAX_TEXT = 200
@@ -641,7 +642,7 @@ def __getattr__(name: str) -> Callable[[], None]:
 
     def run() -> None:
         result = looked_at(warm_up, f"warm-{number}", about)
-        if reference == WARM_JOB:
+        if result and (reference == WARM_JOB or reference.startswith(REFERENCE)):
             write(f"warm-{number}", {**about, "undone": result})
 
     return run

@@ -116,10 +116,16 @@ func (it *Item) label() string {
 // hoist says whether a finding can be done in a parent, and how.
 func (it *Item) hoist() string {
 	switch {
+	case it.Undo != nil:
+		return fmt.Sprintf("not as it is: %s; made and given up in the parent (%s), %s of it is spared", it.Hazards[0], it.Undo.flags(), percent(it.Undo.Spares))
 	case len(it.Hazards) > 0 && it.OneJob > 0:
 		return fmt.Sprintf("not as it is: %s; connected and given up in the parent (--warm=job), %s of it is spared", it.Hazards[0], percent(it.OneJob))
+	case len(it.Hazards) > 0 && it.Untried != "":
+		return fmt.Sprintf("not as it is: %s; not tried: %s", it.Hazards[0], it.flags(it.Untried))
 	case len(it.Hazards) > 0:
 		return "no: " + it.Hazards[0]
+	case it.Flag != "" && len(it.Draws) > 0:
+		return it.paste() + "; but it " + sharedDraws(it.Draws)
 	case it.Flag != "":
 		return it.paste()
 	case len(it.WarmUp) > 0:
@@ -130,6 +136,8 @@ func (it *Item) hoist() string {
 		return "not as a whole: a part is"
 	case len(it.Cautions) > 0:
 		return "not tried: " + it.Cautions[0]
+	case it.Untried != "" && it.untriedPart:
+		return "not tried: of its parts, " + it.flags(it.Untried)
 	case it.Untried != "":
 		return "not tried: " + it.flags(it.Untried)
 	}
@@ -167,6 +175,9 @@ func (r *Result) savingsTable() report.Table {
 		if it.Saved != nil {
 			add(it.Saved)
 		}
+		if it.Undo != nil && it.Undo.Saved != nil {
+			add(it.Undo.Saved)
+		}
 	}
 	for i := range r.Together {
 		add(&r.Together[i])
@@ -183,6 +194,9 @@ func (r *Result) warmUpsTable() report.Table {
 		text := w.Verdict
 		if len(w.Hazards) > 0 {
 			text += "; it " + strings.Join(w.Hazards, ", and ")
+		}
+		if len(w.Draws) > 0 {
+			text += "; it " + sharedDraws(w.Draws)
 		}
 		took, saves := "", ""
 		switch {

@@ -91,8 +91,12 @@ type Item struct {
 	Cautions []string `json:"cautions,omitempty"`
 	Tried    []string `json:"tried,omitempty"` // what did not hoist it
 	Saved    *Try     `json:"saved,omitempty"`
+	Undo     *Undo    `json:"undo,omitempty"`              // how it is done in a parent all the same, where it leaves something open
+	Draws    []string `json:"draws,omitempty"`             // what the call in a parent draws, which is then the same in all children
 	OneJob   float64  `json:"spared_by_one_job,omitempty"` // the share that jobs are spared whose parent ran one, and undid it (--warm=job)
 	Refork   bool     `json:"refork_saves_it,omitempty"`   // a parent that has run jobs spares the others it, measured
+
+	untriedPart bool // Untried does a part of it
 }
 
 // A Try is a saving predicted from the profile and measured without it, for each

@@ -1,6 +1,7 @@
 package explain
 
 import (
+	"fmt"
 	"slices"
 	"strings"
 
@@ -20,22 +21,31 @@ func harmful(list []record.Hazard) []record.Hazard {
 // that one which has done nothing would not; or "".
 func (r *run) added() string {
 	var list []string
-	for _, h := range r.passedOn {
-		if !slices.ContainsFunc(r.cold.passedOn, func(o record.Hazard) bool { return o.Kind == h.Kind && o.What == h.What }) {
-			h.From = "" // it is the warm-up that is tried
-			list = append(list, h.Clause())
-		}
+	for _, h := range r.addedHazards() {
+		h.From = "" // it is the warm-up that is tried
+		list = append(list, h.Clause())
 	}
 	return strings.Join(list, ", and ")
 }
 
-// unfit is why forks of a contestant's parent are not to be had, in all rounds.
+func (r *run) addedHazards() []record.Hazard {
+	return slices.DeleteFunc(slices.Clone(r.passedOn), func(h record.Hazard) bool {
+		return slices.ContainsFunc(r.cold.passedOn, func(o record.Hazard) bool { return o.Kind == h.Kind && o.What == h.What })
+	})
+}
+
+// unfit is why forks of a contestant's parent are not to be had, in all rounds: what
+// forks of a parent that has done nothing share, too, is not its doing.
 func (m *measurements) unfit(contestant string) (reasons []string) {
+	always := m.always()
 	for i := range m.rounds {
 		if m.rounds[i].Model != contestant {
 			continue
 		}
 		for _, h := range harmful(m.rounds[i].Hazards) {
+			if slices.ContainsFunc(always, func(o record.Hazard) bool { return o.Kind == h.Kind && o.What == h.What }) {
+				continue
+			}
 			h.From = ""
 			if text := h.Clause(); !slices.Contains(reasons, text) {
 				reasons = append(reasons, text)
@@ -43,6 +53,26 @@ func (m *measurements) unfit(contestant string) (reasons []string) {
 		}
 	}
 	return reasons
+}
+
+// always are the hazards that are there whatever a parent does: of the cold ones.
+func (m *measurements) always() (list []record.Hazard) {
+	for i := range m.rounds {
+		if m.rounds[i].Model == coldName {
+			list = append(list, harmful(m.rounds[i].Hazards)...)
+		}
+	}
+	return list
+}
+
+// sharedAnyway warns of what all forks of the application share.
+func (r *run) sharedAnyway() (warnings []string) {
+	for _, h := range r.measured.always() {
+		if text := fmt.Sprintf("whatever is done in the parent, %s: %s", h.Clause(), h.Cure); !slices.Contains(warnings, text) {
+			warnings = append(warnings, text)
+		}
+	}
+	return warnings
 }
 
 // byRefork reports whether a parent that has run jobs spares the others a finding:

@@ -59,6 +59,37 @@ func TestOpenedInline(t *testing.T) {
 	}
 }
 
+// TestDrawn: what is to differ from process to process gets its warning beside the
+// recommendation.
+func TestDrawn(t *testing.T) {
+	r := explained(t, "drawn", "drawn:prepare")
+	it := wantPaste(t, r, "drawn:prepare", "drawn.prepare()")
+	if want := []string{"a uuid (uuid.uuid4)", "the seed of a random.Random"}; !slices.Equal(it.Draws, want) {
+		t.Errorf("draws %q, want %q", it.Draws, want)
+	}
+	const warning = "draws a uuid (uuid.uuid4) and the seed of a random.Random: what it keeps of that is then the same in every child"
+	wantText(t, r.Notes, "drawn.prepare() "+warning)
+	if !strings.Contains(r.Verdict, "; but it "+warning) {
+		t.Errorf("verdict: %s", r.Verdict)
+	}
+	if !slices.Equal(r.WarmUps[0].Draws, it.Draws) {
+		t.Errorf("given, it draws %q", r.WarmUps[0].Draws)
+	}
+}
+
+// TestCured: where connections are given up before each fork, as it is advised
+// where they are not, a parent that has run jobs is measured.
+func TestCured(t *testing.T) {
+	needs(t, "sqlalchemy")
+	r := explained(t, "cured")
+	if r.NoRefork != "" {
+		t.Errorf("no refork: %s", r.NoRefork)
+	}
+	if s := together(t, r, "all of it (--refork=5)"); s.Unfit != nil {
+		t.Errorf("unfit: %q", s.Unfit)
+	}
+}
+
 // TestGoesOn: what was given is where the explanation goes on, to what remains.
 func TestGoesOn(t *testing.T) {
 	needs(t, "sqlalchemy")
@@ -76,7 +107,7 @@ func TestGoesOn(t *testing.T) {
 		t.Errorf("one job spares none of it: %q", r.After.Notes)
 	}
 	together(t, r.After, "one job, and what it opened given up")
-	if !strings.Contains(r.Verdict, "after the warm-ups as given a job takes ") {
+	if !strings.Contains(r.Verdict, "; after the warm-ups as given, ") {
 		t.Errorf("verdict: %s", r.Verdict)
 	}
 	if !slices.ContainsFunc(r.Trees, func(m explain.Model) bool { return m.Name == "after" }) {

@@ -1,6 +1,10 @@
 package explain
 
-import "strings"
+import (
+	"strings"
+
+	"forkbench/workload"
+)
 
 // A warmCall does one-time work up front: a call by name, something that is read,
 // or an import.
@@ -9,6 +13,7 @@ type warmCall struct {
 	Name   string   `json:"name"` // in the module; empty for the import of it
 	Args   []string `json:"args"` // Python source
 	Read   bool     `json:"read"` // reading the name is the work
+	Undo   bool     `json:"-"`    // what it leaves open is given up again
 }
 
 // String is what it is in Python source, with the module's full name.
@@ -24,6 +29,10 @@ func (c warmCall) String() string {
 
 // reference is the same as --warm takes it.
 func (c warmCall) reference() string {
+	if c.Undo {
+		c.Undo = false
+		return workload.WarmUndo + c.reference()
+	}
 	switch {
 	case c.Name == "":
 		return c.Module

@@ -24,9 +24,12 @@ type WarmUp struct {
 	Verdict   string   `json:"verdict"`               // in words
 	Useless   bool     `json:"useless"`               // it changes nothing for these jobs
 	Hazards   []string `json:"hazards,omitempty"`     // what it leaves behind in the parent
+	Draws     []string `json:"draws,omitempty"`       // what it draws, which is then the same in all children
+	Undone    []string `json:"undone,omitempty"`      // what it left open and gave up, and how
 	Saved     *Try     `json:"saved_alone,omitempty"` // by it alone, measured
 
-	parts map[*found]float64 // of each finding's cost, what it spares the jobs
+	parts  map[*found]float64 // of each finding's cost, what it spares the jobs
+	spares bool               // a finding, or a part of one that is worth telling
 }
 
 // givenWarmUps lists them: the workload's own, then the user's.
@@ -66,6 +69,7 @@ func (r *run) checkWarmUps(ctx context.Context) error {
 				continue
 			}
 			w.TookMS = ms(time.Duration(p.WallNS))
+			w.Undone = append(w.Undone, p.Undone...)
 			if w.Hazards = hazards([]observation{{LeftOpen: p.LeftOpen, Threads: p.Threads}}); w.Hazards == nil && left != "" {
 				w.Hazards = []string{"must not be made in the parent: " + left}
 			}
@@ -73,17 +77,22 @@ func (r *run) checkWarmUps(ctx context.Context) error {
 				return err
 			}
 		}
+		w.Draws = draws(did)
 		w.parts = make(map[*found]float64)
+		var inPart []string
 		for _, f := range r.findings {
 			if before := f.in(r.frozen); before > 0 {
 				w.parts[f] = max(0, 1-f.in(t.first)/before)
 			}
 			if r.spared(f, t.first) && r.share(f) >= smallest {
 				w.Does = append(w.Does, f.Call.String())
+			} else if w.parts[f] >= gone && r.share(f) >= smallest {
+				inPart = append(inPart, fmt.Sprintf("%s of %s", percent(w.parts[f]), f.Call))
 			}
 		}
-		if len(w.Does) > 0 {
-			w.Verdict = "spares each job " + strings.Join(w.Does, ", ")
+		w.spares = len(w.Does)+len(inPart) > 0
+		if w.spares {
+			w.Verdict = "spares each job " + strings.Join(slices.Concat(w.Does, inPart), ", ")
 		} else if w.Verdict, err = r.whyUseless(ctx, reference, did); err != nil {
 			return err
 		} else {

@@ -74,22 +74,37 @@ func (r *run) tryFinding(ctx context.Context, f *found) error {
 		each++
 		r.attempts++
 		r.doing("trying %s in a parent", c.calls[0])
-		after, why, err := r.try(ctx, f, c.calls)
+		seen, err := r.try(ctx, f, c.calls)
 		if err != nil {
 			return err
 		}
-		if why == "" {
-			r.adopt(f, c, after)
+		if seen.why == "" {
+			f.draws = seen.draws
+			r.adopt(f, c, seen.tree)
 			return nil
 		}
-		f.tried = append(f.tried, fmt.Sprintf("%s, made in a parent, %s", c.calls[0], why))
+		f.tried = append(f.tried, fmt.Sprintf("%s, made in a parent, %s", c.calls[0], seen.why))
 	}
 	for _, p := range f.parts {
 		if err := r.tryFinding(ctx, p); err != nil {
 			return err
 		}
 	}
-	return nil
+	return r.tryReleased(ctx, f)
+}
+
+// mayDo is what was not tried, and may do a finding; or, where nothing was found to
+// call it by, the first part of it.
+func (f *found) mayDo() (untried []warmCall, part bool) {
+	if len(f.untried) > 0 || len(f.ways) > 0 {
+		return f.untried, false
+	}
+	for _, p := range f.parts {
+		if untried, _ := p.mayDo(); len(untried) > 0 {
+			return untried, true
+		}
+	}
+	return nil, false
 }
 
 // adopt takes a candidate that works for the finding's answer.
@@ -108,39 +123,59 @@ func (r *run) adopt(f *found, c candidate, after *calls.Node) {
 
 // try has a parent make calls, and says why its children's jobs still do what the
 // finding is; or nothing, and how the jobs are then.
-func (r *run) try(ctx context.Context, f *found, ways []warmCall) (after *calls.Node, why string, err error) {
+func (r *run) try(ctx context.Context, f *found, ways []warmCall) (sight, error) {
+	seen, err := r.inParent(ctx, ways)
+	if err != nil || seen.why != "" || r.spared(f, seen.tree) {
+		return seen, err
+	}
+	seen.why = "changes nothing: the jobs do it again"
+	if part := r.sparing(seen.tree)[f]; part >= gone {
+		seen.why = fmt.Sprintf("spares the jobs %s of it only", percent(part))
+	}
+	return seen, nil
+}
+
+// A sight is what was seen of a parent that made calls.
+type sight struct {
+	tree   *calls.Node // a first job of its children
+	undone []string    // what the calls left open, and how it was given up
+	draws  []string    // what they draw, of what is to differ from process to process
+	why    string      // it is not to be: what it leaves, or breaks; or ""
+}
+
+// inParent has a parent make calls, and looks at its children's jobs.
+func (r *run) inParent(ctx context.Context, ways []warmCall) (sight, error) {
 	list, err := r.look(ctx, hybrid.Model{}, triedJobs, setup{warm: references(ways), look: &settings{Jobs: 1}})
 	if boot, ok := errors.AsType[*live.BootError](err); ok {
-		return nil, "raises " + shortened(boot.Message, 120), nil
+		return sight{why: "raises " + shortened(boot.Message, 120)}, nil
 	}
 	if failed, ok := errors.AsType[*JobError](err); ok {
-		return nil, "breaks the jobs: " + failed.short(), nil
+		return sight{why: "breaks the jobs: " + failed.short()}, nil
 	}
 	if err != nil {
-		return nil, "", err
+		return sight{}, err
 	}
+	var seen sight
 	for _, p := range list {
 		if p.Kind != "warm" {
 			continue
 		}
-		if reasons := hazards([]observation{{LeftOpen: p.LeftOpen, Threads: p.Threads}}); len(reasons) > 0 {
-			return nil, reasons[0], nil
+		seen.undone = append(seen.undone, p.Undone...)
+		did, err := p.tree()
+		if err != nil {
+			return sight{}, err
+		}
+		seen.draws = slices.Compact(slices.Sorted(slices.Values(append(seen.draws, draws(did)...))))
+		if reasons := hazards([]observation{{LeftOpen: p.LeftOpen, Threads: p.Threads}}); len(reasons) > 0 && len(p.Undone) == 0 {
+			return sight{why: reasons[0]}, nil
 		}
 	}
 	if why := r.added(); why != "" {
-		return nil, "must not be: " + why, nil
+		return sight{why: "must not be: " + why}, nil
 	}
 	t, err := jobTrees(list)
-	if err != nil {
-		return nil, "", err
-	}
-	if r.spared(f, t.first) {
-		return t.first, "", nil
-	}
-	if part := r.sparing(t.first)[f]; part >= gone {
-		return nil, fmt.Sprintf("spares the jobs %s of it only", percent(part)), nil
-	}
-	return nil, "changes nothing: the jobs do it again", nil
+	seen.tree = t.first
+	return seen, err
 }
 
 // hoisted lists the findings and the parts of findings that can be done in a

@@ -30,8 +30,10 @@ What a process's first job does and its later ones do not is attributed to the
 highest call that explains it: configure_mappers, an import, a table compiled on
 first use. Then it is verified: each such call is made in a parent before it
 forks, and what that saves is measured, without the profiler, beside what the
-profile predicts. A call that leaves a connection, a file or a thread behind is
-named and not made. A warm-up given with --warm that changes nothing is told so.
+profile predicts. A call that leaves a file or a thread behind is named and not
+made; one that leaves a connection is made, and the connection given up before the
+fork. A warm-up given with --warm that changes nothing is told so; from the others
+it goes on to what remains.
 
 The directory of the results gets a flame graph of each model and one of their
 difference (.svg), folded stacks (.folded), and profiles that

@@ -1,12 +1,9 @@
 """A job that reads from a database. The first connection of an engine asks the server what it can."""
 
-import os
-import tempfile
-
+import asking  # type: ignore[import-not-found]
 import sqlalchemy
 
-path = os.path.join(tempfile.gettempdir(), f"forkbench-explain-{os.getuid()}.db")
-engine = sqlalchemy.create_engine(f"sqlite:///{path}")
+engine = asking.engine("explain")
 question = sqlalchemy.text("SELECT 1")
 
 

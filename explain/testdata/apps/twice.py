@@ -2,13 +2,10 @@
 
 from __future__ import annotations
 
-import os
-import tempfile
-
+import asking  # type: ignore[import-not-found]
 import sqlalchemy
 
-path = os.path.join(tempfile.gettempdir(), f"forkbench-twice-{os.getuid()}.db")
-engine = sqlalchemy.create_engine(f"sqlite:///{path}")
+engine = asking.engine("twice")
 question = sqlalchemy.text("SELECT 1")
 rates: dict[str, int] = {}
 
