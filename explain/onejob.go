@@ -80,6 +80,9 @@ func (r *run) byOneJob() map[*found]float64 {
 	return parts
 }
 
+// hardly is the share of a part that is left where nothing of it is done again.
+const hardly = 0.02
+
 // again lists what of a finding jobs are spared, and what they do again, when their
 // parent has done something, where after is one of them: its parts, the most
 // expensive first, with their share of it. What is spared in part is told by its own
@@ -99,7 +102,7 @@ func (r *run) again(f *found, after *calls.Node) (saved, left []string) {
 				below++
 			}
 			text := fmt.Sprintf("%s (%s of it)", speaking(c), percent(min(1, before/all)))
-			if told := len(saved) + len(left); notable*before < still && still < (1-notable)*before && below <= partsDeep {
+			if told := len(saved) + len(left); hardly*before < still && still < (1-notable)*before && below <= partsDeep {
 				if look(c, below); told < len(saved)+len(left) {
 					continue // by its own parts
 				}

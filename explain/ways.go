@@ -152,6 +152,9 @@ func (r *run) inParent(ctx context.Context, ways []warmCall) (sight, error) {
 	if failed, ok := errors.AsType[*JobError](err); ok {
 		return sight{why: "breaks the jobs: " + failed.short()}, nil
 	}
+	if died, ok := errors.AsType[*live.DeathError](err); ok {
+		return sight{why: "kills it: " + shortened(died.Obituary, 120)}, nil
+	}
 	if err != nil {
 		return sight{}, err
 	}

@@ -50,7 +50,7 @@ func (n *notes) aboutHazards(m *modelState) {
 	}
 	// In each round it is another socket: the first round's stands for all.
 	if i := slices.IndexFunc(m.rounds, func(r *roundState) bool { return r.measure.Undone != nil }); i >= 0 {
-		n.add(m, "its parent ran one job before it forked (--warm=job), which left open, and gave up before the fork, %s",
+		n.add(m, "what its parent did before it forked (--warm=job or undo:…) left open, and gave up again before the fork, %s",
 			plain(strings.Join(m.rounds[i].measure.Undone, ", and ")))
 	}
 	if harmless != nil {

@@ -38,6 +38,23 @@ def job(call: Callable[[], Any]) -> list[str]:
 def run(call: Callable[[], Any], what: str, named: dict[str, Any]) -> list[str]:
     """The same for any call, whose errors begin with what it is. Objects that it meets may get names in
     Python, by which they are told then."""
+    hook = sys.getprofile()  # it is for the call, and would make the search here take minutes
+
+    def profiled() -> None:
+        sys.setprofile(hook)
+        try:
+            call()
+        finally:
+            sys.setprofile(None)
+
+    sys.setprofile(None)
+    try:
+        return undone(profiled if hook is not None else call, what, named)
+    finally:
+        sys.setprofile(hook)
+
+
+def undone(call: Callable[[], Any], what: str, named: dict[str, Any]) -> list[str]:
     had, threads = opened(), tasks()
     gc.collect()
     gc.freeze()  # what is there is out of sight: what the collector sees afterwards is new
