@@ -1,6 +1,7 @@
 package explain
 
 import (
+	"cmp"
 	"fmt"
 	"path/filepath"
 	"slices"
@@ -320,7 +321,7 @@ func (r *run) notes() {
 	for _, it := range res.Findings {
 		if u := it.Undo; u != nil {
 			res.Notes = append(res.Notes, fmt.Sprintf("%s %s, which its forks must not share. Made in the parent and given up there before the first fork, %s. "+
-				"There, it left open and gave up: %s.", it.Call, it.Hazards[0], u.parts(), strings.Join(u.Undone, "; ")))
+				"There, it left open and gave up: %s.", it.Call, it.Hazards[0], u.parts(), cmp.Or(strings.Join(u.Undone, "; "), "nothing, once nobody had it")))
 		}
 		if len(it.Hazards) > 0 && it.Undo == nil {
 			res.Notes = append(res.Notes, fmt.Sprintf("%s must not be made before a fork as it is: it %s. "+

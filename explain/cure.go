@@ -12,7 +12,7 @@ import (
 // that a parent that has run jobs may have forks; "" where it is not connections
 // that are in the way.
 func (r *run) cure() string {
-	if !r.connected {
+	if !r.connected || len(r.base) > 0 { // it has been said
 		return ""
 	}
 	const session = "session.remove()"

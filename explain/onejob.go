@@ -61,11 +61,14 @@ func (r *run) profileOneJob(ctx context.Context) error {
 // sparedByOneJob is the share of a finding that the jobs are spared where their
 // parent has run one; 0 where that is nothing worth telling.
 func (r *run) sparedByOneJob(f *found) float64 {
-	before := f.in(r.frozen)
-	if r.oneJob.after == nil || before <= 0 {
+	if r.oneJob.after == nil {
 		return 0
 	}
-	if part := 1 - f.in(r.oneJob.after)/before; part >= partly {
+	part := r.sparing(r.oneJob.after)[f]
+	if !f.Own && f.group == "" {
+		part = r.notMade(f, r.oneJob.after)
+	}
+	if part >= partly {
 		return part
 	}
 	return 0
@@ -78,56 +81,6 @@ func (r *run) byOneJob() map[*found]float64 {
 		parts[f] = r.sparedByOneJob(f)
 	}
 	return parts
-}
-
-// hardly is the share of a part that is left where nothing of it is done again.
-const hardly = 0.02
-
-// again lists what of a finding jobs are spared, and what they do again, when their
-// parent has done something, where after is one of them: its parts, the most
-// expensive first, with their share of it. What is spared in part is told by its own
-// parts.
-func (r *run) again(f *found, after *calls.Node) (saved, left []string) {
-	all := f.in(r.frozen)
-	var look func(n *calls.Node, deep int)
-	look = func(n *calls.Node, deep int) {
-		for _, c := range n.Children {
-			part := &found{Finding: Finding{Call: c.Function}}
-			before, still := part.in(r.frozen), part.in(after)
-			if all <= 0 || before < partly*all {
-				continue
-			}
-			below := deep
-			if before < nearly*all {
-				below++
-			}
-			text := fmt.Sprintf("%s (%s of it)", speaking(c), percent(min(1, before/all)))
-			if told := len(saved) + len(left); hardly*before < still && still < (1-notable)*before && below <= partsDeep {
-				if look(c, below); told < len(saved)+len(left) {
-					continue // by its own parts
-				}
-			}
-			if still <= gone*before {
-				saved = append(saved, text)
-			} else {
-				left = append(left, text)
-			}
-		}
-	}
-	path := f.Paths[0]
-	look(path[len(path)-1], 0)
-	return saved, left
-}
-
-// speaking is what to call a part by: the first call below it that holds nearly all
-// of it and is neither machinery nor private; else the part itself.
-func speaking(n *calls.Node) calls.Function {
-	for _, c := range spine([]*calls.Node{n}, nearly) {
-		if !machinery(c.Function) && !strings.Contains(c.Name, "._") {
-			return c.Function
-		}
-	}
-	return n.Function
 }
 
 // oneJobNotes say what a job in the parent does for findings that leave something

@@ -625,10 +625,12 @@ def one_job() -> Any:
     """Runs one of the jobs in a parent and undoes what it leaves open: returns that in words."""
     import forkbench_undo  # type: ignore[import-not-found] # sent where a job is to be run
 
-    payload: Any = loads(SETTINGS["payload"] or "[]")
-    args = payload if isinstance(payload, list) else [] if isinstance(payload, dict) else [payload]
-    kwargs = payload if isinstance(payload, dict) else {}
-    return forkbench_undo.job(lambda: awaited(function(*args, **kwargs)))
+    def run() -> Any:
+        payload: Any = loads(SETTINGS["payload"] or "[]")  # each time anew: a job may change what it is given
+        args = payload if isinstance(payload, list) else [] if isinstance(payload, dict) else [payload]
+        return awaited(function(*args, **(payload if isinstance(payload, dict) else {})))
+
+    return forkbench_undo.job(run)
 
 
 def __getattr__(name: str) -> Callable[[], None]:

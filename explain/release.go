@@ -48,7 +48,7 @@ func (r *run) tryReleased(ctx context.Context, f *found) error {
 		if err != nil {
 			return err
 		}
-		if seen.why == "" && r.sparing(seen.tree)[f] >= partly {
+		if seen.why == "" && r.notMade(f, seen.tree) >= partly {
 			f.draws = seen.draws
 			f.release = &release{call: w, after: seen.tree, undone: seen.undone}
 			for _, other := range r.findings {
@@ -126,10 +126,12 @@ func (r *run) undo(f *found) *Undo {
 		return nil
 	}
 	does, left := r.again(f, w.after)
+	parts := r.sparing(w.after)
+	parts[f] = r.notMade(f, w.after)
 	return &Undo{
-		Call: w.call.String(), Flag: w.call.reference(), Undone: w.undone, Spares: r.sparing(w.after)[f],
+		Call: w.call.String(), Flag: w.call.reference(), Undone: w.undone, Spares: parts[f],
 		Does: append([]string{}, does...), Left: append([]string{}, left...),
-		Saved: r.attempt(w.contestant().name, w.name(), r.sparing(w.after)),
+		Saved: r.attempt(w.contestant().name, w.name(), parts),
 	}
 }
 
@@ -154,16 +156,13 @@ var pasted = regexp.MustCompile(`^[\pL_][\pL\pN_.()]*\(\)$`)
 // statements are the call, and what gives up what it opens, where all of that can be
 // written down; else nothing.
 func (w *release) statements() []string {
-	list := []string{w.call.String()}
+	list := []string{w.call.String()} // and nothing else, where it leaves nothing open as soon as nobody has it
 	for _, line := range w.undone {
 		calls := means(line)
 		if calls == nil {
 			return nil
 		}
 		list = append(list, calls...)
-	}
-	if len(list) == 1 {
-		return nil
 	}
 	return list
 }

@@ -130,7 +130,7 @@ class Application:
             for reference in self.warm:
                 with rule.step(f"--warm={reference}"):
                     if reference == WARM_JOB:
-                        self.run_and_undo(call_of(payload))
+                        self.run_and_undo(payload)
                     else:
                         given_up = rule.awaited(rule.resolve(reference)())
                         if reference.startswith(REFERENCE) and given_up:
@@ -141,13 +141,17 @@ class Application:
         gc.collect()
         gc.freeze()
 
-    def run_and_undo(self, call: Call) -> None:
+    def run_and_undo(self, payload: bytes) -> None:
         """Runs a job in this process, and undoes what it leaves open."""
         import forkbench_undo  # type: ignore[import-not-found] # sent where a job is to be run
 
-        if isinstance(call, Exception):
-            raise call
-        undone.extend(forkbench_undo.job(lambda: rule.awaited(self.function(*call[0], **call[1]))))
+        def run() -> Any:
+            call = call_of(payload)  # each time anew: a job may change what it is given
+            if isinstance(call, Exception):
+                raise call
+            return rule.awaited(self.function(*call[0], **call[1]))
+
+        undone.extend(forkbench_undo.job(run))
 
 
 def call_of(payload: bytes) -> Call:

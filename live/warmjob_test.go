@@ -153,6 +153,22 @@ func TestWarmJob(t *testing.T) {
 	}
 }
 
+// emptying has jobs that take what they need out of what they are given.
+type emptying struct{ script }
+
+func (emptying) Payload(_, _ uint64) []byte { return []byte("[[1]]") }
+
+// TestWarmJobKeepsPayload: a job that changes its arguments gets them anew, each time
+// that it is run in the parent.
+func TestWarmJobKeepsPayload(t *testing.T) {
+	text := fmt.Sprintf(kept, server(t)) + "\ndef emptied(given):\n    return pooled(given.pop())\n"
+	rig := newRig(t, emptying{script{text: text, function: "emptied"}})
+	rig.machine.Workers, rig.machine.Runtime = 1, live.Python{Warm: []string{"job"}}
+	if round, _, err := rig.run(hybrid.Model{}, repeat(2, "[[1]]")...); err != nil || len(round.Undone) != 1 {
+		t.Errorf("%+v, %v", round, err)
+	}
+}
+
 // TestWarmJobNotUndone: what cannot be undone, or fails, is not forked from, and it
 // is said why.
 func TestWarmJobNotUndone(t *testing.T) {

@@ -1,0 +1,47 @@
+package explain
+
+import (
+	"math"
+	"slices"
+	"testing"
+	"time"
+
+	"forkbench/calls"
+)
+
+// took is a call in a tree, with what it takes itself.
+func took(name string, self time.Duration, children ...*calls.Node) *calls.Node {
+	return &calls.Node{
+		Function: calls.Function{Kind: calls.Python, Name: name}, Calls: 1, Jobs: 1,
+		Self: calls.Cost{Wall: self * time.Millisecond, CPU: self * time.Millisecond / 10}, Children: children,
+	}
+}
+
+// TestAgain: what jobs do again is told by the calls that they make, though these take
+// ten times as long on a machine that is busy then.
+func TestAgain(t *testing.T) {
+	connection := func(slower time.Duration, first ...*calls.Node) *calls.Node {
+		connect := took("pool._Record.connect", 0, append(first, took("driver.connect", 41*slower))...)
+		return took("app.job", 3, took("pool.Pool._create", 1*slower, connect))
+	}
+	before := connection(1, took("pool.exec_once.<locals>.go", 2, took("dialect.Dialect.initialize", 56)))
+	f := &found{Finding: Finding{Call: before.Children[0].Function}}
+	r := &run{frozen: before, findings: []*found{f}}
+	after := connection(10)
+	if got := r.notMade(f, after); math.Abs(got-0.58) > 1e-9 {
+		t.Errorf("%.3f of it is not made again, want 0.58", got)
+	}
+	saved, left := r.again(f, after)
+	if want := []string{"dialect.Dialect.initialize (58 % of it)"}; !slices.Equal(saved, want) {
+		t.Errorf("spared: %q, want %q", saved, want)
+	}
+	if want := []string{"driver.connect (41 % of it)"}; !slices.Equal(left, want) {
+		t.Errorf("made again: %q, want %q", left, want)
+	}
+	if got := r.notMade(f, before); got != 0 {
+		t.Errorf("%.3f is spared where nothing is", got)
+	}
+	if got := r.notMade(f, took("app.job", 3)); got != 1 {
+		t.Errorf("%.3f is spared where all is", got)
+	}
+}
