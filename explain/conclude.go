@@ -60,7 +60,10 @@ func (r *run) conclude() {
 	res.Profiling = r.profiling()
 	r.trees()
 	r.notes()
-	if res.Hoist = r.place(); res.Hoist != nil {
+	if len(r.base) == 0 { // else it is in the files already
+		res.Hoist = r.place()
+	}
+	if res.Hoist != nil {
 		res.Notes = append(res.Notes, "Where it goes: "+strings.Join(hoist.Files(), ", ")+
 			" are beside this report, with the call in its place: for RQ, Celery, gunicorn, and a pre-fork server of your own.")
 	}
