@@ -127,14 +127,20 @@ func (r *run) limiting() {
 	}
 	if t := r.tried(coldName, env, r.pooled().name); t != nil && !r.noPools && r.Verify {
 		r.result.Limiting = t
-		if !r.worthwhile(t) {
-			text += " By themselves they save nothing: a job takes as long in a cold fork with the pool's threads, as far as was measured."
+		if !t.saves() {
+			text += " By themselves they save nothing that was measured: a job takes as long in a cold fork with the pool's threads."
 		} else {
 			text += fmt.Sprintf(" By themselves they save, against cold forks with the pool's threads, %s of each job by the clock, and %s of CPU, measured.",
 				bounds(t.Measured.Wall)+" ms", bounds(t.Measured.CPU)+" ms")
 		}
 	}
 	r.result.Notes = append(r.result.Notes, text)
+}
+
+// saves reports whether anything was measured to be saved.
+func (t *Try) saves() bool {
+	more := func(i Interval) bool { return i.Median > 0 && !i.spansZero() }
+	return more(t.Measured.Wall) || more(t.Measured.CPU)
 }
 
 // native is the most native threads that one of the jobs left.

@@ -40,7 +40,7 @@ func TestPoolAtImport(t *testing.T) {
 	}
 	if !slices.ContainsFunc(r.Notes, func(n string) bool {
 		return strings.Contains(n, "has native threads before its first job: a native thread") && strings.Contains(n, "(OpenBLAS). ") &&
-			strings.Contains(n, "with OPENBLAS_NUM_THREADS=1") && strings.Contains(n, "By themselves they save ")
+			strings.Contains(n, "with OPENBLAS_NUM_THREADS=1") && strings.Contains(n, "By themselves they save")
 	}) {
 		t.Errorf("no word of whose threads they are: %q", r.Notes)
 	}

@@ -9,6 +9,7 @@ import (
 	"testing"
 	"time"
 
+	"forkbench/models"
 	"forkbench/record"
 	"forkbench/report"
 	"forkbench/runner"
@@ -154,6 +155,52 @@ func TestRoundsWithNothingInThem(t *testing.T) {
 				if strings.Contains(rest.String(), "NaN") || strings.Contains(rest.String(), "Inf") {
 					t.Errorf("%s, %d rounds, of %q: not a number:\n%s", c.name, rounds, only, rest.String())
 				}
+			}
+		}
+	}
+}
+
+// Each – in a table says why below it, by a mark of its own for each reason.
+func TestAbsentSaysWhy(t *testing.T) {
+	for name, c := range map[string]struct {
+		change change
+		want   []string
+	}{
+		"little is told": {unsampled("hybrid"), []string{
+			"–¹ no sample of memory was taken", "–² this Redis does not count its commands", "–³ there was no control group",
+		}},
+		"short jobs": {func(lines []record.Line, m *record.Round) []record.Line {
+			for _, l := range lines {
+				if sample, ok := l.(*record.Sample); ok && m.Model == "hybrid" {
+					sample.ChildUSS = 0
+				}
+			}
+			return lines
+		}, []string{"–¹ no child of it lived when a sample was taken"}},
+		"nothing done": {undone("hybrid", func(*record.Job) bool { return true }, models.Failed, "no"), []string{"–¹ not one job was done"}},
+		"no round": {func(lines []record.Line, m *record.Round) []record.Line {
+			if m.Model == "hybrid" {
+				m.Error = "its parent was killed"
+			}
+			return lines
+		}, []string{"–¹ no round of it was measured"}},
+	} {
+		s := summarize(t, newSynthetic(100, 3, prefork, hybrid), c.change)
+		for _, write := range []func(io.Writer, *runner.Summary) error{
+			func(w io.Writer, s *runner.Summary) error { return runner.WriteText(w, s, report.TextOptions{}) }, runner.WriteMarkdown,
+		} {
+			var b bytes.Buffer
+			if err := write(&b, s); err != nil {
+				t.Fatal(err)
+			}
+			text := strings.Join(strings.Fields(b.String()), " ")
+			for _, want := range c.want {
+				if !strings.Contains(text, want) {
+					t.Errorf("%s: no %q in\n%s", name, want, b.String())
+				}
+			}
+			if n := strings.Count(text, "–"); n != strings.Count(text, "–¹")+strings.Count(text, "–²")+strings.Count(text, "–³") {
+				t.Errorf("%s: a – has no reason:\n%s", name, b.String())
 			}
 		}
 	}

@@ -23,6 +23,7 @@ type cell struct {
 	value    string // "–" where there is none
 	interval string // "[790, 830]" or ""
 	ratio    string // to the first model, with its mark, or ""
+	why      string // there is no value; or ""
 }
 
 const (
@@ -60,47 +61,52 @@ func tableOf(s *Summary) *table {
 	t.add(s, perSecond, always(func(m *ModelSummary) cell { return withInterval(m.DonePerS) }), MetricDone)
 	t.add(s, "work, s", plainly(func(m *ModelSummary) float64 { return m.ElapsedS }), "")
 	t.add(s, "start-up before it, s", plainly(func(m *ModelSummary) float64 { return m.StartupS }), "")
-	t.add(s, cpu, always(func(m *ModelSummary) cell {
+	t.add(s, cpu, because(noJobDone, s, always(func(m *ModelSummary) cell {
 		if m.CPUDone == nil {
 			return cell{value: absent}
 		}
 		return withInterval(m.CPUDone.Interval)
-	}), MetricCPUDone)
-	t.add(s, "  its processes", ofDoneCPU(func(c *CPU) float64 { return c.Children }), "")
-	t.add(s, "    of which parents", ofDoneCPU(func(c *CPU) float64 { return c.Parents }), "")
-	t.add(s, "    of which left behind", ofDoneCPU(func(c *CPU) float64 { return c.Strayed }), "")
-	t.add(s, "  supervisor", ofDoneCPU(func(c *CPU) float64 { return c.Supervisor }), "")
-	t.add(s, "  Redis", ofDoneCPU(func(c *CPU) float64 { return c.Redis }), "")
-	t.add(s, "  "+serviceLabel(s), ofDoneCPU(func(c *CPU) float64 { return c.Services }), "")
+	})), MetricCPUDone)
+	part := func(of func(*CPU) float64) func(*ModelSummary) cell { return because(noJobDone, s, ofDoneCPU(of)) }
+	t.add(s, "  its processes", part(func(c *CPU) float64 { return c.Children }), "")
+	t.add(s, "    of which parents", part(func(c *CPU) float64 { return c.Parents }), "")
+	t.add(s, "    of which left behind", part(func(c *CPU) float64 { return c.Strayed }), "")
+	t.add(s, "  supervisor", part(func(c *CPU) float64 { return c.Supervisor }), "")
+	t.add(s, "  Redis", part(func(c *CPU) float64 { return c.Redis }), "")
+	t.add(s, "  "+serviceLabel(s), part(func(c *CPU) float64 { return c.Services }), "")
 	t.add(s, "CPU of a "+s.turn()+", user, s", plainly(func(m *ModelSummary) float64 { return m.UserS }), "")
 	t.add(s, "  system", plainly(func(m *ModelSummary) float64 { return m.SystemS }), "")
-	t.add(s, "latency p50, ms", latency(func(q *Quantiles) float64 { return q.P50 }, func(x *Simulation) Interval { return x.P50 }), "")
-	t.add(s, "  p95", latency(func(q *Quantiles) float64 { return q.P95 }, func(x *Simulation) Interval { return x.P95 }), MetricLatency)
-	t.add(s, "  p99", latency(func(q *Quantiles) float64 { return q.P99 }, func(x *Simulation) Interval { return x.P99 }), "")
+	quantile := func(of func(*Quantiles) float64, interval func(*Simulation) Interval) func(*ModelSummary) cell {
+		return because(noLatency, s, latency(of, interval))
+	}
+	t.add(s, "latency p50, ms", quantile(func(q *Quantiles) float64 { return q.P50 }, func(x *Simulation) Interval { return x.P50 }), "")
+	t.add(s, "  p95", quantile(func(q *Quantiles) float64 { return q.P95 }, func(x *Simulation) Interval { return x.P95 }), MetricLatency)
+	t.add(s, "  p99", quantile(func(q *Quantiles) float64 { return q.P99 }, func(x *Simulation) Interval { return x.P99 }), "")
 	t.add(s, "  left out as warm-up, jobs", counted(func(m *ModelSummary) int {
 		if m.Simulation == nil {
 			return 0
 		}
 		return m.Simulation.WarmUp
 	}), "")
-	t.add(s, "  max", latency(func(q *Quantiles) float64 { return q.Max }, nil), "")
+	t.add(s, "  max", quantile(func(q *Quantiles) float64 { return q.Max }, nil), "")
 	t.add(s, "phases: fork, ms", plainly(func(m *ModelSummary) float64 { return m.Phases.Fork }), "")
-	t.add(s, "  first job, extra", known(func(m *ModelSummary) *float64 { return m.Phases.FirstJobPenalty }), "")
+	t.add(s, "  first job, extra", because(noLaterJob, s, known(func(m *ModelSummary) *float64 { return m.Phases.FirstJobPenalty })), "")
 	t.add(s, "  run", plainly(func(m *ModelSummary) float64 { return m.Phases.Run }), "")
 	t.add(s, "  exit", plainly(func(m *ModelSummary) float64 { return m.Phases.Exit }), "")
-	t.add(s, "peak memory (PSS), MB", known(func(m *ModelSummary) *float64 { return m.Memory.PeakPSS }), "")
-	t.add(s, "  a worker's own (USS)", known(func(m *ModelSummary) *float64 { return m.Memory.USSPerWorker }), "")
+	t.add(s, "peak memory (PSS), MB", because(noMemory, s, known(func(m *ModelSummary) *float64 { return m.Memory.PeakPSS })), "")
+	t.add(s, "  a worker's own (USS)", because(noUSS, s, known(func(m *ModelSummary) *float64 { return m.Memory.USSPerWorker })), "")
 	t.add(s, "minor faults "+perJob, plainly(func(m *ModelSummary) float64 { return m.FaultsPerJob }), "")
-	t.add(s, "Redis commands "+perJob, known(func(m *ModelSummary) *float64 { return m.CommandsPerJob }), "")
+	t.add(s, "Redis commands "+perJob, because(noCommands, s, known(func(m *ModelSummary) *float64 { return m.CommandsPerJob })), "")
 	t.add(s, "processes made", always(func(m *ModelSummary) cell { return cell{value: count(m.Processes)} }), "")
-	t.add(s, "cgroup residual, %", residual(known(func(m *ModelSummary) *float64 { return m.ResidualPercent })), "")
+	t.add(s, "cgroup residual, %", because(noResidual, s, residual(known(func(m *ModelSummary) *float64 { return m.ResidualPercent }))), "")
 	if !short {
 		t.addJobs(s)
 	}
 	if slices.ContainsFunc(s.Models, func(m ModelSummary) bool { return m.Rounds != s.Spec.Rounds }) {
 		t.add(s, s.turns()+" that count", counted(func(m *ModelSummary) int { return m.Rounds }), "")
 	}
-	t.legend = legend(s, t)
+	reasons := t.explainAbsent(s)
+	t.legend = append(legend(s, t), reasons...)
 	return t
 }
 
