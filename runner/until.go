@@ -28,6 +28,10 @@ const (
 	// A model takes part in narrowing an interval if it makes at least such a share
 	// of the interval's variance.
 	partShare = 0.4
+
+	// From how many blocks of each model an interval is believed to be narrow: two
+	// that are alike by chance look as if there were no noise.
+	enoughBlocks = 3
 )
 
 // A pacer decides whose turn is next in a comparison. Its time is that which the
@@ -61,6 +65,11 @@ func (m *pace) means() []float64 {
 		}
 	}
 	return means
+}
+
+// hopeless reports whether no further turn of the model tells anything.
+func (m *pace) hopeless() bool {
+	return m.out || len(m.blocks) >= enoughBlocks && len(m.means()) == 0
 }
 
 func newPacer(until Until, least, models int) *pacer {
@@ -147,11 +156,17 @@ func (p *pacer) doubtful() map[int]bool {
 	for a := range p.models {
 		for b := range p.models[:a] {
 			x, y := &p.models[a], &p.models[b]
-			if x.out || y.out {
+			if x.hopeless() || y.hopeless() {
 				continue
 			}
-			w, ok := newWelch(x.means(), y.means(), sequential)
-			if !ok || w.half <= math.Log1p(p.until.HalfWidth) {
+			as, bs := x.means(), y.means()
+			if len(as) < enoughBlocks || len(bs) < enoughBlocks {
+				all[a] = all[a] || len(as) < enoughBlocks
+				all[b] = all[b] || len(bs) < enoughBlocks
+				continue
+			}
+			w, _ := newWelch(as, bs, sequential)
+			if w.half <= math.Log1p(p.until.HalfWidth) {
 				continue
 			}
 			if w.shareA >= partShare {
@@ -163,8 +178,8 @@ func (p *pacer) doubtful() map[int]bool {
 		}
 	}
 	left := p.until.Most.Seconds() - p.excess
-	for m := range all {
-		if float64(p.row(m))*median(p.models[m].seconds) > left {
+	for m, doubtful := range all {
+		if !doubtful || float64(p.row(m))*median(p.models[m].seconds) > left {
 			delete(all, m)
 		}
 	}
@@ -173,8 +188,10 @@ func (p *pacer) doubtful() map[int]bool {
 
 // sequential is the confidence of an interval that was looked at again and again,
 // and that the comparison stopped for as soon as it was narrow: what holds the value
-// in 95 % of comparisons made like that. TestCoverage shows it.
-const sequential = 0.96
+// in 95 % of comparisons made like that, where that costs the most. It stops when the
+// noise seems small, and then it seems smaller than it is: of intervals at 96 %, 88 in
+// 100 hold the ratio of two models alike whose rounds vary by 10 %. TestCoverage shows it.
+const sequential = 0.99
 
 // welch is the difference of the means of as and bs, each of which are independent
 // of each other, by Welch's t (1947, "The generalization of 'Student's' problem when
