@@ -68,7 +68,9 @@ func (a *Aggregator) warnings(s *Summary) []string {
 			n.add(nil, "%s", plainUpTo(text, maxCure))
 		}
 	}
-	n.aboutWidth(s)
+	if !a.interrupted() {
+		n.aboutWidth(s)
+	}
 	if strings.Contains(s.Environment.Redis, "miniredis") {
 		n.add(nil, "the jobs went through miniredis, a stand-in that is slower than Redis: install redis-server or valkey-server, or give --redis=URL")
 	}
@@ -112,6 +114,13 @@ func (n *notes) aboutSize(s *Summary) {
 	case least > 0 && least < fewRounds:
 		n.add(nil, "%d rounds give very wide intervals; try --rounds=%d", least, fewRounds)
 	}
+}
+
+// interrupted reports whether the run was interrupted, or killed.
+func (a *Aggregator) interrupted() bool {
+	return a.cut || slices.ContainsFunc(a.models, func(m *modelState) bool {
+		return m.open != nil || slices.ContainsFunc(m.rounds, func(r *roundState) bool { return r.measure.Interrupted })
+	})
 }
 
 // aboutWidth tells that the widest interval is wider than it was to be.

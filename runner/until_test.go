@@ -215,3 +215,35 @@ func TestUntil(t *testing.T) {
 		t.Errorf("warnings %q", s.Warnings)
 	}
 }
+
+// TestUntilInterrupted: that an interval is wide is not for want of --max-time where
+// the comparison was interrupted before.
+func TestUntilInterrupted(t *testing.T) {
+	for _, interrupted := range []bool{false, true} {
+		sums := NewAggregator()
+		write := func(l record.Line) {
+			t.Helper()
+			if err := sums.Write(l); err != nil {
+				t.Fatal(err)
+			}
+		}
+		write(&record.Header{Spec: record.Spec{
+			Jobs: 1, Workers: 1, Rounds: 3, Until: &record.Until{HalfWidth: 0.01, MostNS: time.Minute},
+			Models: []record.Model{{Name: "pool"}, {Name: "forks"}},
+		}})
+		for round := range 3 {
+			for _, model := range []string{"pool", "forks"} {
+				work := time.Duration(round+1) * time.Second
+				write(&record.Job{Model: model, Round: round, Status: models.Done, FinishedNS: work, SettledNS: work})
+				write(&record.Round{Model: model, Round: round, Enqueued: 1, Taken: 1, Settled: 1, WorkNS: work})
+			}
+		}
+		if interrupted {
+			write(&record.Round{Model: "pool", Round: 3, Enqueued: 1, NotRun: 1, Interrupted: true})
+		}
+		s := &sums.Analysis().Summary
+		if told := strings.Contains(strings.Join(s.Warnings, "\n"), "--max-time"); told == interrupted {
+			t.Errorf("interrupted %v: warnings %q", interrupted, s.Warnings)
+		}
+	}
+}
