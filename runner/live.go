@@ -5,6 +5,8 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"math"
+	"slices"
 	"time"
 
 	"go.uber.org/zap"
@@ -76,11 +78,8 @@ func Live(ctx context.Context, o Options) (found *Analysis, err error) {
 	if err != nil {
 		return nil, err
 	}
-	spec := record.Spec{
-		Jobs: o.Jobs, Workers: o.Workers, Rounds: o.Rounds, Seed: o.Seed,
-		Workload: work.Name(), Runtime: o.Runtime.Name(), Arrivals: arrivals.String(),
-	}
-	if err := o.check(&spec); err != nil {
+	spec, err := o.spec(work, arrivals)
+	if err != nil {
 		return nil, err
 	}
 
@@ -95,7 +94,8 @@ func Live(ctx context.Context, o Options) (found *Analysis, err error) {
 	}
 	defer func() { err = errors.Join(err, server.Close()) }()
 	machine := &live.Machine{Workers: o.Workers, Workload: work, Runtime: o.Runtime, Server: server, Guard: guard, Log: o.Log}
-	if _, err := machine.Check(ctx); err != nil {
+	application, err := machine.Check(ctx)
+	if err != nil {
 		return nil, err
 	}
 	backlog, err := Enqueue(ctx, server, workload.Jobs(work, arrivals, o.Seed, o.Jobs))
@@ -106,6 +106,9 @@ func Live(ctx context.Context, o Options) (found *Analysis, err error) {
 
 	environment := conditions.Environment()
 	environment.Redis, environment.ForkPrimitive, environment.Cgroup = server.Describe(), o.Runtime.ForkPrimitive(), guard.Cgroup()
+	if _, ok := o.Runtime.(live.Python); ok {
+		environment.Python = fmt.Sprintf("Python %s (%s)", application.Version, application.Executable)
+	}
 	sums := NewAggregator()
 	plan := Plan{
 		Header: record.Header{Version: record.Version, Started: time.Now(), Spec: spec, Environment: environment},
@@ -118,26 +121,40 @@ func Live(ctx context.Context, o Options) (found *Analysis, err error) {
 	return sums.Analysis(), err
 }
 
-// check completes the spec with the models.
-func (o *Options) check(spec *record.Spec) error {
-	switch {
+// spec is what the records say of what was asked for.
+func (o *Options) spec(work workload.Workload, arrivals workload.Arrivals) (record.Spec, error) {
+	s := record.Spec{
+		Jobs: o.Jobs, Workers: o.Workers, Rounds: o.Rounds, Seed: o.Seed,
+		Workload: work.Name(), Runtime: o.Runtime.Name(), Arrivals: arrivals.String(),
+	}
+	switch u := o.Until; {
 	case len(o.Models) == 0:
-		return errors.New("no models: at least one must be given")
+		return s, errors.New("no models: at least one must be given")
 	case o.Jobs < 1, o.Workers < 1, o.Rounds < 1:
-		return fmt.Errorf("%d jobs, %d workers, %d rounds: each must be at least 1", o.Jobs, o.Workers, o.Rounds)
+		return s, fmt.Errorf("%d jobs, %d workers, %d rounds: each must be at least 1", o.Jobs, o.Workers, o.Rounds)
+	case u == nil:
+	case math.IsNaN(u.HalfWidth), u.HalfWidth <= 0, u.HalfWidth >= 1:
+		return s, fmt.Errorf("until ±%v: must be more than 0 and less than 1, as in 0.1", u.HalfWidth)
+	case s.Arrivals != "burst":
+		return s, fmt.Errorf("until ±%v: is for jobs that are all due at once, and those of %s come over time: give Rounds only", u.HalfWidth, s.Arrivals)
+	default:
+		s.Until = &record.Until{HalfWidth: u.HalfWidth, MostNS: u.Most}
 	}
 	names := make(map[string]bool)
 	for _, e := range o.Models {
 		if names[e.Name()] {
-			return fmt.Errorf("two models are called %s: give one of them another name with Named", e.Name())
+			return s, fmt.Errorf("two models are called %s: give one of them another name with Named", e.Name())
 		}
 		names[e.Name()] = true
-		spec.Models = append(spec.Models, record.Model{Name: e.Name()})
+		s.Models = append(s.Models, record.Model{Name: e.Name()})
 	}
-	if o.Until != nil {
-		spec.Until = &record.Until{HalfWidth: o.Until.HalfWidth, MostNS: o.Until.Most}
+	if python, ok := o.Runtime.(live.Python); ok {
+		s.Setup, s.Warm = python.Setup, python.Warm
+		if f, ok := work.(workload.Python); ok {
+			s.Warm = slices.Concat(f.PythonFunction().Warm, s.Warm)
+		}
 	}
-	return nil
+	return s, nil
 }
 
 func (o *Options) server(ctx context.Context, guard *live.Guard) (*stream.Server, error) {

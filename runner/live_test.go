@@ -3,6 +3,7 @@ package runner_test
 import (
 	"context"
 	"log"
+	"math"
 	"os"
 	"strings"
 	"testing"
@@ -36,8 +37,11 @@ func TestLiveOptions(t *testing.T) {
 		"no models: at least one must be given":   {},
 		"two models are called prefork":           {Models: []models.Executor{pool.Model{}, pool.Model{MaxJobsPerChild: 10}}},
 		"-1 jobs, 4 workers, 3 rounds: each must": {Models: []models.Executor{pool.Model{}}, Jobs: -1},
-		"rate: ":                     {Models: []models.Executor{pool.Model{}}, Arrivals: "rate:"},
-		"did you mean record_event?": {Models: []models.Executor{pool.Model{}}, Workload: "recordevent"},
+		"until ±0: must be more than 0":           {Models: []models.Executor{pool.Model{}}, Until: &runner.Until{}},
+		"until ±NaN: must be":                     {Models: []models.Executor{pool.Model{}}, Until: &runner.Until{HalfWidth: math.NaN()}},
+		"those of poisson:5 come over time":       {Models: []models.Executor{pool.Model{}}, Until: &runner.Until{HalfWidth: 0.1}, Arrivals: "poisson:5"},
+		"rate: ":                                  {Models: []models.Executor{pool.Model{}}, Arrivals: "rate:"},
+		"did you mean record_event?":              {Models: []models.Executor{pool.Model{}}, Workload: "recordevent"},
 	} {
 		if _, err := runner.Live(t.Context(), o); err == nil || !strings.Contains(err.Error(), want) {
 			t.Errorf("%v; want %s", err, want)
