@@ -14,6 +14,7 @@ import (
 
 	"forkbench/models"
 	"forkbench/plots"
+	"forkbench/predict"
 	"forkbench/report"
 	"forkbench/sweep"
 )
@@ -120,6 +121,7 @@ func (p *program) makeSweep(ctx context.Context, in *interrupts, s *sweepOptions
 	if s.varied(sweep.ArrivalRate) {
 		setting.Arrivals = "at random"
 	}
+	setting.Caveats = append(setting.Caveats, s.tooFewJobs(&q)...)
 	if err := w.Run(ctx); err != nil {
 		return "", nil, err
 	}
@@ -141,6 +143,19 @@ func (p *program) makeSweep(ctx context.Context, in *interrupts, s *sweepOptions
 		err = errors.Join(err, p.measurePoints(ctx, in, s, w, dir, show))
 	}
 	return dir, w.Result(setting), err
+}
+
+// tooFewJobs says that the range goes beyond what a child can come to.
+func (s *sweepOptions) tooFewJobs(q *predict.Question) []string {
+	if !s.varied(sweep.JobsPerChild) && !s.varied(sweep.MaxJobsPerChild) && !s.varied(sweep.Refork) {
+		return nil
+	}
+	most, to := q.Jobs/max(q.Workers, 1), int(s.over.To)
+	if to <= most {
+		return nil
+	}
+	return []string{fmt.Sprintf("--%s: beyond about %d it comes to nothing, as the %d jobs are no more than that for each of %d workers: give --jobs=%d",
+		s.over.Parameter.Name, most, q.Jobs, q.Workers, to*q.Workers)}
 }
 
 // executor makes the executor of a contestant at a value of the parameter.

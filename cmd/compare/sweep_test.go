@@ -192,6 +192,19 @@ func TestSweepCountsWhatIsDone(t *testing.T) {
 }
 
 // TestSweepInterrupted: what was found until then is shown.
+// TestSweepBeyondTheJobs: a limit that no child comes to is said to be one.
+func TestSweepBeyondTheJobs(t *testing.T) {
+	b := newBench(t)
+	for to, said := range map[string]bool{"50": false, "51": true} {
+		r := b.run("sweep", "--jobs-per-child=1.."+to, "--points=2", "--jobs=200", "--workers=4", "--replications=3", "--format=json")
+		r.want(t, exitDone)
+		const text = "--jobs-per-child: beyond about 50 it comes to nothing, as the 200 jobs are no more than that for each of 4 workers: give --jobs=204"
+		if strings.Contains(r.stdout, text) != said {
+			t.Errorf("up to %s: want it said: %t\n%s", to, said, r.stdout)
+		}
+	}
+}
+
 func TestSweepInterrupted(t *testing.T) {
 	b := newBench(t)
 	b.signals <- syscall.SIGINT
