@@ -88,7 +88,7 @@ func (r *run) item(f *found, cold int) Item {
 	it.CallMS, it.CallCPU = r.takes(f)
 	it.Timed = f.timed != nil
 	if f.Own {
-		it.Kind = "own"
+		it.Kind, it.Collection = "own", r.collected(f)
 	}
 	if f.group != "" {
 		it.Kind = "several"
@@ -166,6 +166,9 @@ func (r *run) takes(f *found) (wall, cpu float64) {
 // spares is what a finding takes of a first job in a fork of a frozen parent, which
 // is what a parent can spare it.
 func (r *run) spares(f *found) (wall, cpu float64) {
+	if r.collected(f) {
+		return 0, 0
+	}
 	if f.frozen != nil {
 		first := r.measured.typical(frozen().name)
 		return f.frozen.wall * first.Wall.Median, f.frozen.cpu * first.CPU.Median
@@ -421,6 +424,9 @@ func (r *run) verdict() string {
 			text += fmt.Sprintf("; the warm-ups %s and %s change nothing", strings.Join(useless[:last], ", "), useless[last])
 		}
 	}
+	if len(r.cold.passedOn) > 0 {
+		text += "; but as it is loaded, the application must not be forked: " + r.cold.passedOn[0].Clause()
+	}
 	return text + res.rest()
 }
 
@@ -432,7 +438,7 @@ func (r *run) verdictOfFindings() string {
 	first, later := res.FirstJob, res.LaterJob
 	plain := fmt.Sprintf(nothingWorth+": a job takes %s in a fresh fork and %s in a process that has run others",
 		milliseconds(first.Wall.Median), milliseconds(later.Wall.Median))
-	if len(res.Findings) == 0 {
+	if len(res.Findings) == 0 || res.Findings[0].Collection {
 		return plain
 	}
 	top := res.Findings[0]
@@ -481,7 +487,11 @@ func (r *run) nextBest() string {
 		}
 	}
 	if best == nil {
-		return ""
+		i := slices.IndexFunc(r.result.Together, func(t Try) bool { return t.oneJob && t.Unfit == nil && r.worthwhile(&t) })
+		if top := r.result.Findings[0]; i < 0 || len(top.Hazards) > 0 && top.OneJob > 0 { // that has been said
+			return ""
+		}
+		return "; one job in the parent, with what it opens given up before the fork (--warm=job), saves " + r.result.Together[i].savings()
 	}
 	return fmt.Sprintf("; what can be made there is %s (%s): it saves %s of each job, measured",
 		abridged(best.name(), 200), best.paste(), milliseconds(best.Saved.Measured.Wall.Median))

@@ -77,9 +77,13 @@ const maxPath = 40
 func (p *Plan) Run(ctx context.Context) (*Result, error) { return p.begin().explain(ctx) }
 
 func (p *Plan) begin() *run {
+	machine := *p.Machine
+	machine.WarnOnce()
+	plan := *p
+	plan.Machine = &machine
 	return &run{
-		Plan: p,
-		lab:  lab{machine: p.Machine, jobs: func(n int) jobSequence { return jobSequence(p.Source(n)) }, dir: p.Dir},
+		Plan: &plan,
+		lab:  lab{machine: &machine, jobs: func(n int) jobSequence { return jobSequence(p.Source(n)) }, dir: p.Dir},
 		result: &Result{
 			Version: Version, Workload: p.Machine.Workload.Name(), Jobs: p.Jobs, Rounds: p.Rounds,
 			Findings: []Item{}, Together: []Try{}, WarmUps: []WarmUp{}, Notes: []string{}, Warnings: []string{},
@@ -191,6 +195,7 @@ func (r *run) profileFrozen(ctx context.Context) error {
 	r.cold.passedOn = r.passedOn
 	t, err := jobTrees(list)
 	r.frozen = t.first
+	r.lastCollections()
 	return err
 }
 

@@ -1,6 +1,9 @@
 package explain
 
-import "fmt"
+import (
+	"fmt"
+	"slices"
+)
 
 // freezing is what is said of a parent that is frozen before it forks and does
 // nothing else; or "" where that saves nothing that is worth anybody's while.
@@ -36,4 +39,24 @@ func (t *Try) savings() string {
 		return fmt.Sprintf("%s of CPU of each job, measured, but no time by the clock", milliseconds(t.Measured.CPU.Median))
 	}
 	return fmt.Sprintf("%s of each job, measured", milliseconds(t.Measured.Wall.Median))
+}
+
+// collected reports whether what a function's own code does once is a collection that
+// falls there, and not the function's: forks of a parent that is frozen, and has done
+// nothing else, do not have it.
+func (r *run) collected(f *found) bool {
+	return f.Own && r.frozen != nil && f.in(r.frozen) <= gone*f.in(r.cold.first)
+}
+
+// lastCollections puts such findings behind what can be hoisted.
+func (r *run) lastCollections() {
+	slices.SortStableFunc(r.findings, func(a, b *found) int {
+		behind := func(f *found) int {
+			if r.collected(f) {
+				return 1
+			}
+			return 0
+		}
+		return behind(a) - behind(b)
+	})
 }

@@ -105,6 +105,8 @@ func (r *Result) shareTable() report.Table {
 func (it *Item) label() string {
 	label := abridged(it.name(), 60)
 	switch {
+	case it.Collection:
+		return "a collection of garbage, in " + abridged(it.Call, 60)
 	case it.Kind == "own" && len(it.WarmUp) == 0:
 		return abridged(it.Call, 60) + " (its own code)"
 	case it.PartOf != "":
@@ -116,6 +118,8 @@ func (it *Item) label() string {
 // hoist says whether a finding can be done in a parent, and how.
 func (it *Item) hoist() string {
 	switch {
+	case it.Collection:
+		return "gc.freeze() in the parent spares it"
 	case it.Undo != nil:
 		return fmt.Sprintf("not as it is: %s; made and given up in the parent (%s), %s of it is spared", it.Hazards[0], it.Undo.flags(), percent(it.Undo.Spares))
 	case len(it.Hazards) > 0 && it.OneJob > 0:

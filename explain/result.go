@@ -80,6 +80,8 @@ type Item struct {
 	Pages    float64 `json:"dirty_pages"` // minor page faults of the call
 	Repeated int     `json:"repeated"`    // times, in the jobs measured in cold forks
 
+	Collection bool `json:"collection,omitempty"` // of garbage, which falls into the function's own code; gc.freeze spares it
+
 	PartOf   string   `json:"part_of,omitempty"`      // the finding before it, which cannot be done as a whole
 	By       string   `json:"also_done_by,omitempty"` // the call for another finding that does this one, too
 	InPart   bool     `json:"in_part,omitempty"`      // the next is a part of it that can be done

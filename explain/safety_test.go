@@ -1,6 +1,7 @@
 package explain_test
 
 import (
+	"net"
 	"slices"
 	"strings"
 	"testing"
@@ -113,4 +114,22 @@ func TestGoesOn(t *testing.T) {
 	if !slices.ContainsFunc(r.Trees, func(m explain.Model) bool { return m.Name == "after" }) {
 		t.Errorf("no tree of what remains")
 	}
+}
+
+// TestStandingHazard: what forks share of the application as it is loaded is told
+// once, first of all, and does not make a call in the parent of no use.
+func TestStandingHazard(t *testing.T) {
+	server, err := net.Listen("tcp", "127.0.0.1:0")
+	check(t, err)
+	defer server.Close()
+	_, port, err := net.SplitHostPort(server.Addr().String())
+	check(t, err)
+	t.Setenv("LEFT_OPEN_PORT", port)
+	r := explained(t, "left_open")
+	it := wantPaste(t, r, "left_open:table", "left_open.table()")
+	if it.Saved != nil && it.Saved.Unfit != nil {
+		t.Errorf("the call is said to be unsafe: %q", it.Saved.Unfit)
+	}
+	wantText(t, r.Warnings, "whatever is done in the parent, its forks share a TCP connection to 127.0.0.1:")
+	wantText(t, []string{r.Verdict}, "; but as it is loaded, the application must not be forked: its forks share")
 }

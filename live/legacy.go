@@ -165,7 +165,7 @@ func (p *process) add(one record.Hazard) {
 func (p *process) has(one record.Hazard) bool {
 	p.inspecting.Lock()
 	defer p.inspecting.Unlock()
-	return slices.ContainsFunc(p.found, func(o record.Hazard) bool { return o.Kind == one.Kind && o.What == one.What })
+	return slices.ContainsFunc(p.found, one.Same)
 }
 
 // origin says what the process did when it came to have something, or nothing if

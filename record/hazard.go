@@ -44,6 +44,9 @@ type Hazard struct {
 	Cure string `json:"cure"`
 }
 
+// Same reports whether it is the other hazard, wherever each came from.
+func (h *Hazard) Same(o Hazard) bool { return h.Kind == o.Kind && h.What == o.What }
+
 // Clause says what is wrong, so that it can follow "because".
 func (h *Hazard) Clause() string {
 	var text string
