@@ -69,6 +69,9 @@ type Plan struct {
 // the others take theirs, and the error comes in the end. What concerns all of them
 // (the server, the sink) ends the comparison.
 func (p *Plan) Run(ctx context.Context, stop <-chan struct{}, sink record.Sink) error {
+	if p.Until != nil && p.Sums == nil {
+		return errors.New("a plan with Until needs Sums, to know what was measured")
+	}
 	if err := sink.Write(&p.Header); err != nil {
 		return fmt.Errorf("write a record: %w", err)
 	}

@@ -78,6 +78,18 @@ func meanInterval(xs []float64) Interval {
 	return i
 }
 
+// blockInterval is the geometric mean of xs, a value for each block, with its interval
+// by Student's t on the logarithms: of a comparison whose ratios are those of such
+// means, so that a table and its ratios agree.
+func blockInterval(xs []float64) Interval {
+	if len(xs) == 0 {
+		return Interval{}
+	}
+	i := Interval{Median: blockMean(xs)}
+	i.Low, i.High = logT(xs, i.Median)
+	return i
+}
+
 // logT is the 95 % confidence interval of xs by Student's t on the logarithms,
 // widened to hold center where rounding or skewness put it outside.
 func logT(xs []float64, center float64) (low, high *float64) {

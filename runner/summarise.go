@@ -78,10 +78,13 @@ func (m *modelState) outcome() ModelSummary {
 
 func (m *modelState) summary(allLater *dist, simulated bool) ModelSummary {
 	interval := interval
-	if simulated {
-		interval = meanInterval
-	}
 	rounds, d := m.counting()
+	switch {
+	case simulated:
+		interval = meanInterval
+	case slices.ContainsFunc(rounds, func(r *roundState) bool { return r.measure.Block > 0 }):
+		interval = blockInterval
+	}
 	of := func(value func(*roundState) float64) []float64 {
 		xs := make([]float64, len(rounds))
 		for i, r := range rounds {

@@ -178,9 +178,10 @@ func (p *pacer) doubtful() map[int]bool {
 		}
 	}
 	left := p.until.Most.Seconds() - p.excess
-	for m, doubtful := range all {
-		if !doubtful || float64(p.row(m))*median(p.models[m].seconds) > left {
-			delete(all, m)
+	for m := range p.models {
+		cost := float64(p.row(m)) * median(p.models[m].seconds)
+		if all[m] = all[m] && cost <= left; all[m] {
+			left -= cost
 		}
 	}
 	return all

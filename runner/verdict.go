@@ -63,7 +63,8 @@ func verdict(s *Summary, stopped, impossible []string) string {
 
 // SoFar is what is known of a comparison that goes on: which models did how many of
 // their jobs, or, if all did all, how fast they are to each other. It is "" as long
-// as a model has no round.
+// as a model has no round. What forks of a model share is said in the end, and such a
+// model is no part of it.
 func (s *Summary) SoFar() string {
 	if s.Environment.Race || slices.ContainsFunc(s.Models, func(m ModelSummary) bool { return m.Rounds == 0 && m.Stopped == "" }) {
 		return ""
@@ -71,11 +72,14 @@ func (s *Summary) SoFar() string {
 	if outcome := s.Outcome(); outcome != "" {
 		return outcome
 	}
-	h := headlineFor(s)
-	if len(s.Models) == 1 {
-		return h.alone(&s.Models[0])
+	h, fit := headlineFor(s), slices.DeleteFunc(slices.Clone(s.Models), func(m ModelSummary) bool { return len(m.Unfit) > 0 })
+	switch len(fit) {
+	case 0:
+		return "no model is fit to be used"
+	case 1:
+		return h.alone(&fit[0])
 	}
-	text, _ := h.compare(s, slices.Clone(s.Models))
+	text, _ := h.compare(s, fit)
 	return text
 }
 
