@@ -199,9 +199,13 @@ func TestFailedJobs(t *testing.T) {
 	run("[true]", "--fail-if=failed > 1").want(t, exitDone)
 	run("[true]", "--fail-if=p95 > 1h").want(t, exitCrossed, "does not pass: "+one)
 	run("[true]", "--fail-if=throughput < 0.001", "--allow-failures=9%").want(t, exitCrossed, "does not pass: "+one)
-	run("[true]", "--fail-if=throughput < 0.001", "--allow-failures=0.1").want(t, exitDone)
+	passes := exitDone
+	if conditions.Environment().Race {
+		passes = exitCrossed // there is no figure to check
+	}
+	run("[true]", "--fail-if=throughput < 0.001", "--allow-failures=0.1").want(t, passes)
 	b.run("report", "out", "--fail-if=p95 > 1h").want(t, exitCrossed, "does not pass: "+one)
-	b.run("report", "out", "--fail-if=p95 > 1h", "--allow-failures=10%").want(t, exitDone)
+	b.run("report", "out", "--fail-if=p95 > 1h", "--allow-failures=10%").want(t, passes)
 
 	payloads(t, "[true]")
 	all := []string{"--workload=py:faults:luck", "--path=" + b.testdata, "--payload=payloads", "--model=prefork,hybrid", "--jobs=10", "--rounds=1", "--out=out", "--force"}

@@ -31,11 +31,15 @@ func TestSharesOfModelsAndPeers(t *testing.T) {
 	r = b.run(append(args, "--workload=py:faults:luck", "--payload=payloads")...)
 	r.want(t, exitDone)
 	s = summaryIn(t, "out")
-	if want := "prefork, forkperjob, hybrid, celery and rq did 20 of 30 jobs each, 10 failed: RuntimeError: no luck. Counting jobs done only, "; !strings.HasPrefix(s.Verdict, want) {
+	then, compared := "Counting jobs done only, ", 50
+	if s.Environment.Race {
+		then, compared = "Nothing is said of speed: ", 0
+	}
+	if want := "prefork, forkperjob, hybrid, celery and rq did 20 of 30 jobs each, 10 failed: RuntimeError: no luck. " + then; !strings.HasPrefix(s.Verdict, want) {
 		t.Errorf("verdict %s\nwant %s", s.Verdict, want)
 	}
-	if len(s.Shares) != 10 || len(s.Comparisons) != 50 {
-		t.Errorf("%d pairs, %d comparisons, want 10 and 50", len(s.Shares), len(s.Comparisons))
+	if len(s.Shares) != 10 || len(s.Comparisons) != compared {
+		t.Errorf("%d pairs, %d comparisons, want 10 and %d", len(s.Shares), len(s.Comparisons), compared)
 	}
 }
 
