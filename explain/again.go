@@ -57,6 +57,22 @@ func (r *run) notMade(f *found, after *calls.Node) float64 {
 	return max(0, 1-ratio(still, all))
 }
 
+// sparedPart is the share of a finding that jobs are spared where after is one of
+// them, from 0 to 1. That next to nothing of it is left can be told by the time that
+// it takes; that a part is spared has to show in the calls, for a core that was
+// slower before looks the same by time.
+func (r *run) sparedPart(f *found, after *calls.Node) float64 {
+	before := f.in(r.frozen)
+	if before <= 0 {
+		return 0
+	}
+	part := max(0, 1-f.in(after)/before)
+	if part >= 1-gone || f.Own || f.group != "" {
+		return part
+	}
+	return min(part, r.notMade(f, after))
+}
+
 // ratio is a cost's share of another, by the clock or in CPU, whichever is larger of
 // the whole.
 func ratio(part, all calls.Cost) float64 {

@@ -20,7 +20,7 @@ func (r *run) contradictions() (list []string) {
 		}
 	}
 	for _, w := range res.WarmUps {
-		if w.Useless && w.Saved != nil && r.worthwhile(w.Saved) {
+		if w.Useless && w.Saved != nil && r.outranks(w.Saved) {
 			say("the warm-up %s changes nothing, and saves %s", w.Reference, w.Saved.savings())
 		}
 	}

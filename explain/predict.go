@@ -17,11 +17,10 @@ func (r *run) sparing(after ...*calls.Node) sparing {
 	s := make(sparing)
 	for _, tree := range after {
 		for _, f := range r.findings {
-			before := f.in(r.frozen)
-			if tree == nil || before <= 0 {
+			if tree == nil {
 				continue
 			}
-			if share := min(1, 1-f.in(tree)/before); share >= notable {
+			if share := r.sparedPart(f, tree); share >= notable {
 				s[f] = max(s[f], share)
 			}
 		}

@@ -1,6 +1,7 @@
 package explain
 
 import (
+	"math"
 	"testing"
 	"time"
 
@@ -31,6 +32,47 @@ func TestSpared(t *testing.T) {
 		f := &found{Finding: Finding{Call: calls.Function{Kind: calls.Python, Name: "load"}}}
 		if got := r.spared(f, c.after); got != c.want {
 			t.Errorf("%s: spared %t, want %t", c.name, got, c.want)
+		}
+	}
+}
+
+// TestSparedPart: that a part is spared shows in the calls; a core that was slower
+// before looks the same by time.
+func TestSparedPart(t *testing.T) {
+	load := func(self time.Duration, below ...*calls.Node) *calls.Node {
+		return at("job", 1, at("load", self, below...))
+	}
+	for _, c := range []struct {
+		name          string
+		before, after *calls.Node
+		want          float64
+	}{
+		{"all", load(1000), load(0), 1},
+		{"nothing, on a core that was slower", load(1000, at("parse", 1000)), load(560, at("parse", 560)), 0},
+		{"a call of two", load(0, at("parse", 1000), at("read", 1000)), load(0, at("read", 1000)), 0.5},
+		{"a call of two, and the core is slower now", load(0, at("parse", 1000), at("read", 1000)), load(0, at("read", 1600)), 0.2},
+	} {
+		r := &run{frozen: c.before}
+		f := &found{Finding: Finding{Call: calls.Function{Kind: calls.Python, Name: "load"}}}
+		if got := r.sparedPart(f, c.after); math.Abs(got-c.want) > 1e-9 {
+			t.Errorf("%s: %v, want %v", c.name, got, c.want)
+		}
+	}
+}
+
+// TestOutranks: a saving that may be chance is not believed against the calls.
+func TestOutranks(t *testing.T) {
+	r := &run{result: new(Result), measured: &measurements{}}
+	r.result.FirstJob.Wall.Median = 100
+	between := func(low, high float64) Interval { return Interval{Median: (low + high) / 2, Low: &low, High: &high} }
+	for _, c := range []struct {
+		wall Interval
+		want bool
+	}{
+		{between(25, 33), true}, {between(1, 23), false}, {between(-5, 20), false}, {between(0.01, 0.02), false}, {Interval{Median: 28}, true},
+	} {
+		if got := r.outranks(&Try{Measured: Saving{Wall: c.wall}}); got != c.want {
+			t.Errorf("%s: %t, want %t", bounds(c.wall), got, c.want)
 		}
 	}
 }

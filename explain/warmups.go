@@ -81,8 +81,8 @@ func (r *run) checkWarmUps(ctx context.Context) error {
 		w.parts = make(map[*found]float64)
 		var inPart []string
 		for _, f := range r.findings {
-			if before := f.in(r.frozen); before > 0 {
-				w.parts[f] = max(0, 1-f.in(t.first)/before)
+			if f.in(r.frozen) > 0 {
+				w.parts[f] = r.sparedPart(f, t.first)
 			}
 			if r.spared(f, t.first) && r.share(f) >= smallest {
 				w.Does = append(w.Does, f.Call.String())
@@ -141,7 +141,7 @@ func (r *run) judge() {
 		}
 		takes := r.measured.warm(name)
 		w.TakesMS = &takes
-		if r.worthwhile(w.Saved) && w.Useless {
+		if w.Useless && r.outranks(w.Saved) {
 			w.Useless = false
 			w.Verdict = "saves " + w.Saved.savings() + ", though it does none of the calls above"
 		}
