@@ -67,7 +67,7 @@ func (r *run) sparedPart(f *found, after *calls.Node) float64 {
 		return 0
 	}
 	part := max(0, 1-f.in(after)/before)
-	if part >= 1-gone || f.Own || f.group != "" {
+	if part >= 1-little || f.Own || f.group != "" {
 		return part
 	}
 	return min(part, r.notMade(f, after))

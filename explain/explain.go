@@ -204,7 +204,11 @@ func (r *run) profileFrozen(ctx context.Context) error {
 func (r *run) spared(f *found, after *calls.Node) bool {
 	before, left := f.costIn(r.frozen), f.costIn(after)
 	computes := float64(before.CPU) >= computing*float64(before.Wall)
-	return left.score() <= gone*before.score() && (!computes || float64(left.CPU) <= gone*float64(before.CPU))
+	if left.score() > gone*before.score() || computes && float64(left.CPU) > gone*float64(before.CPU) {
+		return false
+	}
+	// A core that was slower before looks the same by time: the calls tell.
+	return left.score() <= little*before.score() || f.Own || f.group != "" || r.notMade(f, after) >= 1-gone
 }
 
 // watch looks at the findings again: at what they open, start and dirty, and how

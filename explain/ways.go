@@ -20,6 +20,9 @@ const (
 	// hoisted.
 	gone = 0.3
 
+	// little is the share of it that is left of a call that returns at once.
+	little = 0.05
+
 	// computing is the share of CPU in a call's time from which on both of its times
 	// have to be gone: on a busy machine the clock alone may say so by chance.
 	computing = 0.2
