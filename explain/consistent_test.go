@@ -8,7 +8,9 @@ import (
 // TestContradictions trips each rule with a result that says one thing and the
 // opposite.
 func TestContradictions(t *testing.T) {
-	between := func(low, high float64) Interval { return Interval{Median: (low + high) / 2, Low: &low, High: &high} }
+	between := func(low, high float64) Interval {
+		return Interval{Median: (low + high) / 2, Low: &low, High: &high, rounds: 5}
+	}
 	saves := func(name string) Try {
 		return Try{Name: name, Measured: Saving{Wall: between(25, 31), CPU: between(20, 30)}}
 	}

@@ -33,14 +33,17 @@ func (r *run) worthwhile(t *Try) bool {
 }
 
 // outranks reports whether what was measured of a try is believed against what was
-// seen of its calls: a saving that is worth it, and known to half of itself, for one
-// interval in twenty is without 0 by chance. Without an interval the median has to do.
+// seen of its calls: a saving that is worth it, and known to half of itself from
+// several rounds, for one interval in twenty is without 0 by chance.
 func (r *run) outranks(t *Try) bool {
 	known := func(i Interval) bool {
-		return i.Median >= small*r.turn() && (i.Low == nil || *i.Low >= i.Median/2)
+		return i.rounds >= severalRounds && i.Median >= small*r.turn() && i.Low != nil && *i.Low >= i.Median/2
 	}
 	return known(t.Measured.Wall) || known(t.Measured.CPU)
 }
+
+// severalRounds are so many that a slower core hardly hits the same contestant in all.
+const severalRounds = 4
 
 // savings tells a saving in words: by the clock, or of CPU where there is none by
 // the clock.

@@ -59,26 +59,38 @@ type Interval struct {
 	Median float64  `json:"median"`
 	Low    *float64 `json:"low,omitempty"`
 	High   *float64 `json:"high,omitempty"`
+
+	rounds int // that it is of
 }
 
 // spansZero reports whether 0 is in the interval: whether the median may be 0, for all
 // that was measured. Without bounds, that is not known, and it is not said.
 func (i Interval) spansZero() bool { return i.Low != nil && *i.Low <= 0 && 0 <= *i.High }
 
-// interval is the median of xs, a value for each job, with a 95 % interval from
-// order statistics: it assumes nothing about how the times of jobs are
-// distributed, and a round that was disturbed counts for no more than its jobs.
-// There are bounds from 6 values on.
-func interval(xs []float64) Interval {
-	i := Interval{Median: median(xs)}
+// A sample is a value for each job, by its round: jobs of a round share what the
+// machine did then.
+type sample map[int][]float64
+
+func (s sample) add(round int, x float64) { s[round] = append(s[round], x) }
+
+// interval is the median over all jobs, with a 95 % interval from order statistics:
+// it assumes nothing about how the times of jobs are distributed. It reaches over the
+// medians of the rounds, too, which are all there is of independent measurements: 5 of
+// them have the truth between them 15 times in 16. There are bounds from 6 jobs on.
+func (s sample) interval() Interval {
+	var xs, rounds []float64
+	for _, of := range s {
+		xs, rounds = append(xs, of...), append(rounds, median(of))
+	}
+	i := Interval{Median: median(xs), rounds: len(rounds)}
 	if len(xs) < 6 {
 		return i
 	}
-	s := benchmath.AssumeNothing.Summary(benchmath.NewSample(slices.Clone(xs), &benchmath.DefaultThresholds), 0.95)
-	if math.IsInf(s.Lo, 0) || math.IsInf(s.Hi, 0) {
+	o := benchmath.AssumeNothing.Summary(benchmath.NewSample(xs, &benchmath.DefaultThresholds), 0.95)
+	if math.IsInf(o.Lo, 0) || math.IsInf(o.Hi, 0) {
 		return i
 	}
-	low, high := min(i.Median, s.Lo), max(i.Median, s.Hi)
+	low, high := min(i.Median, o.Lo, slices.Min(rounds)), max(i.Median, o.Hi, slices.Max(rounds))
 	i.Low, i.High = &low, &high
 	return i
 }
@@ -139,13 +151,14 @@ func runTime(j record.Job) time.Duration { return j.FinishedNS - j.StartedNS }
 // saving is what a job took longer in a than in b, each compared to itself in the
 // same round.
 func (m *measurements) saving(a, b string) Saving {
-	var walls, cpus []float64
+	walls, cpus := make(sample), make(sample)
 	for at, x := range m.jobs {
 		if y, ok := m.jobs[place{b, at.round, at.id}]; ok && at.contestant == a {
-			walls, cpus = append(walls, ms(runTime(x)-runTime(y))), append(cpus, ms(x.CPUNS-y.CPUNS))
+			walls.add(at.round, ms(runTime(x)-runTime(y)))
+			cpus.add(at.round, ms(x.CPUNS-y.CPUNS))
 		}
 	}
-	return Saving{interval(walls), interval(cpus)}
+	return Saving{walls.interval(), cpus.interval()}
 }
 
 // warm is what a contestant's warm-ups take, in milliseconds by the clock: its
@@ -164,13 +177,14 @@ func (m *measurements) warm(contestant string) float64 {
 
 // typical is what a job of a contestant takes.
 func (m *measurements) typical(contestant string) Saving {
-	var walls, cpus []float64
+	walls, cpus := make(sample), make(sample)
 	for at, x := range m.jobs {
 		if at.contestant == contestant {
-			walls, cpus = append(walls, ms(runTime(x))), append(cpus, ms(x.CPUNS))
+			walls.add(at.round, ms(runTime(x)))
+			cpus.add(at.round, ms(x.CPUNS))
 		}
 	}
-	return Saving{interval(walls), interval(cpus)}
+	return Saving{walls.interval(), cpus.interval()}
 }
 
 // throughput is the jobs that a contestant's worker gets through, for each

@@ -64,15 +64,34 @@ func TestSparedPart(t *testing.T) {
 func TestOutranks(t *testing.T) {
 	r := &run{result: new(Result), measured: &measurements{}}
 	r.result.FirstJob.Wall.Median = 100
-	between := func(low, high float64) Interval { return Interval{Median: (low + high) / 2, Low: &low, High: &high} }
+	between := func(low, high float64) Interval {
+		return Interval{Median: (low + high) / 2, Low: &low, High: &high, rounds: 5}
+	}
+	ofTwo := between(25, 33)
+	ofTwo.rounds = 2
 	for _, c := range []struct {
 		wall Interval
 		want bool
 	}{
-		{between(25, 33), true}, {between(1, 23), false}, {between(-5, 20), false}, {between(0.01, 0.02), false}, {Interval{Median: 28}, true},
+		{between(25, 33), true}, {between(1, 23), false}, {between(-5, 20), false}, {between(0.01, 0.02), false},
+		{Interval{Median: 28}, false}, {ofTwo, false},
 	} {
 		if got := r.outranks(&Try{Measured: Saving{Wall: c.wall}}); got != c.want {
 			t.Errorf("%s: %t, want %t", bounds(c.wall), got, c.want)
 		}
+	}
+}
+
+// TestRoundsOfOneCore: jobs of a round share the core that they had, and that it was
+// slow in one round is no saving.
+func TestRoundsOfOneCore(t *testing.T) {
+	s := make(sample)
+	for range 8 {
+		s.add(1, 7)
+		s.add(2, 7.2)
+		s.add(3, -0.1)
+	}
+	if i := s.interval(); !i.spansZero() || i.Median != 7 || *i.High != 7.2 {
+		t.Errorf("%s", bounds(i))
 	}
 }
