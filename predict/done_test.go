@@ -8,7 +8,7 @@ import (
 	"forkbench/models/prefork"
 	"forkbench/predict"
 	"forkbench/sim"
-	"forkbench/testdata/profiles"
+	"forkbench/sim/profiles"
 )
 
 // TestDone: what reaches its time limit is settled and not done, and throughput and CPU

@@ -7,7 +7,7 @@ import (
 	"forkbench/models/forkperjob"
 	"forkbench/models/hybrid"
 	"forkbench/predict"
-	"forkbench/testdata/profiles"
+	"forkbench/sim/profiles"
 )
 
 // What a warm parent would do for Redash: the throughput of both models, and

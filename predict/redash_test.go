@@ -9,7 +9,7 @@ import (
 	"forkbench/models/prefork"
 	"forkbench/predict"
 	"forkbench/record"
-	"forkbench/testdata/profiles"
+	"forkbench/sim/profiles"
 )
 
 func TestProfilesAreValid(t *testing.T) {

@@ -11,7 +11,7 @@ import (
 
 	"forkbench/calibrate"
 	"forkbench/sim"
-	"forkbench/testdata/profiles"
+	"forkbench/sim/profiles"
 )
 
 // TestCaveats: what calibration warned of is said by whatever simulates with the

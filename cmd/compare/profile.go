@@ -8,7 +8,7 @@ import (
 	"strings"
 
 	"forkbench/sim"
-	"forkbench/testdata/profiles"
+	"forkbench/sim/profiles"
 )
 
 // readProfile reads what --profile names: a profile that ships, or a file.

@@ -13,7 +13,7 @@ import (
 	"testing"
 
 	"forkbench/record"
-	"forkbench/testdata/profiles"
+	"forkbench/sim/profiles"
 )
 
 // wrongProfile is a profile with several things wrong.
