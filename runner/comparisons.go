@@ -1,7 +1,6 @@
 package runner
 
 import (
-	"cmp"
 	"iter"
 	"math"
 	"slices"
@@ -70,8 +69,7 @@ func (c *Comparison) set(d difference) {
 	c.Ratio, c.Low, c.High, c.P, c.Same = d.ratio, d.low, d.high, d.p, d.same()
 }
 
-// correct gives the comparisons of each metric p-values such that with no difference
-// at all the chance that any is below alpha is alpha (Holm 1979).
+// correct corrects the p-values of each metric's comparisons for how many they are.
 func correct(all []Comparison) {
 	byMetric := make(map[string][]*Comparison)
 	for i := range all {
@@ -80,11 +78,12 @@ func correct(all []Comparison) {
 		}
 	}
 	for _, of := range byMetric {
-		slices.SortStableFunc(of, func(a, b *Comparison) int { return cmp.Compare(*a.P, *b.P) })
-		most := 0.0
+		ps := make([]float64, len(of))
 		for i, c := range of {
-			most = max(most, min(1, *c.P*float64(len(of)-i)))
-			c.Corrected = new(most)
+			ps[i] = *c.P
+		}
+		for i, p := range holm(ps) {
+			of[i].Corrected = new(p)
 		}
 	}
 }

@@ -1,7 +1,6 @@
 package runner
 
 import (
-	"cmp"
 	"math"
 	"math/bits"
 	"slices"
@@ -31,8 +30,7 @@ type ShareTest struct {
 	OnlyB int     `json:"only_b"` // done by B only
 	P     float64 `json:"p"`      // of "both do the same share"
 
-	// Differ says that the difference is more than chance makes: p < 0.05 by Holm's
-	// procedure (1979, "A simple sequentially rejective multiple test procedure")
+	// Differ says that the difference is more than chance makes: p < 0.05, corrected
 	// over all pairs of models.
 	Differ bool `json:"differ"`
 }
@@ -47,7 +45,13 @@ func shareTests(ms []*modelState) []ShareTest {
 			}
 		}
 	}
-	holm(tests)
+	ps := make([]float64, len(tests))
+	for i, t := range tests {
+		ps[i] = t.P
+	}
+	for i, p := range holm(ps) {
+		tests[i].Differ = p < alpha
+	}
 	return tests
 }
 
@@ -61,22 +65,6 @@ func shareTest(a, b *modelState) ShareTest {
 	}
 	t.P = midP(t.OnlyA, t.OnlyB)
 	return t
-}
-
-// holm says which of the tests found a difference, such that with no difference
-// at all the chance that any is found is alpha.
-func holm(tests []ShareTest) {
-	order := make([]*ShareTest, len(tests))
-	for i := range tests {
-		order[i] = &tests[i]
-	}
-	slices.SortStableFunc(order, func(a, b *ShareTest) int { return cmp.Compare(a.P, b.P) })
-	for i, t := range order {
-		if t.P >= alpha/float64(len(order)-i) {
-			return
-		}
-		t.Differ = true
-	}
 }
 
 // normal is from how many jobs on the binomial distribution is as good as normal.

@@ -1,6 +1,7 @@
 package runner
 
 import (
+	"cmp"
 	"errors"
 	"math"
 	"slices"
@@ -21,6 +22,24 @@ const (
 	// for a median without assuming a distribution: 1 - 2/2^6 = 97 %.
 	enoughForRanks = 6
 )
+
+// holm corrects the p-values of several tests, in their order, such that with no
+// difference at all the chance that any is below alpha is alpha (Holm 1979, "A simple
+// sequentially rejective multiple test procedure").
+func holm(ps []float64) []float64 {
+	order := make([]int, len(ps))
+	for i := range order {
+		order[i] = i
+	}
+	slices.SortStableFunc(order, func(i, j int) int { return cmp.Compare(ps[i], ps[j]) })
+	corrected := make([]float64, len(ps))
+	most := 0.0
+	for rank, i := range order {
+		most = max(most, min(1, ps[i]*float64(len(ps)-rank)))
+		corrected[i] = most
+	}
+	return corrected
+}
 
 // median is the middle of xs, or 0 if there are none.
 func median(xs []float64) float64 {
