@@ -9,7 +9,7 @@ import (
 	"time"
 
 	"forkbench/calls"
-	"forkbench/hoist"
+	"forkbench/internal/hoist"
 	"forkbench/live"
 )
 

@@ -7,7 +7,7 @@ import (
 	"slices"
 	"strings"
 
-	"forkbench/held"
+	"forkbench/internal/held"
 	"forkbench/live"
 	"forkbench/models"
 	"forkbench/models/forkperjob"

@@ -4,7 +4,7 @@ import (
 	"slices"
 	"strings"
 
-	"forkbench/hoist"
+	"forkbench/internal/hoist"
 	"forkbench/live"
 	"forkbench/workload"
 )

@@ -6,7 +6,7 @@ import (
 	"testing"
 
 	"forkbench/explain"
-	"forkbench/hoist"
+	"forkbench/internal/hoist"
 	"forkbench/live"
 )
 

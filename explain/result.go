@@ -4,7 +4,7 @@ import (
 	"io"
 
 	"forkbench/calls"
-	"forkbench/hoist"
+	"forkbench/internal/hoist"
 	"forkbench/report"
 )
 

@@ -4,7 +4,7 @@ import (
 	"slices"
 	"time"
 
-	"forkbench/proc"
+	"forkbench/internal/proc"
 )
 
 // A clocks is the CPU that the round's processes had used at one moment, the

@@ -3,7 +3,7 @@ package live
 import (
 	"time"
 
-	"forkbench/proc"
+	"forkbench/internal/proc"
 )
 
 // What was started before work and is none of the host's own processes: helpers of

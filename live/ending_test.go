@@ -14,8 +14,8 @@ import (
 
 	"golang.org/x/sys/unix"
 
+	"forkbench/internal/proc"
 	"forkbench/models"
-	"forkbench/proc"
 	"forkbench/workload"
 )
 

@@ -6,7 +6,7 @@ import (
 	"slices"
 	"strings"
 
-	"forkbench/held"
+	"forkbench/internal/held"
 	"forkbench/record"
 )
 

@@ -6,7 +6,7 @@ import (
 
 	"golang.org/x/sys/unix"
 
-	"forkbench/proc"
+	"forkbench/internal/proc"
 )
 
 // killIf kills a process, told by its pid, if it is the one that is meant.

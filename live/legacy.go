@@ -10,7 +10,7 @@ import (
 	"sync/atomic"
 	"time"
 
-	"forkbench/held"
+	"forkbench/internal/held"
 	"forkbench/record"
 )
 

@@ -4,7 +4,7 @@ import (
 	"os"
 	"sync"
 
-	"forkbench/proc"
+	"forkbench/internal/proc"
 )
 
 // A lineage is what tells the processes of a round from others: those that the host

@@ -8,7 +8,7 @@ import (
 	"strconv"
 	"strings"
 
-	"forkbench/proc"
+	"forkbench/internal/proc"
 )
 
 // The memory of a tree of processes is the sum of their PSS: what a page that

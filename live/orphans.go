@@ -11,7 +11,7 @@ import (
 
 	"golang.org/x/sys/unix"
 
-	"forkbench/proc"
+	"forkbench/internal/proc"
 	"forkbench/record"
 )
 

@@ -9,8 +9,8 @@ import (
 
 	"golang.org/x/sys/unix"
 
-	"forkbench/held"
-	"forkbench/proc"
+	"forkbench/internal/held"
+	"forkbench/internal/proc"
 )
 
 // A peer forks by itself, and its main processes hold much on purpose: their

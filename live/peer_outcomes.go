@@ -12,8 +12,8 @@ import (
 	"slices"
 	"syscall"
 
+	"forkbench/internal/proc"
 	"forkbench/models"
-	"forkbench/proc"
 	"forkbench/record"
 	"forkbench/stream"
 )

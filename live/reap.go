@@ -12,7 +12,7 @@ import (
 
 	"golang.org/x/sys/unix"
 
-	"forkbench/proc"
+	"forkbench/internal/proc"
 	"forkbench/record"
 )
 

@@ -5,7 +5,7 @@ import (
 	"slices"
 	"sync"
 
-	"forkbench/held"
+	"forkbench/internal/held"
 	"forkbench/record"
 	"forkbench/service"
 )

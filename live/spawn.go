@@ -11,7 +11,7 @@ import (
 	"syscall"
 	"time"
 
-	"forkbench/proc"
+	"forkbench/internal/proc"
 
 	"golang.org/x/sys/unix"
 )

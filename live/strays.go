@@ -9,7 +9,7 @@ import (
 	"strings"
 	"time"
 
-	"forkbench/proc"
+	"forkbench/internal/proc"
 )
 
 // markVar is the environment variable by which the processes of a run can be

@@ -5,7 +5,7 @@ import (
 	"slices"
 	"strings"
 
-	"forkbench/spelling"
+	"forkbench/internal/spelling"
 )
 
 // A unit is what a metric is measured in.

@@ -17,8 +17,8 @@ import (
 	"sync"
 	"time"
 
-	"forkbench/held"
-	"forkbench/proc"
+	"forkbench/internal/held"
+	"forkbench/internal/proc"
 )
 
 // A Service is the processes of one. It is found once; what it starts later is its

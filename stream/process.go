@@ -8,7 +8,7 @@ import (
 	"syscall"
 	"time"
 
-	"forkbench/proc"
+	"forkbench/internal/proc"
 
 	"go.uber.org/zap"
 )

@@ -11,7 +11,7 @@ import (
 
 	"github.com/redis/go-redis/v9"
 
-	"forkbench/proc"
+	"forkbench/internal/proc"
 	"forkbench/record"
 )
 

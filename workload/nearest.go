@@ -3,7 +3,7 @@ package workload
 import (
 	"strings"
 
-	"forkbench/spelling"
+	"forkbench/internal/spelling"
 )
 
 // nearest is the index of the candidate that name was probably meant to be, or

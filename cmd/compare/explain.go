@@ -16,7 +16,7 @@ import (
 
 	"forkbench/explain"
 	"forkbench/flame"
-	"forkbench/hoist"
+	"forkbench/internal/hoist"
 	"forkbench/live"
 	"forkbench/record"
 	"forkbench/workload"

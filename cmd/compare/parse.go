@@ -9,7 +9,7 @@ import (
 	"strings"
 	"time"
 
-	"forkbench/spelling"
+	"forkbench/internal/spelling"
 	"forkbench/workload"
 )
 

@@ -9,7 +9,7 @@ import (
 	"testing"
 
 	"forkbench/conditions"
-	"forkbench/proc"
+	"forkbench/internal/proc"
 )
 
 // What jobs leave asleep is gone with the run, and so are the run's control groups,

@@ -7,7 +7,7 @@ import (
 	"strconv"
 	"strings"
 
-	"forkbench/proc"
+	"forkbench/internal/proc"
 )
 
 // A Listener is a socket on this machine that takes connections.

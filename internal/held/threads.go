@@ -10,7 +10,7 @@ import (
 	"strings"
 	"time"
 
-	"forkbench/proc"
+	"forkbench/internal/proc"
 )
 
 // A Thread is one of a process's beside its first.

@@ -3,7 +3,7 @@ package spelling_test
 import (
 	"testing"
 
-	"forkbench/spelling"
+	"forkbench/internal/spelling"
 )
 
 func TestDistance(t *testing.T) {

@@ -11,7 +11,7 @@ import (
 
 	"golang.org/x/sys/unix"
 
-	"forkbench/held"
+	"forkbench/internal/held"
 	"forkbench/record"
 )
 

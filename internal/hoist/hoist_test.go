@@ -17,7 +17,7 @@ import (
 	"testing"
 	"time"
 
-	"forkbench/hoist"
+	"forkbench/internal/hoist"
 	"forkbench/live"
 	"forkbench/stream"
 )
