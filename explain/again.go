@@ -5,7 +5,7 @@ import (
 	"strings"
 	"time"
 
-	"forkbench/calls"
+	"forkbench/internal/calltree"
 )
 
 // What of a finding jobs do again, when their parent has done something, is told by
@@ -15,12 +15,12 @@ import (
 // kept is the part of a call's cost that jobs pay again: that of the calls below it
 // that they still make, so often as they make them. The other is the same call in a
 // job whose parent has done something; nil where it is not made.
-func kept(n, other *calls.Node) calls.Cost {
+func kept(n, other *calltree.Node) calltree.Cost {
 	if other == nil || n.Calls <= 0 {
-		return calls.Cost{}
+		return calltree.Cost{}
 	}
 	often := min(1, other.Calls/n.Calls)
-	sum := calls.Cost{Wall: time.Duration(often * float64(n.Self.Wall)), CPU: time.Duration(often * float64(n.Self.CPU))}
+	sum := calltree.Cost{Wall: time.Duration(often * float64(n.Self.Wall)), CPU: time.Duration(often * float64(n.Self.CPU))}
 	for _, c := range n.Children {
 		sum = sum.Add(kept(c, other.Child(c.Function)))
 	}
@@ -28,11 +28,11 @@ func kept(n, other *calls.Node) calls.Cost {
 }
 
 // places lists where a finding's call stands in a tree, the outermost of each.
-func (f *found) places(tree *calls.Node) (list []*calls.Node) {
+func (f *found) places(tree *calltree.Node) (list []*calltree.Node) {
 	if tree == nil {
 		return nil
 	}
-	tree.Walk(func(path []*calls.Node) bool {
+	tree.Walk(func(path []*calltree.Node) bool {
 		n := path[len(path)-1]
 		if n.Function != f.Call {
 			return true
@@ -45,8 +45,8 @@ func (f *found) places(tree *calls.Node) (list []*calls.Node) {
 
 // notMade is the share of a finding's cost that is in calls that jobs do not make
 // any more when their parent has done something, where after is one of them.
-func (r *run) notMade(f *found, after *calls.Node) float64 {
-	var all, still calls.Cost
+func (r *run) notMade(f *found, after *calltree.Node) float64 {
+	var all, still calltree.Cost
 	others := f.places(after)
 	for i, n := range f.places(r.frozen) {
 		all = all.Add(n.Total())
@@ -61,7 +61,7 @@ func (r *run) notMade(f *found, after *calls.Node) float64 {
 // them, from 0 to 1. That next to nothing of it is left can be told by the time that
 // it takes; that a part is spared has to show in the calls, for a core that was
 // slower before looks the same by time.
-func (r *run) sparedPart(f *found, after *calls.Node) float64 {
+func (r *run) sparedPart(f *found, after *calltree.Node) float64 {
 	before := f.in(r.frozen)
 	if before <= 0 {
 		return 0
@@ -75,7 +75,7 @@ func (r *run) sparedPart(f *found, after *calls.Node) float64 {
 
 // ratio is a cost's share of another, by the clock or in CPU, whichever is larger of
 // the whole.
-func ratio(part, all calls.Cost) float64 {
+func ratio(part, all calltree.Cost) float64 {
 	switch {
 	case all.Wall >= all.CPU && all.Wall > 0:
 		return float64(part.Wall) / float64(all.Wall)
@@ -95,14 +95,14 @@ const (
 
 // again lists what of a finding jobs are spared, and what they do again: its parts,
 // with their share of it. What is spared in part is told by its own parts.
-func (r *run) again(f *found, after *calls.Node) (saved, left []string) {
+func (r *run) again(f *found, after *calltree.Node) (saved, left []string) {
 	whole, others := f.places(r.frozen), f.places(after)
 	if len(whole) == 0 {
 		return nil, nil
 	}
 	all := whole[0].Total()
-	var look func(n, other *calls.Node, deep int)
-	look = func(n, other *calls.Node, deep int) {
+	var look func(n, other *calltree.Node, deep int)
+	look = func(n, other *calltree.Node, deep int) {
 		for _, c := range n.Children {
 			share := ratio(c.Total(), all)
 			if share < partly {
@@ -127,7 +127,7 @@ func (r *run) again(f *found, after *calls.Node) (saved, left []string) {
 			}
 		}
 	}
-	var other *calls.Node
+	var other *calltree.Node
 	if len(others) > 0 {
 		other = others[0]
 	}
@@ -137,8 +137,8 @@ func (r *run) again(f *found, after *calls.Node) (saved, left []string) {
 
 // speaking is what to call a part by: the first call below it that holds half of it
 // or more and is neither machinery nor private; else the part itself.
-func speaking(n *calls.Node) calls.Function {
-	for _, c := range spine([]*calls.Node{n}, half) {
+func speaking(n *calltree.Node) calltree.Function {
+	for _, c := range spine([]*calltree.Node{n}, half) {
 		if !machinery(c.Function) && !strings.Contains("."+c.Name, "._") {
 			return c.Function
 		}

@@ -6,21 +6,21 @@ import (
 	"testing"
 	"time"
 
-	"forkbench/calls"
+	"forkbench/internal/calltree"
 )
 
 // took is a call in a tree, with what it takes itself.
-func took(name string, self time.Duration, children ...*calls.Node) *calls.Node {
-	return &calls.Node{
-		Function: calls.Function{Kind: calls.Python, Name: name}, Calls: 1, Jobs: 1,
-		Self: calls.Cost{Wall: self * time.Millisecond, CPU: self * time.Millisecond / 10}, Children: children,
+func took(name string, self time.Duration, children ...*calltree.Node) *calltree.Node {
+	return &calltree.Node{
+		Function: calltree.Function{Kind: calltree.Python, Name: name}, Calls: 1, Jobs: 1,
+		Self: calltree.Cost{Wall: self * time.Millisecond, CPU: self * time.Millisecond / 10}, Children: children,
 	}
 }
 
 // TestAgain: what jobs do again is told by the calls that they make, though these take
 // ten times as long on a machine that is busy then.
 func TestAgain(t *testing.T) {
-	connection := func(slower time.Duration, first ...*calls.Node) *calls.Node {
+	connection := func(slower time.Duration, first ...*calltree.Node) *calltree.Node {
 		connect := took("pool._Record.connect", 0, append(first, took("driver.connect", 41*slower))...)
 		return took("app.job", 3, took("pool.Pool._create", 1*slower, connect))
 	}

@@ -4,13 +4,13 @@ import (
 	"cmp"
 	"slices"
 
-	"forkbench/calls"
+	"forkbench/internal/calltree"
 )
 
 // A Finding is one-time work: a call that costs a process's first job something
 // and its later jobs nothing, or next to nothing.
 type Finding struct {
-	Call calls.Function
+	Call calltree.Function
 
 	// Own is set where a function is called by later jobs too, and what is
 	// one-time is in its own code, not in anything that it calls.
@@ -18,11 +18,11 @@ type Finding struct {
 
 	// Paths are the places that it is called from, each as the nodes from the
 	// job's function to the call, the most expensive first.
-	Paths [][]*calls.Node
+	Paths [][]*calltree.Node
 
-	Cost  calls.Cost // what it costs a first job more than a later one
-	Calls float64    // in a first job
-	Jobs  float64    // the share of first jobs that make the call, at most 1
+	Cost  calltree.Cost // what it costs a first job more than a later one
+	Calls float64       // in a first job
+	Jobs  float64       // the share of first jobs that make the call, at most 1
 }
 
 const (
@@ -43,18 +43,18 @@ const (
 // that it must be. So it names the highest call that explains the difference,
 // but none that merely contains it. Where later jobs make the call too, the
 // difference lies in some of what it calls, or in its own code.
-func attribute(first, later *calls.Node) []Finding {
+func attribute(first, later *calltree.Node) []Finding {
 	a := attribution{least: smallest * difference(first, later).score()}
 	if a.least <= 0 {
 		return nil
 	}
-	a.descend([]*calls.Node{first}, later)
+	a.descend([]*calltree.Node{first}, later)
 	slices.SortFunc(a.found, func(x, y *Finding) int {
 		return cmp.Or(cmp.Compare(y.Cost.Wall+y.Cost.CPU, x.Cost.Wall+x.Cost.CPU), cmp.Compare(x.Call.String(), y.Call.String()))
 	})
 	list := make([]Finding, len(a.found))
 	for i, f := range a.found {
-		slices.SortStableFunc(f.Paths, func(x, y []*calls.Node) int {
+		slices.SortStableFunc(f.Paths, func(x, y []*calltree.Node) int {
 			return cmp.Compare(y[len(y)-1].Total().Wall, x[len(x)-1].Total().Wall)
 		})
 		list[i] = *f
@@ -62,14 +62,14 @@ func attribute(first, later *calls.Node) []Finding {
 	return list
 }
 
-type cost calls.Cost
+type cost calltree.Cost
 
 // score is the larger of both times: work that waits and work that computes both
 // count.
 func (c cost) score() float64 { return float64(max(c.Wall, c.CPU)) }
 
 // difference is what a call costs first jobs more than later ones.
-func difference(first, later *calls.Node) cost {
+func difference(first, later *calltree.Node) cost {
 	c := first.Total()
 	if later != nil {
 		c = c.Sub(later.Total())
@@ -83,7 +83,7 @@ type attribution struct {
 }
 
 // descend looks at the last node of a path, which is worth looking at.
-func (a *attribution) descend(path []*calls.Node, later *calls.Node) {
+func (a *attribution) descend(path []*calltree.Node, later *calltree.Node) {
 	first := path[len(path)-1]
 	if len(path) > 1 && once(first, later) {
 		// Machinery says nothing: what it calls does.
@@ -93,7 +93,7 @@ func (a *attribution) descend(path []*calls.Node, later *calls.Node) {
 				return
 			}
 		}
-		a.add(path, calls.Cost(difference(first, later)), false)
+		a.add(path, calltree.Cost(difference(first, later)), false)
 		return
 	}
 	rest := difference(first, later)
@@ -103,12 +103,12 @@ func (a *attribution) descend(path []*calls.Node, later *calls.Node) {
 		if d.score() < a.least {
 			continue
 		}
-		rest = cost(calls.Cost(rest).Sub(calls.Cost(d)))
+		rest = cost(calltree.Cost(rest).Sub(calltree.Cost(d)))
 		a.descend(append(path, child), same)
 	}
 	// What is left: its own code, and calls too small to look at.
 	own, least := first.Self, cost(first.Least)
-	before := calls.Cost{}
+	before := calltree.Cost{}
 	if later != nil {
 		before = later.Self
 	}
@@ -121,15 +121,15 @@ func (a *attribution) descend(path []*calls.Node, later *calls.Node) {
 
 // once reports whether a call is one-time work as a whole: later jobs do not make
 // it, or an import that has nothing left to do.
-func once(first, later *calls.Node) bool {
+func once(first, later *calltree.Node) bool {
 	if later == nil || later.Jobs <= repeated*first.Jobs {
 		return true
 	}
-	return first.Kind == calls.Import && cost(later.Total()).score() <= repeated*cost(first.Total()).score()
+	return first.Kind == calltree.Import && cost(later.Total()).score() <= repeated*cost(first.Total()).score()
 }
 
 // add counts a call from one more place.
-func (a *attribution) add(path []*calls.Node, c calls.Cost, own bool) {
+func (a *attribution) add(path []*calltree.Node, c calltree.Cost, own bool) {
 	n := path[len(path)-1]
 	i := slices.IndexFunc(a.found, func(f *Finding) bool { return f.Call == n.Function && f.Own == own })
 	if i < 0 {

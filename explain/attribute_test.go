@@ -4,27 +4,27 @@ import (
 	"testing"
 	"time"
 
-	"forkbench/calls"
+	"forkbench/internal/calltree"
 )
 
 // at makes a node of a tree: what it takes itself, and what it calls.
-func at(name string, self time.Duration, children ...*calls.Node) *calls.Node {
-	c := calls.Cost{Wall: self * time.Microsecond, CPU: self * time.Microsecond}
-	return &calls.Node{
-		Function: calls.Function{Kind: calls.Python, Name: name}, Calls: 1, Jobs: 1, Self: c, Least: c, Children: children,
+func at(name string, self time.Duration, children ...*calltree.Node) *calltree.Node {
+	c := calltree.Cost{Wall: self * time.Microsecond, CPU: self * time.Microsecond}
+	return &calltree.Node{
+		Function: calltree.Function{Kind: calltree.Python, Name: name}, Calls: 1, Jobs: 1, Self: c, Least: c, Children: children,
 	}
 }
 
 // TestAttribute holds the attribution to trees that show one thing each.
 func TestAttribute(t *testing.T) {
-	imports := func(name string, self time.Duration, children ...*calls.Node) *calls.Node {
+	imports := func(name string, self time.Duration, children ...*calltree.Node) *calltree.Node {
 		n := at(name, self, children...)
-		n.Kind = calls.Import
+		n.Kind = calltree.Import
 		return n
 	}
 	for _, c := range []struct {
 		name         string
-		first, later *calls.Node
+		first, later *calltree.Node
 		want         []string
 	}{
 		{

@@ -6,7 +6,7 @@ import (
 	"slices"
 	"strings"
 
-	"forkbench/calls"
+	"forkbench/internal/calltree"
 )
 
 const (
@@ -32,11 +32,11 @@ const (
 
 // A spot is a place in the tree of a first job's calls that is watched.
 type spot struct {
-	path []*calls.Node // from the job's function
+	path []*calltree.Node // from the job's function
 	seen []observation
 }
 
-func (s *spot) node() *calls.Node { return s.path[len(s.path)-1] }
+func (s *spot) node() *calltree.Node { return s.path[len(s.path)-1] }
 
 // key names the place for profile.py.
 func (s *spot) key() []string {
@@ -51,7 +51,7 @@ func (s *spot) key() []string {
 // it is called from; what holds nearly all of it further down; who calls it, and
 // has nothing else to do for later jobs; and its parts, which are findings.
 func (r *run) survey(f *found, deep int) {
-	add := func(list *[]*spot, path []*calls.Node) { *list = append(*list, &spot{path: slices.Clone(path)}) }
+	add := func(list *[]*spot, path []*calltree.Node) { *list = append(*list, &spot{path: slices.Clone(path)}) }
 	for _, path := range f.Paths[:min(gathered, len(f.Paths))] {
 		add(&f.here, path)
 	}
@@ -61,7 +61,7 @@ func (r *run) survey(f *found, deep int) {
 	path := f.Paths[0]
 	for i := len(path) - 2; i > r.jobItself(path) && len(f.above) < callers && f.within == nil; i-- {
 		first, later := path[i], r.laterAt(path[:i+1])
-		if first.Kind == calls.C {
+		if first.Kind == calltree.C {
 			continue
 		}
 		if cost(later).score() > busy*cost(first.Total()).score() {
@@ -74,7 +74,7 @@ func (r *run) survey(f *found, deep int) {
 	}
 	bottom := spine(path, nearly)
 	for i := len(path); i < len(bottom); i++ {
-		if bottom[i].Kind != calls.C {
+		if bottom[i].Kind != calltree.C {
 			add(&f.below, bottom[:i+1])
 		}
 	}
@@ -83,7 +83,7 @@ func (r *run) survey(f *found, deep int) {
 	}
 	for _, c := range bottom[len(bottom)-1].Children {
 		part := &found{Finding: Finding{Call: c.Function, Cost: c.Total(), Calls: c.Calls, Jobs: c.Jobs}, within: f}
-		part.Paths = [][]*calls.Node{append(slices.Clone(bottom), c)}
+		part.Paths = [][]*calltree.Node{append(slices.Clone(bottom), c)}
 		if cost(part.Cost).score() >= partly*cost(f.Cost).score() && r.share(part) >= worth {
 			f.parts = append(f.parts, part)
 			r.survey(part, deep+1)
@@ -93,12 +93,12 @@ func (r *run) survey(f *found, deep int) {
 
 // spine goes down from the end of a path, into the one call that holds such a
 // share of it.
-func spine(path []*calls.Node, share float64) []*calls.Node {
+func spine(path []*calltree.Node, share float64) []*calltree.Node {
 	path = slices.Clone(path)
 	least := share * cost(path[len(path)-1].Total()).score()
 	for {
 		n := path[len(path)-1]
-		i := slices.IndexFunc(n.Children, func(c *calls.Node) bool { return cost(c.Total()).score() >= least })
+		i := slices.IndexFunc(n.Children, func(c *calltree.Node) bool { return cost(c.Total()).score() >= least })
 		if i < 0 || least <= 0 {
 			return path
 		}
@@ -108,16 +108,16 @@ func spine(path []*calls.Node, share float64) []*calls.Node {
 
 // jobItself is where on a path the job's own function stands: the first that is
 // the application's. What is before is how this or another job system calls it.
-func (r *run) jobItself(path []*calls.Node) int {
-	return max(0, slices.IndexFunc(path, func(n *calls.Node) bool { return ofApplication(n.Function) }))
+func (r *run) jobItself(path []*calltree.Node) int {
+	return max(0, slices.IndexFunc(path, func(n *calltree.Node) bool { return ofApplication(n.Function) }))
 }
 
 // laterAt is what later jobs have a place cost.
-func (r *run) laterAt(path []*calls.Node) calls.Cost {
+func (r *run) laterAt(path []*calltree.Node) calltree.Cost {
 	n := r.cold.later
 	for _, p := range path[1:] {
 		if n = n.Child(p.Function); n == nil {
-			return calls.Cost{}
+			return calltree.Cost{}
 		}
 	}
 	return n.Total()
@@ -147,13 +147,13 @@ func (f *found) candidates() []candidate {
 	if f.group != "" {
 		return f.togetherInOne()
 	}
-	if f.Call.Kind == calls.Import {
+	if f.Call.Kind == calltree.Import {
 		return []candidate{{calls: []warmCall{{Module: f.Call.Name}}, spot: f.here[0]}}
 	}
 	var list []candidate
 	collect := func(spots []*spot, up bool) {
 		for _, s := range spots {
-			if s.node().Kind == calls.Import {
+			if s.node().Kind == calltree.Import {
 				list = append(list, candidate{[]warmCall{{Module: s.node().Name}}, s, up})
 				continue
 			}
@@ -225,8 +225,8 @@ func (s *spot) named() []candidate {
 // machinery reports whether a function is what Python or a decorator puts between
 // a caller and what is called, by what it is called: a descriptor's __get__, a
 // __call__, a wrapper. It says nothing of what is done.
-func machinery(f calls.Function) bool {
-	if f.Kind != calls.Python {
+func machinery(f calltree.Function) bool {
+	if f.Kind != calltree.Python {
 		return false
 	}
 	name := f.Name[strings.LastIndexByte(f.Name, '.')+1:]
@@ -247,7 +247,7 @@ func (f *found) togetherInOne() []candidate {
 			continue
 		}
 		var ways []warmCall
-		if n := s.node(); n.Kind == calls.Import {
+		if n := s.node(); n.Kind == calltree.Import {
 			ways = append(ways, warmCall{Module: n.Name})
 		}
 		for _, named := range s.named() {

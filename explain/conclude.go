@@ -8,7 +8,7 @@ import (
 	"strings"
 	"time"
 
-	"forkbench/calls"
+	"forkbench/internal/calltree"
 	"forkbench/internal/hoist"
 	"forkbench/live"
 )
@@ -135,10 +135,10 @@ func (r *run) item(f *found, cold int) Item {
 
 // parts names what the most expensive calls are that a call consists of: below
 // those that do nothing themselves but make one other call.
-func parts(n *calls.Node) (list []string) {
+func parts(n *calltree.Node) (list []string) {
 	all := cost(n.Total()).score()
 	for {
-		i := slices.IndexFunc(n.Children, func(c *calls.Node) bool { return cost(c.Total()).score() >= 0.9*cost(n.Total()).score() })
+		i := slices.IndexFunc(n.Children, func(c *calltree.Node) bool { return cost(c.Total()).score() >= 0.9*cost(n.Total()).score() })
 		if i < 0 {
 			break
 		}
@@ -221,7 +221,7 @@ const allTogether = "all of these calls"
 
 // together tells what several calls at once save.
 func (r *run) together() {
-	var after []*calls.Node
+	var after []*calltree.Node
 	all := make(sparing)
 	for _, f := range r.hoisted() {
 		after = append(after, f.after)
@@ -246,7 +246,7 @@ func (r *run) together() {
 
 // calledFrom is the place in the application from which a path leads to its last
 // call, or the caller where no place on it is in the application.
-func (r *run) calledFrom(path []*calls.Node) string {
+func (r *run) calledFrom(path []*calltree.Node) string {
 	if len(path) < 2 {
 		return "the job itself"
 	}
@@ -265,7 +265,7 @@ func (r *run) calledFrom(path []*calls.Node) string {
 }
 
 // ofApplication reports whether a function is in code that was not installed.
-func ofApplication(f calls.Function) bool {
+func ofApplication(f calltree.Function) bool {
 	return f.File != "" && !strings.HasPrefix(f.File, "<") &&
 		!strings.Contains(f.File, "/site-packages/") && !strings.Contains(f.File, "/dist-packages/") && !strings.Contains(f.File, "/lib/python")
 }
@@ -309,7 +309,7 @@ func (r *run) profiling() Profiling {
 
 // trees are those of the models.
 func (r *run) trees() {
-	add := func(name, about string, tree *calls.Node) {
+	add := func(name, about string, tree *calltree.Node) {
 		if tree != nil && tree.Total().Wall > 0 {
 			r.result.Trees = append(r.result.Trees, Model{name, about, tree})
 		}
@@ -344,7 +344,7 @@ func (r *run) notes() {
 		for _, tried := range it.Tried {
 			res.Notes = append(res.Notes, tried+".")
 		}
-		if name := it.name(); len(it.WarmUp) > 0 && it.Kind == string(calls.Python) && !strings.HasPrefix(name, it.Call) {
+		if name := it.name(); len(it.WarmUp) > 0 && it.Kind == string(calltree.Python) && !strings.HasPrefix(name, it.Call) {
 			res.Notes = append(res.Notes, fmt.Sprintf("%s is the public call that does what jobs do by %s (%s): made in a parent, the jobs were seen not to do that any more.",
 				name, it.Call, it.Defined))
 		}

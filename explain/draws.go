@@ -5,7 +5,7 @@ import (
 	"slices"
 	"strings"
 
-	"forkbench/calls"
+	"forkbench/internal/calltree"
 )
 
 // What a parent draws once is the same in all of its children: a uuid, a token, a
@@ -14,11 +14,11 @@ import (
 
 // drawn names what a function draws that is to differ from process to process; or
 // "". Names of Python before 3.11 have no classes.
-func drawn(f calls.Function) string {
+func drawn(f calltree.Function) string {
 	switch name := f.Name; {
-	case f.Kind == calls.Import && name == "numpy.random.mtrand":
+	case f.Kind == calltree.Import && name == "numpy.random.mtrand":
 		return "the state of numpy.random"
-	case f.Kind == calls.Import:
+	case f.Kind == calltree.Import:
 		return ""
 	case strings.HasPrefix(name, "uuid.uuid") && name != "uuid.uuid3" && name != "uuid.uuid5": // these are of a name
 		return "a uuid (" + name + ")"
@@ -40,13 +40,13 @@ var reseeds = []string{"random", "secrets", "tempfile", "uuid"}
 
 // draws lists what is drawn in a tree of calls, each once, by the outermost call
 // that says what it is.
-func draws(tree *calls.Node) (list []string) {
+func draws(tree *calltree.Node) (list []string) {
 	if tree == nil {
 		return nil
 	}
-	tree.Walk(func(path []*calls.Node) bool {
+	tree.Walk(func(path []*calltree.Node) bool {
 		n := path[len(path)-1]
-		if n.Kind == calls.Import && slices.Contains(reseeds, n.Name) {
+		if n.Kind == calltree.Import && slices.Contains(reseeds, n.Name) {
 			return false
 		}
 		what := drawn(n.Function)

@@ -17,7 +17,7 @@ import (
 	"strings"
 	"time"
 
-	"forkbench/calls"
+	"forkbench/internal/calltree"
 	"forkbench/live"
 	"forkbench/models/forkperjob"
 	"forkbench/models/hybrid"
@@ -113,20 +113,20 @@ type run struct {
 	result *Result
 
 	cold      trees
-	frozen    *calls.Node // a first job in a fork of a frozen parent; what warm ones are compared to
-	raw       []*profile  // of the cold jobs
-	looked    []*profile  // of first jobs, watched
+	frozen    *calltree.Node // a first job in a fork of a frozen parent; what warm ones are compared to
+	raw       []*profile     // of the cold jobs
+	looked    []*profile     // of first jobs, watched
 	findings  []*found
 	attempts  int // calls that were tried in a parent
 	userWarm  []string
 	copying   copying
-	warm      *calls.Node // of a first job in a fork of a warm parent; may be nil
-	reforked  *calls.Node // the same, where the parent has run jobs
-	unfit     string      // why a parent that has run jobs is to have no forks; or ""
-	connected bool        // that is for connections
-	pools     string      // whose native threads there would be without the variables in Env
-	noPools   bool        // forks would not do with these threads: what the variables save is not measured
-	failed    string      // why jobs in forks of a parent that has run jobs do not end well; or ""
+	warm      *calltree.Node // of a first job in a fork of a warm parent; may be nil
+	reforked  *calltree.Node // the same, where the parent has run jobs
+	unfit     string         // why a parent that has run jobs is to have no forks; or ""
+	connected bool           // that is for connections
+	pools     string         // whose native threads there would be without the variables in Env
+	noPools   bool           // forks would not do with these threads: what the variables save is not measured
+	failed    string         // why jobs in forks of a parent that has run jobs do not end well; or ""
 
 	oneJob lesson
 
@@ -148,13 +148,13 @@ type found struct {
 	parts              []*found // what it consists of, where that is worth a try
 	within             *found   // what it is a part of
 
-	ways    []warmCall  // the one that works, and what else was called with other arguments
-	after   *calls.Node // the jobs of a parent that has done that
-	spared  *found      // what does this one, too
-	release *release    // how it is done in a parent and undone
-	draws   []string    // what that draws, of what is to differ from process to process
-	untried []warmCall  // what may work
-	tried   []string    // calls that did not make it go away
+	ways    []warmCall     // the one that works, and what else was called with other arguments
+	after   *calltree.Node // the jobs of a parent that has done that
+	spared  *found         // what does this one, too
+	release *release       // how it is done in a parent and undone
+	draws   []string       // what that draws, of what is to differ from process to process
+	untried []warmCall     // what may work
+	tried   []string       // calls that did not make it go away
 }
 
 func (r *run) doing(stage string, args ...any) {
@@ -201,7 +201,7 @@ func (r *run) profileFrozen(ctx context.Context) error {
 
 // spared reports whether jobs in whose parent something was done do next to nothing
 // of a finding any more; after is a first one of them.
-func (r *run) spared(f *found, after *calls.Node) bool {
+func (r *run) spared(f *found, after *calltree.Node) bool {
 	before, left := f.costIn(r.frozen), f.costIn(after)
 	computes := float64(before.CPU) >= computing*float64(before.Wall)
 	if left.score() > gone*before.score() || computes && float64(left.CPU) > gone*float64(before.CPU) {
@@ -270,7 +270,7 @@ func (r *run) timers() *settings {
 	s := &settings{Jobs: 1}
 	for _, f := range slices.Concat(r.findings, r.hoisted()) {
 		name := f.Call.String()
-		if f.Own || f.group != "" || f.Call.Kind == calls.C || slices.Contains(s.Time, name) {
+		if f.Own || f.group != "" || f.Call.Kind == calltree.C || slices.Contains(s.Time, name) {
 			continue
 		}
 		s.Time = append(s.Time, name)

@@ -3,7 +3,7 @@ package explain
 import (
 	"testing"
 
-	"forkbench/calls"
+	"forkbench/internal/calltree"
 )
 
 // TestCollected: a collection falls into whichever code makes the object too many,
@@ -26,7 +26,7 @@ func TestCollected(t *testing.T) {
 	if got := r.findings[1]; !r.collected(got) {
 		t.Errorf("%s is no collection", got.Call.Name)
 	}
-	called := &found{Finding: Finding{Call: calls.Function{Kind: calls.Python, Name: "reconstruct"}}}
+	called := &found{Finding: Finding{Call: calltree.Function{Kind: calltree.Python, Name: "reconstruct"}}}
 	if r.collected(called) {
 		t.Error("a call that later jobs do not make is no collection")
 	}

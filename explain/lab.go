@@ -10,7 +10,7 @@ import (
 	"sync"
 	"time"
 
-	"forkbench/calls"
+	"forkbench/internal/calltree"
 	"forkbench/live"
 	"forkbench/models"
 	"forkbench/record"
@@ -129,7 +129,7 @@ func (s *jobSink) problem() error {
 // jobTrees splits the profiles of jobs: first jobs and later jobs of processes
 // whose parents ran none, and first jobs of processes whose parents ran some.
 func jobTrees(list []*profile) (t trees, err error) {
-	var first, later, inherited []*calls.Node
+	var first, later, inherited []*calltree.Node
 	for _, p := range list {
 		if p.Kind != "job" {
 			continue
@@ -147,10 +147,10 @@ func jobTrees(list []*profile) (t trees, err error) {
 			later = append(later, tree)
 		}
 	}
-	return trees{first: calls.Typical(first), later: calls.Typical(later), inherited: calls.Typical(inherited)}, nil
+	return trees{first: calltree.Typical(first), later: calltree.Typical(later), inherited: calltree.Typical(inherited)}, nil
 }
 
 type trees struct {
-	first, later, inherited *calls.Node
+	first, later, inherited *calltree.Node
 	passedOn                []record.Hazard // of what has forks and has done nothing
 }

@@ -6,7 +6,7 @@ import (
 	"fmt"
 	"strings"
 
-	"forkbench/calls"
+	"forkbench/internal/calltree"
 	"forkbench/live"
 	"forkbench/models/hybrid"
 	"forkbench/workload"
@@ -23,9 +23,9 @@ func onceJob() contestant {
 
 // A lesson is what was seen of a parent that ran one job.
 type lesson struct {
-	after  *calls.Node // a first job of its children; nil where there are none
-	undone []string    // what the job left open, and how that was given up
-	why    string      // it is not to be had, or nothing
+	after  *calltree.Node // a first job of its children; nil where there are none
+	undone []string       // what the job left open, and how that was given up
+	why    string         // it is not to be had, or nothing
 }
 
 // profileOneJob has a parent run a job, where one that has run jobs is not to have

@@ -1,6 +1,6 @@
 package explain
 
-import "forkbench/calls"
+import "forkbench/internal/calltree"
 
 // notable is the share of a finding that a warm-up must spare the jobs for it to
 // be credited with it: less is noise.
@@ -13,7 +13,7 @@ type sparing map[*found]float64
 // each finding as much as they do not do any more, against forks of a frozen
 // parent. So a call is credited with what it needs done before it, too, and with a
 // part of what it does in part.
-func (r *run) sparing(after ...*calls.Node) sparing {
+func (r *run) sparing(after ...*calltree.Node) sparing {
 	s := make(sparing)
 	for _, tree := range after {
 		for _, f := range r.findings {

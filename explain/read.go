@@ -12,7 +12,7 @@ import (
 	"strings"
 	"time"
 
-	"forkbench/calls"
+	"forkbench/internal/calltree"
 )
 
 // A profile is what profile.py saw of one job or of one warm-up.
@@ -44,7 +44,7 @@ type profile struct {
 	Handed   []string      `json:"handed_over"` // which of them a fork hands to a child
 	Undone   []string      `json:"undone"`      // what a job in a parent had left open, and how that was given up
 	Watched  []observation `json:"watched"`
-	calls.List
+	calltree.List
 }
 
 // An observation is one call of a watched function.
@@ -93,18 +93,18 @@ func parseProfile(text []byte) (*profile, error) {
 }
 
 // tree is the profile's calls, without the profiler's own cost.
-func (p *profile) tree() (*calls.Node, error) {
+func (p *profile) tree() (*calltree.Node, error) {
 	tops, err := p.Trees()
 	if err != nil {
 		return nil, err
 	}
-	each := calls.Cost{Wall: time.Duration(p.Overhead.WallNS), CPU: time.Duration(p.Overhead.CPUNS)}
+	each := calltree.Cost{Wall: time.Duration(p.Overhead.WallNS), CPU: time.Duration(p.Overhead.CPUNS)}
 	// Beside the job's function there may be a finalizer that ran after it.
 	if len(tops) > 0 && p.Kind == "job" {
-		top := slices.MaxFunc(tops, func(a, b *calls.Node) int { return cmp.Compare(a.Total().Wall, b.Total().Wall) })
+		top := slices.MaxFunc(tops, func(a, b *calltree.Node) int { return cmp.Compare(a.Total().Wall, b.Total().Wall) })
 		return top.WithoutOverhead(each), nil
 	}
-	root := &calls.Node{Function: calls.Function{Kind: calls.Python, Name: "(all)"}, Calls: 1, Jobs: 1}
+	root := &calltree.Node{Function: calltree.Function{Kind: calltree.Python, Name: "(all)"}, Calls: 1, Jobs: 1}
 	for _, t := range tops {
 		root.Children = append(root.Children, t.WithoutOverhead(each))
 	}

@@ -8,7 +8,7 @@ import (
 	"slices"
 	"strings"
 
-	"forkbench/calls"
+	"forkbench/internal/calltree"
 )
 
 // What leaves a connection can be done in a parent all the same: the connection is
@@ -20,8 +20,8 @@ import (
 // A release is a call that leaves something open, made in a parent and undone.
 type release struct {
 	call   warmCall
-	after  *calls.Node // a first job of that parent's children
-	undone []string    // what was open, and how it was given up
+	after  *calltree.Node // a first job of that parent's children
+	undone []string       // what was open, and how it was given up
 }
 
 // released names such a parent's contestant.

@@ -6,7 +6,7 @@ import (
 	"slices"
 	"strings"
 
-	"forkbench/calls"
+	"forkbench/internal/calltree"
 )
 
 // Much one-time work has no call of its own that is worth a line: dozens of small
@@ -38,31 +38,31 @@ const (
 
 // remainder is what is in no finding.
 type remainder struct {
-	named    map[*calls.Node]bool // the places of findings
-	together map[string][][]*calls.Node
+	named    map[*calltree.Node]bool // the places of findings
+	together map[string][][]*calltree.Node
 	kinds    map[string]*restOf
 }
 
 type restOf struct {
 	places int
-	cost   calls.Cost
-	most   calls.Function
+	cost   calltree.Cost
+	most   calltree.Function
 	least  float64 // what the most expensive costs
 }
 
 // leftover walks the difference between first and later jobs around the findings.
-func leftover(first, later *calls.Node, findings []*found) *remainder {
-	m := &remainder{named: make(map[*calls.Node]bool), together: make(map[string][][]*calls.Node), kinds: make(map[string]*restOf)}
+func leftover(first, later *calltree.Node, findings []*found) *remainder {
+	m := &remainder{named: make(map[*calltree.Node]bool), together: make(map[string][][]*calltree.Node), kinds: make(map[string]*restOf)}
 	for _, f := range findings {
 		for _, path := range f.Paths {
 			m.named[path[len(path)-1]] = true
 		}
 	}
-	m.walk([]*calls.Node{first}, later)
+	m.walk([]*calltree.Node{first}, later)
 	return m
 }
 
-func (m *remainder) walk(path []*calls.Node, later *calls.Node) {
+func (m *remainder) walk(path []*calltree.Node, later *calltree.Node) {
 	n := path[len(path)-1]
 	fresh := len(path) > 1 && once(n, later)
 	own := n.Self
@@ -70,8 +70,8 @@ func (m *remainder) walk(path []*calls.Node, later *calls.Node) {
 	case m.named[n] && fresh:
 		return
 	case m.named[n]: // its own code is told, and perhaps what it calls is not
-		own = calls.Cost{}
-	case fresh && n.Kind == calls.Import:
+		own = calltree.Cost{}
+	case fresh && n.Kind == calltree.Import:
 		m.together[smallImports] = append(m.together[smallImports], slices.Clone(path))
 		return
 	case fresh && compilesPattern(n.Function):
@@ -80,14 +80,14 @@ func (m *remainder) walk(path []*calls.Node, later *calls.Node) {
 	case !fresh && later != nil:
 		own = own.Sub(later.Self)
 	}
-	own = calls.Cost{Wall: max(0, own.Wall), CPU: max(0, own.CPU)}
+	own = calltree.Cost{Wall: max(0, own.Wall), CPU: max(0, own.CPU)}
 	kind := restSlower
-	if fresh && n.Kind == calls.C {
+	if fresh && n.Kind == calltree.C {
 		kind = restC
 	} else if fresh {
 		kind = restOnce
 	}
-	if own != (calls.Cost{}) {
+	if own != (calltree.Cost{}) {
 		k := m.kinds[kind]
 		if k == nil {
 			k = &restOf{}
@@ -106,7 +106,7 @@ func (m *remainder) walk(path []*calls.Node, later *calls.Node) {
 
 // compilesPattern reports whether a function is what re.compile calls for a
 // pattern that its cache does not have.
-func compilesPattern(f calls.Function) bool {
+func compilesPattern(f calltree.Function) bool {
 	return f.Name == "re._compiler.compile" || f.Name == "sre_compile.compile"
 }
 
@@ -115,7 +115,7 @@ func compilesPattern(f calls.Function) bool {
 func (r *run) gather() {
 	m := leftover(r.cold.first, r.cold.later, r.findings)
 	for _, kind := range []string{smallImports, smallPatterns} {
-		var sum calls.Cost
+		var sum calltree.Cost
 		f := &found{group: kind}
 		for _, path := range m.together[kind] {
 			n := path[len(path)-1]
@@ -125,7 +125,7 @@ func (r *run) gather() {
 		if f.Cost = sum; r.share(f) < told {
 			continue
 		}
-		slices.SortStableFunc(f.Paths, func(a, b []*calls.Node) int {
+		slices.SortStableFunc(f.Paths, func(a, b []*calltree.Node) int {
 			return cmp.Compare(cost(b[len(b)-1].Total()).score(), cost(a[len(a)-1].Total()).score())
 		})
 		f.Call = f.Paths[0][len(f.Paths[0])-1].Function
@@ -137,11 +137,11 @@ func (r *run) gather() {
 }
 
 // functions are those that a finding consists of: several for small ones together.
-func (f *found) functions() []calls.Function {
+func (f *found) functions() []calltree.Function {
 	if f.group == "" {
-		return []calls.Function{f.Call}
+		return []calltree.Function{f.Call}
 	}
-	var list []calls.Function
+	var list []calltree.Function
 	for _, path := range f.Paths {
 		if fn := path[len(path)-1].Function; !slices.Contains(list, fn) {
 			list = append(list, fn)
@@ -189,7 +189,7 @@ func (r *run) rest(wall, cpu float64) []Rest {
 		}
 		m.kinds[kind] = k
 	}
-	var all calls.Cost
+	var all calltree.Cost
 	for _, k := range m.kinds {
 		all = all.Add(k.cost)
 	}

@@ -3,7 +3,7 @@ package explain
 import (
 	"io"
 
-	"forkbench/calls"
+	"forkbench/internal/calltree"
 	"forkbench/internal/hoist"
 	"forkbench/report"
 )
@@ -136,7 +136,7 @@ type Profiling struct {
 type Model struct {
 	Name  string // prefork, forkperjob, hybrid
 	About string
-	Tree  *calls.Node
+	Tree  *calltree.Node
 }
 
 // Models lists the names that the trees of a result can have.

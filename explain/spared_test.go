@@ -5,20 +5,20 @@ import (
 	"testing"
 	"time"
 
-	"forkbench/calls"
+	"forkbench/internal/calltree"
 )
 
 // TestSpared: what computes is spared if both of its times are gone; a busy machine
 // stretches those by the clock. What waits has only that one.
 func TestSpared(t *testing.T) {
-	tree := func(wall, cpu time.Duration) *calls.Node {
+	tree := func(wall, cpu time.Duration) *calltree.Node {
 		load := at("load", 0)
-		load.Self = calls.Cost{Wall: wall * time.Millisecond, CPU: cpu * time.Millisecond}
+		load.Self = calltree.Cost{Wall: wall * time.Millisecond, CPU: cpu * time.Millisecond}
 		return at("job", 1, load)
 	}
 	for _, c := range []struct {
 		name          string
-		before, after *calls.Node
+		before, after *calltree.Node
 		want          bool
 	}{
 		{"done before", tree(20, 20), tree(0, 0), true},
@@ -29,7 +29,7 @@ func TestSpared(t *testing.T) {
 		{"waited for again", tree(20, 1), tree(20, 0), false},
 	} {
 		r := &run{frozen: c.before}
-		f := &found{Finding: Finding{Call: calls.Function{Kind: calls.Python, Name: "load"}}}
+		f := &found{Finding: Finding{Call: calltree.Function{Kind: calltree.Python, Name: "load"}}}
 		if got := r.spared(f, c.after); got != c.want {
 			t.Errorf("%s: spared %t, want %t", c.name, got, c.want)
 		}
@@ -39,12 +39,12 @@ func TestSpared(t *testing.T) {
 // TestSparedPart: that a part is spared shows in the calls; a core that was slower
 // before looks the same by time.
 func TestSparedPart(t *testing.T) {
-	load := func(self time.Duration, below ...*calls.Node) *calls.Node {
+	load := func(self time.Duration, below ...*calltree.Node) *calltree.Node {
 		return at("job", 1, at("load", self, below...))
 	}
 	for _, c := range []struct {
 		name          string
-		before, after *calls.Node
+		before, after *calltree.Node
 		want          float64
 	}{
 		{"all", load(1000), load(0), 1},
@@ -53,7 +53,7 @@ func TestSparedPart(t *testing.T) {
 		{"a call of two, and the core is slower now", load(0, at("parse", 1000), at("read", 1000)), load(0, at("read", 1600)), 0.2},
 	} {
 		r := &run{frozen: c.before}
-		f := &found{Finding: Finding{Call: calls.Function{Kind: calls.Python, Name: "load"}}}
+		f := &found{Finding: Finding{Call: calltree.Function{Kind: calltree.Python, Name: "load"}}}
 		if got := r.sparedPart(f, c.after); math.Abs(got-c.want) > 1e-9 {
 			t.Errorf("%s: %v, want %v", c.name, got, c.want)
 		}

@@ -8,7 +8,7 @@ import (
 	"strings"
 	"time"
 
-	"forkbench/calls"
+	"forkbench/internal/calltree"
 	"forkbench/live"
 	"forkbench/models/hybrid"
 	"forkbench/workload"
@@ -63,7 +63,7 @@ func (r *run) checkWarmUps(ctx context.Context) error {
 			return err
 		}
 		w := WarmUp{Reference: reference}
-		did := new(calls.Node)
+		did := new(calltree.Node)
 		for _, p := range list {
 			if p.Kind != "warm" {
 				continue
@@ -161,7 +161,7 @@ func (r *run) credited() sparing {
 }
 
 // whyUseless says why a warm-up spares the jobs nothing.
-func (r *run) whyUseless(ctx context.Context, reference string, did *calls.Node) (string, error) {
+func (r *run) whyUseless(ctx context.Context, reference string, did *calltree.Node) (string, error) {
 	if len(r.findings) == 0 {
 		return "changes nothing: these jobs have no one-time work", nil
 	}

@@ -6,7 +6,7 @@ import (
 	"fmt"
 	"slices"
 
-	"forkbench/calls"
+	"forkbench/internal/calltree"
 	"forkbench/live"
 	"forkbench/models/hybrid"
 )
@@ -111,11 +111,11 @@ func (f *found) mayDo() (untried []warmCall, part bool) {
 }
 
 // adopt takes a candidate that works for the finding's answer.
-func (r *run) adopt(f *found, c candidate, after *calls.Node) {
+func (r *run) adopt(f *found, c candidate, after *calltree.Node) {
 	f.ways, f.after, f.untried = c.calls, after, nil
 	if n := c.spot.node(); !c.up && !f.Own && f.group == "" && n.Function != f.Call {
 		f.Call, f.seen = n.Function, c.spot.seen
-		f.Paths = [][]*calls.Node{c.spot.path}
+		f.Paths = [][]*calltree.Node{c.spot.path}
 	}
 	for _, other := range r.findings {
 		if other != f && other.ways == nil && other.spared == nil && r.spared(other, after) {
@@ -140,10 +140,10 @@ func (r *run) try(ctx context.Context, f *found, ways []warmCall) (sight, error)
 
 // A sight is what was seen of a parent that made calls.
 type sight struct {
-	tree   *calls.Node // a first job of its children
-	undone []string    // what the calls left open, and how it was given up
-	draws  []string    // what they draw, of what is to differ from process to process
-	why    string      // it is not to be: what it leaves, or breaks; or ""
+	tree   *calltree.Node // a first job of its children
+	undone []string       // what the calls left open, and how it was given up
+	draws  []string       // what they draw, of what is to differ from process to process
+	why    string         // it is not to be: what it leaves, or breaks; or ""
 }
 
 // inParent has a parent make calls, and looks at its children's jobs.
@@ -201,19 +201,19 @@ func (r *run) hoisted() (list []*found) {
 }
 
 // in is what a finding's call costs in a tree, wherever it is called from.
-func (f *found) in(tree *calls.Node) float64 { return f.costIn(tree).score() }
+func (f *found) in(tree *calltree.Node) float64 { return f.costIn(tree).score() }
 
-func (f *found) costIn(tree *calls.Node) cost {
-	var sum calls.Cost
+func (f *found) costIn(tree *calltree.Node) cost {
+	var sum calltree.Cost
 	functions := f.functions()
 	// What an import does is the import's, unless the finding is in one itself.
-	imported := slices.ContainsFunc(f.Paths, func(path []*calls.Node) bool {
-		return slices.ContainsFunc(path, func(n *calls.Node) bool { return n.Kind == calls.Import })
+	imported := slices.ContainsFunc(f.Paths, func(path []*calltree.Node) bool {
+		return slices.ContainsFunc(path, func(n *calltree.Node) bool { return n.Kind == calltree.Import })
 	})
-	tree.Walk(func(path []*calls.Node) bool {
+	tree.Walk(func(path []*calltree.Node) bool {
 		n := path[len(path)-1]
 		switch {
-		case n.Kind == calls.Import && !imported:
+		case n.Kind == calltree.Import && !imported:
 			return false
 		case !slices.Contains(functions, n.Function):
 			return true
@@ -237,7 +237,7 @@ func (r *run) share(f *found) float64 {
 type shares struct{ wall, cpu float64 }
 
 func (r *run) shares(f *found) shares {
-	all := calls.Cost(difference(r.cold.first, r.cold.later))
+	all := calltree.Cost(difference(r.cold.first, r.cold.later))
 	// More than 1 where later jobs do other things instead.
 	return shares{part(int64(f.Cost.Wall), int64(all.Wall)), part(int64(f.Cost.CPU), int64(all.CPU))}
 }

@@ -15,7 +15,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"forkbench/explain"
-	"forkbench/flame"
+	"forkbench/internal/calltree"
 	"forkbench/internal/hoist"
 	"forkbench/live"
 	"forkbench/record"
@@ -256,11 +256,11 @@ func (p *program) writeExplanation(dir string, r *explain.Result) (names []strin
 	}
 	files := []file{{explanationName, r.WriteJSON}, {explainedName, func(w io.Writer) error { return writeExplained(w, r) }}}
 	for _, m := range r.Trees {
-		graph := flame.Graph{Title: m.Name + ": " + m.About, About: r.Workload + ", typical of the jobs profiled", Tree: m.Tree}
+		graph := calltree.Graph{Title: m.Name + ": " + m.About, About: r.Workload + ", typical of the jobs profiled", Tree: m.Tree}
 		files = append(files,
 			file{"flame-" + m.Name + ".svg", graph.WriteSVG},
-			file{m.Name + ".folded", func(w io.Writer) error { return flame.WriteFolded(w, m.Tree) }},
-			file{m.Name + ".pb.gz", func(w io.Writer) error { return flame.WritePprof(w, m.Tree, graph.Title, p.now()) }})
+			file{m.Name + ".folded", func(w io.Writer) error { return calltree.WriteFolded(w, m.Tree) }},
+			file{m.Name + ".pb.gz", func(w io.Writer) error { return calltree.WritePprof(w, m.Tree, graph.Title, p.now()) }})
 	}
 	if d := difference(r); d != nil {
 		files = append(files, file{differenceName, d.WriteSVG})
@@ -284,12 +284,12 @@ func (p *program) writeExplanation(dir string, r *explain.Result) (names []strin
 
 // difference is what a cold fork does and the other model's job does not: that of
 // a warm parent, or else of a process that has run jobs.
-func difference(r *explain.Result) *flame.Graph {
+func difference(r *explain.Result) *calltree.Graph {
 	if len(r.Trees) < 2 {
 		return nil
 	}
 	cold, other := r.Trees[0], r.Trees[len(r.Trees)-1]
-	return &flame.Graph{
+	return &calltree.Graph{
 		Title: fmt.Sprintf("%s, compared to %s", cold.Name, other.Name),
 		About: fmt.Sprintf("%s: red is what %s adds to %s", r.Workload, cold.About, other.About),
 		Tree:  cold.Tree, Base: other.Tree,

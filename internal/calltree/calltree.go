@@ -1,7 +1,9 @@
-// Package calls holds call trees: what a job called, where from, how often, and
+// Package calltree holds call trees: what a job called, where from, how often, and
 // how long each call took. Trees of several jobs are merged, and one is compared to
-// another place by place.
-package calls
+// another place by place. They are written as flame graphs and differential flame
+// graphs (SVG for a browser), as folded stacks (the input of Brendan Gregg's
+// flamegraph.pl and of speedscope), and as profiles that `go tool pprof` opens.
+package calltree
 
 import (
 	"cmp"

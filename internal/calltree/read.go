@@ -1,4 +1,4 @@
-package calls
+package calltree
 
 import (
 	"encoding/json"

@@ -1,4 +1,4 @@
-package flame_test
+package calltree_test
 
 import (
 	"bytes"
@@ -16,31 +16,32 @@ import (
 	"github.com/google/go-cmp/cmp"
 	"github.com/google/pprof/profile"
 
-	"forkbench/calls"
-	"forkbench/flame"
+	"forkbench/internal/calltree"
 )
 
 var update = goflag.Bool("update", false, "write the golden files anew")
 
-func at(kind calls.Kind, name string, self time.Duration, children ...*calls.Node) *calls.Node {
-	n := &calls.Node{
-		Function: calls.Function{Kind: kind, Name: name}, Calls: 1, Jobs: 1, CallLine: 7,
-		Self: calls.Cost{Wall: self * time.Microsecond, CPU: self * time.Microsecond / 2}, Children: children,
+func at(kind calltree.Kind, name string, self time.Duration, children ...*calltree.Node) *calltree.Node {
+	n := &calltree.Node{
+		Function: calltree.Function{Kind: kind, Name: name}, Calls: 1, Jobs: 1, CallLine: 7,
+		Self: calltree.Cost{Wall: self * time.Microsecond, CPU: self * time.Microsecond / 2}, Children: children,
 	}
-	if kind == calls.Python {
+	if kind == calltree.Python {
 		n.File, n.Line = "/app/tasks.py", 3
 	}
 	return n
 }
 
-func cold() *calls.Node {
-	return at(calls.Python, "app.job", 100,
-		at(calls.Import, "heavy", 600, at(calls.C, "builtins.len", 20)),
-		at(calls.Python, `app.<lambda> & "quotes"; ]]>`, 300),
-		at(calls.Python, "app.work", 200))
+func cold() *calltree.Node {
+	return at(calltree.Python, "app.job", 100,
+		at(calltree.Import, "heavy", 600, at(calltree.C, "builtins.len", 20)),
+		at(calltree.Python, `app.<lambda> & "quotes"; ]]>`, 300),
+		at(calltree.Python, "app.work", 200))
 }
 
-func warm() *calls.Node { return at(calls.Python, "app.job", 100, at(calls.Python, "app.work", 250)) }
+func warm() *calltree.Node {
+	return at(calltree.Python, "app.job", 100, at(calltree.Python, "app.work", 250))
+}
 
 func golden(t *testing.T, name string, got []byte) {
 	t.Helper()
@@ -82,9 +83,9 @@ func TestLabels(t *testing.T) {
 		"an inner function": {"strategies.create.<locals>.connect", 0.046, "connect"},
 	} {
 		t.Run(name, func(t *testing.T) {
-			g := flame.Graph{Tree: at(calls.Python, "job", time.Duration(1000*(1-c.share)), at(calls.Python, c.name, time.Duration(1000*c.share)))}
+			g := calltree.Graph{Tree: at(calltree.Python, "job", time.Duration(1000*(1-c.share)), at(calltree.Python, c.name, time.Duration(1000*c.share)))}
 			if kind, imported, ok := strings.Cut(c.name, " "); ok {
-				g.Tree.Children[0] = at(calls.Kind(kind), imported, time.Duration(1000*c.share))
+				g.Tree.Children[0] = at(calltree.Kind(kind), imported, time.Duration(1000*c.share))
 			}
 			var b bytes.Buffer
 			if err := g.WriteSVG(&b); err != nil {
@@ -100,7 +101,7 @@ func TestLabels(t *testing.T) {
 }
 
 func TestSVG(t *testing.T) {
-	for name, g := range map[string]flame.Graph{
+	for name, g := range map[string]calltree.Graph{
 		"plain.svg":      {Title: "forkperjob", About: "a <first> job", Tree: cold()},
 		"difference.svg": {Title: "forkperjob, compared to hybrid", Tree: cold(), Base: warm()},
 	} {
@@ -117,13 +118,13 @@ func TestSVG(t *testing.T) {
 
 // TestSVGOfExtremes: empty, endless, and full of what must not stand in XML.
 func TestSVGOfExtremes(t *testing.T) {
-	deep := at(calls.Python, "f", 1)
+	deep := at(calltree.Python, "f", 1)
 	for range 1000 {
-		deep = at(calls.Python, "f", 0, deep)
+		deep = at(calltree.Python, "f", 0, deep)
 	}
-	for _, tree := range []*calls.Node{new(calls.Node), deep, at(calls.C, "\x00\x1b\xff<&>\uFFFE", 5)} {
+	for _, tree := range []*calltree.Node{new(calltree.Node), deep, at(calltree.C, "\x00\x1b\xff<&>\uFFFE", 5)} {
 		var b bytes.Buffer
-		g := flame.Graph{Title: "\x01", Tree: tree, Base: warm()}
+		g := calltree.Graph{Title: "\x01", Tree: tree, Base: warm()}
 		if err := g.WriteSVG(&b); err != nil {
 			t.Fatal(err)
 		}
@@ -145,7 +146,7 @@ func wellFormed(t *testing.T, text []byte) {
 
 func TestFolded(t *testing.T) {
 	var b bytes.Buffer
-	if err := flame.WriteFolded(&b, cold()); err != nil {
+	if err := calltree.WriteFolded(&b, cold()); err != nil {
 		t.Fatal(err)
 	}
 	golden(t, "cold.folded", b.Bytes())
@@ -155,9 +156,9 @@ func TestFolded(t *testing.T) {
 // other.
 func TestPprof(t *testing.T) {
 	dir := t.TempDir()
-	for name, tree := range map[string]*calls.Node{"cold.pb.gz": cold(), "warm.pb.gz": warm()} {
+	for name, tree := range map[string]*calltree.Node{"cold.pb.gz": cold(), "warm.pb.gz": warm()} {
 		var b bytes.Buffer
-		if err := flame.WritePprof(&b, tree, name, time.Unix(1, 0)); err != nil {
+		if err := calltree.WritePprof(&b, tree, name, time.Unix(1, 0)); err != nil {
 			t.Fatal(err)
 		}
 		p, err := profile.ParseData(b.Bytes())

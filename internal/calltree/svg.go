@@ -1,4 +1,4 @@
-package flame
+package calltree
 
 import (
 	"bytes"
@@ -12,8 +12,6 @@ import (
 	"strings"
 	"time"
 	"unicode/utf8"
-
-	"forkbench/calls"
 )
 
 // The layout, in pixels.
@@ -37,21 +35,21 @@ var script string
 type Graph struct {
 	Title string
 	About string // under the title
-	Tree  *calls.Node
+	Tree  *Node
 
 	// Base is the tree to compare to, for a differential graph: frames are as wide
 	// as in Tree, red where they take longer than in Base and blue where they take
 	// less. Nil for a plain graph.
-	Base *calls.Node
+	Base *Node
 }
 
 // A frame is a call in its place in the picture.
 type frame struct {
-	node  *calls.Node
-	base  *calls.Node
+	node  *Node
+	base  *Node
 	depth int
 	x     time.Duration // from the left
-	total calls.Cost
+	total Cost
 }
 
 // WriteSVG draws the graph: the job at the bottom, what it calls on top of it, and
@@ -64,8 +62,8 @@ func (g *Graph) WriteSVG(w io.Writer) error {
 	if all.Wall > 0 {
 		scale = (width - 2*margin) / float64(all.Wall)
 	}
-	var place func(n, base *calls.Node, depth int, x time.Duration)
-	place = func(n, base *calls.Node, depth int, x time.Duration) {
+	var place func(n, base *Node, depth int, x time.Duration)
+	place = func(n, base *Node, depth int, x time.Duration) {
 		total := n.Total()
 		if float64(total.Wall)*scale < least {
 			return
@@ -77,7 +75,7 @@ func (g *Graph) WriteSVG(w io.Writer) error {
 		deepest = max(deepest, depth)
 		frames = append(frames, frame{n, base, depth, x, total})
 		children := slices.Clone(n.Children)
-		slices.SortStableFunc(children, func(a, b *calls.Node) int { return cmp.Compare(a.Function.String(), b.Function.String()) })
+		slices.SortStableFunc(children, func(a, b *Node) int { return cmp.Compare(a.Function.String(), b.Function.String()) })
 		for _, c := range children {
 			place(c, base.Child(c.Function), depth+1, x)
 			x += c.Total().Wall
@@ -108,7 +106,7 @@ func (g *Graph) WriteSVG(w io.Writer) error {
 	return err
 }
 
-func (g *Graph) frame(b *bytes.Buffer, f *frame, scale float64, all calls.Cost, height int) {
+func (g *Graph) frame(b *bytes.Buffer, f *frame, scale float64, all Cost, height int) {
 	x, wide := margin+float64(f.x)*scale, float64(f.total.Wall)*scale
 	y := height - footer - (f.depth+1)*rowHeight
 	name := f.node.Function.String()
@@ -121,7 +119,7 @@ func (g *Graph) frame(b *bytes.Buffer, f *frame, scale float64, all calls.Cost, 
 	}
 	fill := color(f.node)
 	if g.Base != nil {
-		before := calls.Cost{}
+		before := Cost{}
 		if f.base != nil {
 			before = f.base.Total()
 		}
@@ -140,7 +138,7 @@ func (g *Graph) frame(b *bytes.Buffer, f *frame, scale float64, all calls.Cost, 
 }
 
 // legend says what colours and widths are.
-func (g *Graph) legend(b *bytes.Buffer, all calls.Cost) {
+func (g *Graph) legend(b *bytes.Buffer, all Cost) {
 	type entry struct{ fill, text string }
 	list := []entry{
 		{pythonColor, "Python"}, {cColor, "C"}, {importColor, "import"},
@@ -164,15 +162,15 @@ const (
 
 // color is by the kind of function, in a shade of its own for each name: frames
 // beside each other can be told apart, in every graph in the same way.
-func color(n *calls.Node) string {
+func color(n *Node) string {
 	h := fnv.New32a()
 	_, _ = io.WriteString(h, n.Name) // it never fails
 	shade := int(h.Sum32()%31) - 15
 	var r, g, b int
 	switch n.Kind {
-	case calls.C:
+	case C:
 		r, g, b = 0xe3, 0xc3, 0x4f
-	case calls.Import:
+	case Import:
 		r, g, b = 0x7f, 0xae, 0x6b
 	default:
 		r, g, b = 0xe8, 0x92, 0x4a

@@ -1,4 +1,4 @@
-package flame
+package calltree
 
 import (
 	"fmt"
@@ -6,14 +6,12 @@ import (
 	"time"
 
 	"github.com/google/pprof/profile"
-
-	"forkbench/calls"
 )
 
 // WritePprof writes a tree as a profile for `go tool pprof`, compressed. Its
 // values are of one job, so profiles of different models can be compared with
 // -diff_base as they are.
-func WritePprof(w io.Writer, tree *calls.Node, about string, now time.Time) error {
+func WritePprof(w io.Writer, tree *Node, about string, now time.Time) error {
 	p := &profile.Profile{
 		// The first is a count by convention; pprof shows the default.
 		SampleType:        []*profile.ValueType{{Type: "calls", Unit: "count"}, {Type: "wall", Unit: "nanoseconds"}, {Type: "cpu", Unit: "nanoseconds"}},
@@ -22,15 +20,15 @@ func WritePprof(w io.Writer, tree *calls.Node, about string, now time.Time) erro
 		DurationNanos:     int64(tree.Total().Wall),
 		Comments:          []string{about},
 	}
-	functions := make(map[calls.Function]*profile.Function)
+	functions := make(map[Function]*profile.Function)
 	type place struct {
-		function calls.Function
+		function Function
 		line     int
 	}
 	locations := make(map[place]*profile.Location)
 	// A location is a line in a function. Of a caller that is where the call
 	// stands; of the innermost, where the function begins.
-	location := func(f calls.Function, line int) *profile.Location {
+	location := func(f Function, line int) *profile.Location {
 		at := place{f, line}
 		if l := locations[at]; l != nil {
 			return l
@@ -48,7 +46,7 @@ func WritePprof(w io.Writer, tree *calls.Node, about string, now time.Time) erro
 		p.Location = append(p.Location, l)
 		return l
 	}
-	tree.Walk(func(path []*calls.Node) bool {
+	tree.Walk(func(path []*Node) bool {
 		last := path[len(path)-1]
 		stack := make([]*profile.Location, len(path)) // the innermost first
 		for i, n := range path {

@@ -1,4 +1,4 @@
-package calls_test
+package calltree_test
 
 import (
 	"encoding/json"
@@ -6,13 +6,13 @@ import (
 	"testing"
 	"time"
 
-	"forkbench/calls"
+	"forkbench/internal/calltree"
 )
 
 // parse reads a list and returns its trees.
-func parse(t testing.TB, text string) []*calls.Node {
+func parse(t testing.TB, text string) []*calltree.Node {
 	t.Helper()
-	var l calls.List
+	var l calltree.List
 	if err := json.Unmarshal([]byte(text), &l); err != nil {
 		t.Fatal(err)
 	}
@@ -32,16 +32,16 @@ func TestTrees(t *testing.T) {
 		t.Fatalf("%d trees", len(trees))
 	}
 	top := trees[0]
-	if got := top.Total(); got != (calls.Cost{Wall: 1140, CPU: 1030}) {
+	if got := top.Total(); got != (calltree.Cost{Wall: 1140, CPU: 1030}) {
 		t.Errorf("total %v", got)
 	}
 	// Two nodes that call the same function from the same place are one.
-	heavy := top.Child(calls.Function{Kind: calls.Import, Name: "heavy"})
+	heavy := top.Child(calltree.Function{Kind: calltree.Import, Name: "heavy"})
 	if heavy == nil || heavy.Calls != 2 || heavy.Self.Wall != 1000 || len(top.Children) != 2 {
 		t.Errorf("import heavy: %+v of %d children", heavy, len(top.Children))
 	}
 	// Four calls of len and two imports cost 60, half of it booked on the job.
-	clean := top.WithoutOverhead(calls.Cost{Wall: 10, CPU: 10})
+	clean := top.WithoutOverhead(calltree.Cost{Wall: 10, CPU: 10})
 	if got := clean.Self.Wall; got != 100-30-5 {
 		t.Errorf("the job itself took %v without the overhead of 3 of its calls and its own half", got)
 	}
@@ -50,23 +50,23 @@ func TestTrees(t *testing.T) {
 // TestTypical: a disturbed job does not count, and what half the jobs do counts
 // half.
 func TestTypical(t *testing.T) {
-	f := calls.Function{Kind: calls.Python, Name: "f"}
-	g := calls.Function{Kind: calls.Python, Name: "g"}
-	make1 := func(self time.Duration, child bool) *calls.Node {
-		n := &calls.Node{Function: f, Calls: 1, Jobs: 1, Self: calls.Cost{Wall: self}}
+	f := calltree.Function{Kind: calltree.Python, Name: "f"}
+	g := calltree.Function{Kind: calltree.Python, Name: "g"}
+	make1 := func(self time.Duration, child bool) *calltree.Node {
+		n := &calltree.Node{Function: f, Calls: 1, Jobs: 1, Self: calltree.Cost{Wall: self}}
 		if child {
-			n.Children = []*calls.Node{{Function: g, Calls: 2, Jobs: 1, Self: calls.Cost{Wall: 50}}}
+			n.Children = []*calltree.Node{{Function: g, Calls: 2, Jobs: 1, Self: calltree.Cost{Wall: 50}}}
 		}
 		return n
 	}
-	tree := calls.Typical([]*calls.Node{make1(10, true), make1(1_000_000, false), make1(12, true), make1(11, false)})
+	tree := calltree.Typical([]*calltree.Node{make1(10, true), make1(1_000_000, false), make1(12, true), make1(11, false)})
 	if tree.Self.Wall != 11 || tree.Least.Wall != 10 || tree.Jobs != 1 {
 		t.Errorf("%+v", tree)
 	}
 	if c := tree.Child(g); c == nil || c.Jobs != 0.5 || c.Calls != 1 || c.Self.Wall != 25 {
 		t.Errorf("%+v", c)
 	}
-	if empty := calls.Typical(nil); empty.Total() != (calls.Cost{}) || empty.Child(g) != nil {
+	if empty := calltree.Typical(nil); empty.Total() != (calltree.Cost{}) || empty.Child(g) != nil {
 		t.Errorf("of nothing: %+v", empty)
 	}
 }
@@ -80,7 +80,7 @@ func FuzzTrees(f *testing.F) {
 		f.Add([]byte(bad))
 	}
 	f.Fuzz(func(t *testing.T, text []byte) {
-		var l calls.List
+		var l calltree.List
 		if json.Unmarshal(text, &l) != nil {
 			return
 		}
@@ -99,12 +99,12 @@ func FuzzTrees(f *testing.F) {
 		if self != total {
 			t.Errorf("the nodes' times sum up to %d, the trees' to %d", self, total)
 		}
-		calls.Typical(trees)
+		calltree.Typical(trees)
 	})
 }
 
 func Example() {
-	var l calls.List
+	var l calltree.List
 	if err := json.Unmarshal([]byte(job), &l); err != nil {
 		fmt.Println(err)
 		return
@@ -114,7 +114,7 @@ func Example() {
 		fmt.Println(err)
 		return
 	}
-	trees[0].Walk(func(path []*calls.Node) bool {
+	trees[0].Walk(func(path []*calltree.Node) bool {
 		n := path[len(path)-1]
 		fmt.Println(len(path), n.Function, n.Total().Wall)
 		return true
