@@ -9,7 +9,7 @@ import (
 	"gonum.org/v1/plot/vg"
 	"gonum.org/v1/plot/vg/draw"
 
-	"forkbench/capacity"
+	"forkbench/whatif/capacity"
 )
 
 // PlanNames are the stems of the files that WritePlan writes.

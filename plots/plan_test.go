@@ -5,8 +5,8 @@ import (
 	"os"
 	"testing"
 
-	"forkbench/capacity"
-	"forkbench/predict"
+	"forkbench/whatif/capacity"
+	"forkbench/whatif/predict"
 )
 
 // tried is a size with a latency in ms; 0 is above capacity.

@@ -6,7 +6,7 @@ import (
 	"math"
 	"strings"
 
-	"forkbench/sweep"
+	"forkbench/whatif/sweep"
 )
 
 // SweepNames are the stems of the files that WriteSweep writes.

@@ -7,7 +7,7 @@ import (
 	"sync"
 	"testing"
 
-	"forkbench/sweep"
+	"forkbench/whatif/sweep"
 )
 
 // madeSweep is a sweep over made-up costs: each model's is a function of x.

@@ -10,7 +10,7 @@ import (
 	"gonum.org/v1/plot/vg"
 	"gonum.org/v1/plot/vg/draw"
 
-	"forkbench/calibrate"
+	"forkbench/whatif/calibrate"
 )
 
 // ValidateNames are the stems of the files that WriteValidate writes.

@@ -7,7 +7,7 @@ import (
 	"strings"
 	"testing"
 
-	"forkbench/calibrate"
+	"forkbench/whatif/calibrate"
 )
 
 func validations() map[string]*calibrate.Report {

@@ -13,11 +13,11 @@ import (
 
 	"github.com/spf13/cobra"
 
-	"forkbench/calibrate"
 	"forkbench/models"
 	"forkbench/plots"
 	"forkbench/record"
 	"forkbench/sim"
+	"forkbench/whatif/calibrate"
 )
 
 // calibrateCommand is `compare calibrate`.

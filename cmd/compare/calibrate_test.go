@@ -9,12 +9,12 @@ import (
 	"syscall"
 	"testing"
 
-	"forkbench/calibrate"
 	"forkbench/models/forkperjob"
 	"forkbench/models/hybrid"
 	"forkbench/models/prefork"
 	"forkbench/record"
 	"forkbench/sim"
+	"forkbench/whatif/calibrate"
 )
 
 func TestCalibrateAndValidate(t *testing.T) {

@@ -9,9 +9,9 @@ import (
 	"strings"
 	"testing"
 
-	"forkbench/calibrate"
 	"forkbench/sim"
 	"forkbench/sim/profiles"
+	"forkbench/whatif/calibrate"
 )
 
 // TestCaveats: what calibration warned of is said by whatever simulates with the

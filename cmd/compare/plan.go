@@ -10,11 +10,11 @@ import (
 
 	"github.com/spf13/cobra"
 
-	"forkbench/capacity"
 	"forkbench/plots"
-	"forkbench/predict"
 	"forkbench/sim"
-	"forkbench/sweep"
+	"forkbench/whatif/capacity"
+	"forkbench/whatif/predict"
+	"forkbench/whatif/sweep"
 )
 
 // planCommand is `compare plan`.

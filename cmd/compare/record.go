@@ -15,7 +15,7 @@ import (
 
 	"github.com/spf13/cobra"
 
-	"forkbench/capture"
+	"forkbench/peers/capture"
 	"forkbench/stream"
 	"forkbench/workload"
 )

@@ -5,7 +5,7 @@ import (
 	"strings"
 	"time"
 
-	"forkbench/capture"
+	"forkbench/peers/capture"
 )
 
 // mostListed bounds the lists of what was recorded.

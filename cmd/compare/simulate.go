@@ -12,10 +12,10 @@ import (
 
 	"github.com/spf13/cobra"
 
-	"forkbench/predict"
 	"forkbench/record"
 	"forkbench/runner"
 	"forkbench/sim"
+	"forkbench/whatif/predict"
 )
 
 // The headings of simulate's own flags in the help.

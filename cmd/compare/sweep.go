@@ -14,9 +14,9 @@ import (
 
 	"forkbench/models"
 	"forkbench/plots"
-	"forkbench/predict"
 	"forkbench/report"
-	"forkbench/sweep"
+	"forkbench/whatif/predict"
+	"forkbench/whatif/sweep"
 )
 
 // sweepCommand is `compare sweep`.

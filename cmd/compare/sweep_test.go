@@ -11,8 +11,8 @@ import (
 	"syscall"
 	"testing"
 
-	"forkbench/capacity"
-	"forkbench/sweep"
+	"forkbench/whatif/capacity"
+	"forkbench/whatif/sweep"
 )
 
 // TestSweep makes one in each format; the answer is the same in all.

@@ -9,7 +9,7 @@ import (
 	"strings"
 
 	"forkbench/record"
-	"forkbench/sweep"
+	"forkbench/whatif/sweep"
 	"forkbench/workload"
 )
 

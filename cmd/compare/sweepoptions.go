@@ -10,10 +10,10 @@ import (
 
 	"github.com/spf13/cobra"
 
-	"forkbench/predict"
 	"forkbench/record"
 	"forkbench/sim"
-	"forkbench/sweep"
+	"forkbench/whatif/predict"
+	"forkbench/whatif/sweep"
 	"forkbench/workload"
 )
 

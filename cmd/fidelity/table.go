@@ -8,12 +8,12 @@ import (
 	"slices"
 	"strconv"
 
-	"forkbench/calibrate"
 	"forkbench/models"
 	"forkbench/models/forkperjob"
 	"forkbench/models/hybrid"
 	"forkbench/models/prefork"
 	"forkbench/record"
+	"forkbench/whatif/calibrate"
 )
 
 // executor builds the model of a setting from its record.

@@ -13,10 +13,10 @@ import (
 	"forkbench/models/forkperjob"
 	"forkbench/models/hybrid"
 	"forkbench/models/prefork"
-	"forkbench/predict"
 	"forkbench/report"
 	"forkbench/sim"
-	"forkbench/sweep"
+	"forkbench/whatif/predict"
+	"forkbench/whatif/sweep"
 )
 
 // constant is a machine on which a fork, with the exit and reaping of the child,

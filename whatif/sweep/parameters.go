@@ -4,8 +4,8 @@ import (
 	"fmt"
 	"slices"
 
-	"forkbench/predict"
 	"forkbench/sim"
+	"forkbench/whatif/predict"
 	"forkbench/workload"
 )
 

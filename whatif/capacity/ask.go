@@ -4,7 +4,7 @@ import (
 	"context"
 
 	"forkbench/models"
-	"forkbench/predict"
+	"forkbench/whatif/predict"
 )
 
 // Ask is a function for [Plan.Predict] that asks a question about one executor on

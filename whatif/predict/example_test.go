@@ -6,8 +6,8 @@ import (
 
 	"forkbench/models/forkperjob"
 	"forkbench/models/hybrid"
-	"forkbench/predict"
 	"forkbench/sim/profiles"
+	"forkbench/whatif/predict"
 )
 
 // What a warm parent would do for Redash: the throughput of both models, and

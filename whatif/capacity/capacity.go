@@ -15,7 +15,7 @@ import (
 	"context"
 	"fmt"
 
-	"forkbench/predict"
+	"forkbench/whatif/predict"
 )
 
 // A Size is a machine's.

@@ -16,9 +16,9 @@ import (
 	"forkbench/models/forkperjob"
 	"forkbench/models/hybrid"
 	"forkbench/models/prefork"
-	"forkbench/predict"
 	"forkbench/record"
 	"forkbench/sim"
+	"forkbench/whatif/predict"
 	"forkbench/workload"
 )
 

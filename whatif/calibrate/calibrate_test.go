@@ -12,13 +12,13 @@ import (
 	"testing"
 	"time"
 
-	"forkbench/calibrate"
 	"forkbench/models"
 	"forkbench/models/forkperjob"
 	"forkbench/models/hybrid"
 	"forkbench/models/prefork"
 	"forkbench/record"
 	"forkbench/sim"
+	"forkbench/whatif/calibrate"
 	"forkbench/workload"
 )
 

@@ -5,8 +5,8 @@ import (
 	"math"
 	"testing"
 
-	"forkbench/predict"
 	"forkbench/sim"
+	"forkbench/whatif/predict"
 )
 
 // TestCoverage: the reported 95 % intervals hold the true value about as often as

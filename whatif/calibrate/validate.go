@@ -7,8 +7,8 @@ import (
 	"math"
 	"slices"
 
-	"forkbench/predict"
 	"forkbench/sim"
+	"forkbench/whatif/predict"
 	"forkbench/workload"
 )
 

@@ -7,9 +7,9 @@ import (
 	"forkbench/models/forkperjob"
 	"forkbench/models/hybrid"
 	"forkbench/models/prefork"
-	"forkbench/predict"
 	"forkbench/record"
 	"forkbench/sim/profiles"
+	"forkbench/whatif/predict"
 )
 
 func TestProfilesAreValid(t *testing.T) {

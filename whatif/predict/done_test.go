@@ -6,9 +6,9 @@ import (
 	"time"
 
 	"forkbench/models/prefork"
-	"forkbench/predict"
 	"forkbench/sim"
 	"forkbench/sim/profiles"
+	"forkbench/whatif/predict"
 )
 
 // TestDone: what reaches its time limit is settled and not done, and throughput and CPU

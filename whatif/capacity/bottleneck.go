@@ -5,8 +5,8 @@ import (
 	"sync"
 	"time"
 
-	"forkbench/predict"
 	"forkbench/record"
+	"forkbench/whatif/predict"
 )
 
 // A Bottleneck is what keeps a machine from doing more.

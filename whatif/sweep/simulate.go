@@ -7,7 +7,7 @@ import (
 	"slices"
 
 	"forkbench/models"
-	"forkbench/predict"
+	"forkbench/whatif/predict"
 )
 
 // Simulate is a function for [Sweep.Evaluate] that asks a simulated machine. The

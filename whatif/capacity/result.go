@@ -10,8 +10,8 @@ import (
 	"strconv"
 	"strings"
 
-	"forkbench/predict"
 	"forkbench/report"
+	"forkbench/whatif/predict"
 )
 
 // ResultVersion is the version of a result's JSON. It changes when a reader of

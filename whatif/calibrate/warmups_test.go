@@ -7,8 +7,8 @@ import (
 	"strings"
 	"testing"
 
-	"forkbench/calibrate"
 	"forkbench/record"
+	"forkbench/whatif/calibrate"
 )
 
 // TestWarmingByItsOwnCPU: where only warm-ups tell what the one-time work costs, it is

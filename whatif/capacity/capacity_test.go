@@ -6,13 +6,13 @@ import (
 	"math"
 	"testing"
 
-	"forkbench/capacity"
 	"forkbench/models"
 	"forkbench/models/forkperjob"
 	"forkbench/models/hybrid"
 	"forkbench/models/prefork"
-	"forkbench/predict"
 	"forkbench/sim"
+	"forkbench/whatif/capacity"
+	"forkbench/whatif/predict"
 	"forkbench/workload"
 )
 
