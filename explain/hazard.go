@@ -85,6 +85,16 @@ func about(o observation, words, event string) string {
 	return ""
 }
 
+// brief is a hazard without whom a connection is to, or what a thread is for, which
+// stand below.
+func brief(hazard string) string {
+	if before, _, ok := strings.Cut(hazard, " open to "); ok {
+		return before + " open"
+	}
+	before, _, _ := strings.Cut(hazard, ", for ")
+	return before
+}
+
 // shortened keeps the end of a long text, which is where names differ.
 func shortened(text string, most int) string {
 	text = strings.Map(func(r rune) rune {

@@ -67,6 +67,9 @@ type Interval struct {
 // that was measured. Without bounds, that is not known, and it is not said.
 func (i Interval) spansZero() bool { return i.Low != nil && *i.Low <= 0 && 0 <= *i.High }
 
+// aboveZero reports whether the median is known to be more than 0.
+func (i Interval) aboveZero() bool { return i.Low != nil && *i.Low > 0 }
+
 // A sample is a value for each job, by its round: jobs of a round share what the
 // machine did then.
 type sample map[int][]float64

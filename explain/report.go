@@ -125,9 +125,13 @@ func (it *Item) hoist() string {
 	case len(it.Hazards) > 0 && it.OneJob > 0:
 		return fmt.Sprintf("not as it is: %s; connected and given up in the parent (--warm=job), %s of it is spared", it.Hazards[0], percent(it.OneJob))
 	case len(it.Hazards) > 0 && it.Untried != "":
-		return fmt.Sprintf("not as it is: %s; not tried: %s", it.Hazards[0], it.flags(it.Untried))
+		return fmt.Sprintf("not as it is: %s; not tried: %s", it.Hazards[0], it.mayWarm())
 	case len(it.Hazards) > 0:
 		return "no: " + it.Hazards[0]
+	case it.Flag != "" && it.Saved != nil && it.Saved.vain() && len(it.paste()) > inLine:
+		return "made in the parent, it was not seen to save anything"
+	case it.Flag != "" && it.Saved != nil && it.Saved.vain():
+		return "made in the parent, it was not seen to save anything: " + it.paste()
 	case it.Flag != "" && len(it.Draws) > 0:
 		return it.paste() + "; but it " + sharedDraws(it.Draws)
 	case it.Flag != "":
@@ -141,9 +145,9 @@ func (it *Item) hoist() string {
 	case len(it.Cautions) > 0:
 		return "not tried: " + it.Cautions[0]
 	case it.Untried != "" && it.untriedPart:
-		return "not tried: of its parts, " + it.flags(it.Untried)
+		return "not tried: of its parts, " + it.mayWarm()
 	case it.Untried != "":
-		return "not tried: " + it.flags(it.Untried)
+		return "not tried: " + it.mayWarm()
 	}
 	switch {
 	case it.Refork:
@@ -152,6 +156,15 @@ func (it *Item) hoist() string {
 		return "not by a call of its own; by one job (--warm=job) it is"
 	}
 	return "not by a call of its own"
+}
+
+// mayWarm is the warm-up that was not tried: where it is too long to be copied by
+// hand, where it stands.
+func (it *Item) mayWarm() string {
+	if flags := it.flags(it.Untried); len(flags) <= inLine {
+		return flags
+	}
+	return "its untried_warm in explain.json"
 }
 
 func (r *Result) savingsTable() report.Table {

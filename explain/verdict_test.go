@@ -1,0 +1,121 @@
+package explain
+
+import (
+	"strings"
+	"testing"
+)
+
+// known is a saving of a job that was measured to be that, and not 0.
+func known(ms float64) Saving {
+	low, high := 0.9*ms, 1.1*ms
+	i := Interval{Median: ms, Low: &low, High: &high, rounds: 5}
+	return Saving{Wall: i, CPU: i}
+}
+
+// unknown is a saving that may be none.
+func unknown(ms float64) Saving {
+	low, high := -2*ms, 3*ms
+	i := Interval{Median: ms, Low: &low, High: &high, rounds: 5}
+	return Saving{Wall: i, CPU: i}
+}
+
+// firstLine is what a result says first of a job of 100 ms.
+func firstLine(res *Result) string {
+	res.FirstJob.Wall.Median = 100
+	r := &run{result: res, measured: &measurements{}}
+	return r.verdictOfFindings()
+}
+
+// callSaves is a finding that is a call which saves that.
+func callSaves(s Saving) Item {
+	return Item{
+		Call: "app.load", CallMS: 50, Job: 0.5, WarmUp: []string{"app.load()"}, Flag: "app:load",
+		Saved: &Try{Measured: s, PredictedMS: 21, Throughput: 1.3},
+	}
+}
+
+// TestSavesMore: what saves much more than the call that the first line names is in
+// that line.
+func TestSavesMore(t *testing.T) {
+	const call = "app.load() runs again in every fork, and takes 50 % of each job (50.0 ms of 100 ms); made in the parent before the fork (--warm=app:load), " +
+		"it saves 20.0 ms of each job, measured (21.0 ms were predicted), and a worker gets through 1.30 times the jobs"
+	oneJob := func(s Saving) Try { return Try{Name: "one job", Measured: s, oneJob: true} }
+	all := func(s Saving) Try { return Try{Name: allTogether, Measured: s} }
+	unfit := oneJob(known(54.2))
+	unfit.Unfit = []string{"a connection is shared"}
+	leaving := Item{
+		Call: "pool.connect", CallMS: 50, Job: 0.5, Hazards: []string{"leaves a connection open to ('127.0.0.1', 6379)"},
+		Undo: &Undo{Flag: "undo:app:connect", Spares: 0.9, Does: []string{"pool.ask (80 % of it)"}, Saved: &Try{Measured: known(20), PredictedMS: 21, Throughput: 1.3}},
+	}
+	for name, c := range map[string]struct {
+		first    Item
+		together []Try
+		want     string // after the call; all of it, where that is not the first finding
+	}{
+		"one job":            {callSaves(known(20)), []Try{oneJob(known(54.2)), all(known(40))}, call + "; one job in the parent (--warm=job) saves 54.2 ms"},
+		"all calls":          {callSaves(known(20)), []Try{oneJob(known(25)), all(known(40))}, call + "; all of the calls below save 40.0 ms"},
+		"jobs in the parent": {callSaves(known(20)), []Try{{Name: "all of it", Measured: known(31), refork: true}}, call + "; a parent that has run jobs (--refork=5) saves 31.0 ms"},
+		"not much more":      {callSaves(known(20)), []Try{oneJob(known(29))}, call},
+		"not known":          {callSaves(known(20)), []Try{oneJob(unknown(54.2))}, call},
+		"unsafe":             {callSaves(known(20)), []Try{unfit}, call},
+		"as given":           {callSaves(known(20)), []Try{{Name: "the warm-ups as given", Measured: known(60)}}, call},
+		"given up again": {leaving, []Try{oneJob(known(54.2))}, "pool.connect runs again in every fork, and takes 50 % of each job (50.0 ms of 100 ms); " +
+			"it leaves a connection open, but made in the parent and given up before the fork (--warm=undo:app:connect), " +
+			"it saves 20.0 ms of each job, measured (21.0 ms were predicted), and a worker gets through 1.30 times the jobs; one job in the parent (--warm=job) saves 54.2 ms"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			if got := firstLine(&Result{Findings: []Item{c.first}, Together: c.together}); got != c.want {
+				t.Errorf("got  %s\nwant %s", got, c.want)
+			}
+		})
+	}
+}
+
+// TestFirstLineIsShort: no text to paste that fills a screen, and none at all of what
+// was not seen to save anything.
+func TestFirstLineIsShort(t *testing.T) {
+	long := callSaves(known(20))
+	long.Flag = strings.Repeat("app:table('en'),", 40)
+	if got := firstLine(&Result{Findings: []Item{long}}); !strings.Contains(got, "before the fork (by the --warm below), it saves 20.0 ms") {
+		t.Errorf("a long one: %s", got)
+	}
+	if got := long.hoist(); got != "--warm="+shellWord(long.Flag) {
+		t.Errorf("below, it is %s", got)
+	}
+
+	vain := long
+	vain.Saved = &Try{Measured: unknown(2)}
+	other := callSaves(known(20))
+	got := firstLine(&Result{Findings: []Item{vain, other}})
+	if !strings.Contains(got, "; made in the parent before the fork, it was not seen to save anything; what can be made there is app.load() (--warm=app:load): it saves 20.0 ms") {
+		t.Errorf("one in vain: %s", got)
+	}
+	if got := vain.hoist(); strings.Contains(got, "--warm") {
+		t.Errorf("in the table, it is advised: %s", got)
+	}
+
+	untried := Item{Call: "app.load", Untried: strings.Repeat("app:table('en'),", 40)}
+	if got := untried.hoist(); len(got) > inLine || !strings.Contains(got, "untried_warm in explain.json") {
+		t.Errorf("not tried: %s", got)
+	}
+}
+
+// TestBetterWithout: of two ways that save as much, the one that leaves nothing open
+// is named.
+func TestBetterWithout(t *testing.T) {
+	leaving := Item{
+		Call: "pool.connect", CallMS: 50, Job: 0.5, Hazards: []string{"leaves a connection open"}, Draws: []string{"a token (secrets.token_hex)"},
+		Undo: &Undo{Flag: "undo:app:connect", Saved: &Try{Measured: known(19)}},
+	}
+	got := firstLine(&Result{Findings: []Item{leaving, callSaves(known(20))}})
+	if !strings.Contains(got, "it leaves a connection open; what can be made there is app.load() (--warm=app:load): it saves 20.0 ms") ||
+		strings.Contains(got, "undo:") || strings.Contains(got, "draws") {
+		t.Errorf("%s", got)
+	}
+	leaving.Undo.Saved = &Try{Measured: known(22)}
+	got = firstLine(&Result{Findings: []Item{leaving, callSaves(known(20))}})
+	if !strings.Contains(got, "(--warm=undo:app:connect), it saves 22.0 ms") || strings.Contains(got, "app.load()") ||
+		!strings.HasSuffix(got, "; but it draws a token (secrets.token_hex), which is then the same in every child (see below)") {
+		t.Errorf("%s", got)
+	}
+}
