@@ -85,6 +85,9 @@ func (r *run) item(f *found, cold int) Item {
 		Calls: f.Calls, Repeated: int(float64(cold)*f.Jobs + 0.5),
 		Hazards: hazards(f.seen), Cautions: cautions(f.seen), Tried: f.tried,
 	}
+	if len(it.Hazards) > 0 {
+		it.undoing = opener(f, it.Hazards[0])
+	}
 	it.CallMS, it.CallCPU = r.takes(f)
 	it.Timed = f.timed != nil
 	if f.Own {
@@ -331,8 +334,8 @@ func (r *run) notes() {
 		}
 		if len(it.Hazards) > 0 && it.Undo == nil {
 			res.Notes = append(res.Notes, fmt.Sprintf("%s must not be made before a fork as it is: it %s. "+
-				"What it leaves would be in every child. Do it and undo it (connect, then dispose or close) before the fork, or leave it to the jobs.",
-				it.Call, strings.Join(it.Hazards, ", and ")))
+				"What it leaves would be in every child. Do it and undo it (%s) before the fork, or leave it to the jobs.",
+				it.Call, strings.Join(it.Hazards, ", and "), it.undoing))
 		}
 		if len(it.Hazards) == 0 && len(it.Cautions) > 0 {
 			res.Notes = append(res.Notes, fmt.Sprintf("%s was not tried in a parent, because it %s. Nothing of that is left open: it may be right there; name it with --warm to try it.",

@@ -6,6 +6,12 @@ import (
 	"strings"
 )
 
+// How what is left open is told begins, and how what SQLite has ends.
+const (
+	connectionLeft, fileLeft, threadLeft = "leaves a connection open", "leaves the file ", "starts a thread"
+	databaseLeft                         = " (sqlite3.connect)"
+)
+
 // hazards says why the calls observed must not be made in a parent as they are:
 // what they leave behind would be in every child. From other people's accidents:
 // shared connections garble what is sent, threads are not there in a child but
@@ -25,15 +31,15 @@ func hazards(seen []observation) []string {
 		for _, what := range o.LeftOpen {
 			switch {
 			case strings.HasPrefix(what, "socket:"):
-				add("connection", "leaves a connection open%s", about(o, " to ", "socket.connect"))
+				add("connection", connectionLeft+"%s", about(o, " to ", "socket.connect"))
 			case strings.HasPrefix(what, "/") && !strings.HasPrefix(what, "/dev/") && !strings.HasPrefix(what, "/memfd:"):
-				add("file", "leaves the file %s open%s", shortened(what, 80), by(o, what))
+				add("file", fileLeft+"%s open%s", shortened(what, 80), by(o, what))
 			case strings.HasPrefix(what, "pipe:"), strings.HasPrefix(what, "anon_inode:"):
 				add("pipe", "leaves %s open", strings.TrimRight(strings.SplitN(what, "[", 2)[0], ":"))
 			}
 		}
 		if o.Threads > 0 {
-			add("thread", "starts a thread%s", about(o, ", for ", "_thread.start_new_thread"))
+			add("thread", threadLeft+"%s", about(o, ", for ", "_thread.start_new_thread"))
 		}
 		for _, kind := range kinds {
 			told[kind] = true
@@ -46,7 +52,7 @@ func hazards(seen []observation) []string {
 func by(o observation, file string) string {
 	for _, e := range o.Events {
 		if e[0] == "sqlite3.connect" && strings.Contains(e[1], file) {
-			return " (" + e[0] + ")"
+			return databaseLeft
 		}
 	}
 	return ""

@@ -98,7 +98,8 @@ type Item struct {
 	OneJob   float64  `json:"spared_by_one_job,omitempty"` // the share that jobs are spared whose parent ran one, and undid it (--warm=job)
 	Refork   bool     `json:"refork_saves_it,omitempty"`   // a parent that has run jobs spares the others it, measured
 
-	untriedPart bool // Untried does a part of it
+	untriedPart bool   // Untried does a part of it
+	undoing     string // the call that gives up what it leaves open
 }
 
 // A Try is a saving predicted from the profile and measured without it, for each

@@ -150,8 +150,8 @@ func (p *process) nativeThread(t held.Thread) (what, cure, env string) {
 // cures say what to do about hazards. Those of threads of a well-known pool are
 // better.
 var cures = map[record.HazardKind]string{
-	record.HazardConnection: "connect, use and close it before the fork, so that each fork opens its own " +
-		"(SQLAlchemy: engine.dispose()), or have the application do so at each: os.register_at_fork(before=engine.dispose)",
+	record.HazardConnection: "connect, use and close it before the fork, so that each fork opens its own, or have the application do so at each: " +
+		"os.register_at_fork(before=connection.close), or by the pool that holds it (SQLAlchemy: engine.dispose, redis-py: connection_pool.disconnect)",
 	record.HazardDatabase:     "close it before the fork and open it in the fork, as SQLite asks for: os.register_at_fork(before=connection.close)",
 	record.HazardFile:         "open it in the fork, or read and close it before; where it is written, open it for appending, with whole lines in one write",
 	record.HazardEvents:       "make the event loop or the watcher in the fork",

@@ -85,7 +85,8 @@ def undone(call: Callable[[], Any], what: str, named: dict[str, Any]) -> list[st
     raise NotUndone(
         f"{what} leaves {words} open, which forks must not share, and it could not "
         "be given up so that the same still works: close it there, or at each fork: "
-        "os.register_at_fork(before=connection.close), for SQLAlchemy before=engine.dispose"
+        "os.register_at_fork(before=connection.close), or by the pool that holds it "
+        "(SQLAlchemy: engine.dispose, redis-py: connection_pool.disconnect)"
     )
 
 
