@@ -210,6 +210,40 @@ func TestKilledProcesses(t *testing.T) {
 	}
 }
 
+// TestParentKilledHalfway: once the parent is killed, the round ends and says so, what
+// was done is in it, and none of the processes that did it is left.
+func TestParentKilledHalfway(t *testing.T) {
+	const killing = "import os, signal\nparent = os.getpid()\n" +
+		"def work(last):\n    if last:\n        os.kill(parent, signal.SIGKILL)\n    return [parent, os.getpid()]\n"
+	payloads := slices.Concat(repeat(30, "[false]"), []string{"[true]"}, repeat(30, "[false]"))
+	for _, e := range []models.Executor{prefork.Model{}, prefork.Model{MaxJobsPerChild: 5}, forkperjob.Model{}, hybrid.Model{}, hybrid.Model{JobsPerChild: 5}} {
+		rig := newRig(t, script{text: killing, function: "work"})
+		var pids []int
+		done, sink, err := rig.run(spied{e, func(o models.Outcome) {
+			var two []int
+			if o.Status == models.Done && json.Unmarshal(o.Result, &two) == nil {
+				pids = append(pids, two...)
+			}
+		}}, payloads...)
+		if err == nil || !strings.Contains(err.Error(), "killed") {
+			t.Errorf("%s: the parent was killed, and the error is %v", e.Name(), err)
+		}
+		// Of the 30 before the killing one, at most those of the other workers were under way.
+		if done.Settled < 30-rig.machine.Workers || done.Settled+done.NotRun+done.Lost != len(payloads) || done.Settled != len(sink.jobs) || done.Strays != 0 {
+			t.Errorf("%s: of %d jobs %d settled (%d recorded), %d not run, %d lost; %d strays",
+				e.Name(), len(payloads), done.Settled, len(sink.jobs), done.NotRun, done.Lost, done.Strays)
+		}
+		if len(pids) == 0 {
+			t.Errorf("%s: no job said where it ran", e.Name())
+		}
+		for _, pid := range pids {
+			if err := unix.Kill(pid, 0); !errors.Is(err, unix.ESRCH) {
+				t.Errorf("%s: process %d is left: %v", e.Name(), pid, err)
+			}
+		}
+	}
+}
+
 // TestIdleChildKilled: a child killed between two jobs fails one job, which was
 // never started, and not the pool.
 func TestIdleChildKilled(t *testing.T) {

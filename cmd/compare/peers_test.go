@@ -83,6 +83,26 @@ func TestPeersMissing(t *testing.T) {
 	}
 }
 
+// What only a parent of this program can do before it forks is refused of the peers,
+// before anything is run.
+func TestPeersUndoNothing(t *testing.T) {
+	for _, model := range []string{"celery(warm)", "rq(warm)"} {
+		for warm, want := range map[string]string{
+			"undo:app:connect": "--warm=undo:…: ",
+			"job":              "--warm=job: ",
+		} {
+			t.Run(model+" "+warm, func(t *testing.T) {
+				b := newBench(t)
+				if err := os.WriteFile("app.py", []byte("def connect():\n    pass\n\n\ndef job():\n    pass\n"), 0o644); err != nil {
+					t.Fatal(err)
+				}
+				r := b.run("--model="+model, "--workload=py:app:job", "--warm="+warm, "--jobs=5", "--rounds=1", "--out=out")
+				r.want(t, exitFailed, want, "'s workers ", "before they fork: leave it to hybrid, or name ")
+			})
+		}
+	}
+}
+
 func TestPeersInterrupted(t *testing.T) {
 	for _, model := range []string{"celery", "rq"} {
 		t.Run(model, func(t *testing.T) {
