@@ -118,7 +118,15 @@ func scanWholeLines(data []byte, atEOF bool) (int, []byte, error) {
 	return 0, nil, nil
 }
 
+// parse reads a line. Its kind is looked for at its beginning, where a Writer puts it:
+// to read each line twice would take as long again.
 func parse(line []byte) (Line, error) {
+	rest, ok := bytes.CutPrefix(line, []byte(`{"kind":"`))
+	if kind, _, closed := bytes.Cut(rest, []byte{'"'}); ok && closed {
+		if l := newLine(string(kind)); l != nil {
+			return l, json.Unmarshal(line, l)
+		}
+	}
 	var tag struct {
 		Kind    string `json:"kind"`
 		Version int    `json:"version"`
@@ -126,25 +134,32 @@ func parse(line []byte) (Line, error) {
 	if err := json.Unmarshal(line, &tag); err != nil {
 		return nil, err
 	}
-	var l Line
-	switch tag.Kind {
-	case "run":
-		if tag.Version != Version {
-			return nil, fmt.Errorf("format version %d: this program reads version %d", tag.Version, Version)
-		}
-		l = new(Header)
-	case "job":
-		l = new(Job)
-	case "process":
-		l = new(Process)
-	case "sample":
-		l = new(Sample)
-	case "round":
-		l = new(Round)
-	case "prediction":
-		l = new(Prediction)
-	default:
+	switch l := newLine(tag.Kind); {
+	case l != nil:
+		return l, json.Unmarshal(line, l)
+	case tag.Kind != "run":
 		return nil, fmt.Errorf("unknown kind %q", tag.Kind)
+	case tag.Version != Version:
+		return nil, fmt.Errorf("format version %d: this program reads version %d", tag.Version, Version)
 	}
+	l := new(Header)
 	return l, json.Unmarshal(line, l)
+}
+
+// newLine is an empty line of a kind that is not the header, or nil.
+func newLine(kind string) Line {
+	switch kind {
+	case "job":
+		return new(Job)
+	case "process":
+		return new(Process)
+	case "sample":
+		return new(Sample)
+	case "round":
+		return new(Round)
+	case "prediction":
+		return new(Prediction)
+	default:
+		return nil
+	}
 }
