@@ -47,6 +47,7 @@ func TestGolden(t *testing.T) {
 
 // TestSame draws everything twice from two equal analyses.
 func TestSame(t *testing.T) {
+	drawsAlone(t)
 	a, b := threeModels(), threeModels()
 	for _, p := range All() {
 		for _, f := range Formats() {

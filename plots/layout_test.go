@@ -247,10 +247,20 @@ func recordPage(p *picture) (*page, []text, []vg.Path) {
 	return pg, texts, paths
 }
 
+// drawsAlone skips what draws hundreds of pictures where the race detector makes each ten
+// times as long.
+func drawsAlone(t *testing.T) {
+	t.Helper()
+	if testing.Short() {
+		t.Skip("one goroutine draws, and what it draws with is seen by the detector in the tests of Write")
+	}
+}
+
 // TestLayout holds every plot of every analysis to what a page must be: texts
 // that can be read, none on another and none off the page, numbers that are
 // numbers, and no line of more points than can be seen.
 func TestLayout(t *testing.T) {
+	drawsAlone(t)
 	for name, a := range analyses() {
 		for _, p := range All() {
 			t.Run(name+"/"+p.Name, func(t *testing.T) {
@@ -298,6 +308,7 @@ func checkPage(t *testing.T, p *picture) {
 
 // TestWellFormed parses the SVG of every plot of every analysis.
 func TestWellFormed(t *testing.T) {
+	drawsAlone(t)
 	for name, a := range analyses() {
 		for _, p := range All() {
 			var b bytes.Buffer

@@ -118,6 +118,7 @@ func manyModels() []madeModel {
 
 // TestSweepLayout holds the plots of sweeps to what a page must be.
 func TestSweepLayout(t *testing.T) {
+	drawsAlone(t)
 	for name, r := range sweeps() {
 		for _, p := range sweepPictures(r) {
 			t.Run(name+"/"+p.name, func(t *testing.T) {
@@ -130,6 +131,7 @@ func TestSweepLayout(t *testing.T) {
 
 // TestSweepFiles: set SWEEP_PICTURES to a directory to look at them all.
 func TestSweepFiles(t *testing.T) {
+	drawsAlone(t)
 	dir := t.TempDir()
 	for name, r := range sweeps() {
 		to := dir
