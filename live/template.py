@@ -6,7 +6,8 @@ any process can run jobs, and any process can fork.
 
 Standard library only, Python 3.9 and newer, one file. It stays single-threaded, so that what a
 child inherits is whole. What can be done before a fork is not done after it: each page that a
-child touches is a copy.
+child touches is a copy, and each page that it inherits is one to set up and to tear down: what plain
+jobs do not need is not imported.
 """
 
 from __future__ import annotations
@@ -26,14 +27,18 @@ import struct
 import sys
 import time
 import traceback
-from collections.abc import Callable, Sequence
-from importlib.abc import Loader, MetaPathFinder
 from json import dumps, loads
-from types import ModuleType, TracebackType
-from typing import TYPE_CHECKING, Any, NoReturn, Union
 
-if TYPE_CHECKING:
+TYPE_CHECKING = False
+if TYPE_CHECKING:  # every fork would pay for what is imported here
+    from collections.abc import Callable, Sequence
+    from types import ModuleType, TracebackType
+    from typing import Any, NoReturn, Union
+
     from workload import application as rule  # boot imports it, as one of the sources
+
+    # What a job is called with (positional and keyword arguments), or why its payload is none.
+    Call = Union[tuple[Sequence[Any], dict[str, Any]], Exception]
 
 HEADER = struct.Struct(">IB")  # length of the body, kind
 FORK = struct.Struct(">IB")  # the child's life in jobs, whether a job follows
@@ -63,16 +68,16 @@ STATUS_DONE, STATUS_FAILED, STATUS_DROPPED = 1, 2, 3
 MAX_TRACEBACK = 64 << 10
 ENDING = (0.001, 0.01, 0.1)  # seconds that a thread may take to end after it was joined
 
-# What a job is called with (positional and keyword arguments), or why its payload is none.
-Call = Union[tuple[Sequence[Any], dict[str, Any]], Exception]
-
 
 class HostGone(Exception):
     """The host closed its end: exit."""
 
 
-class SourceImporter(MetaPathFinder, Loader):
-    """Imports modules that the host sent as text, which are installed nowhere."""
+class SourceImporter:
+    """Imports modules that the host sent as text, which are installed nowhere: a finder and a loader.
+
+    It does not inherit from importlib.abc, which imports tempfile, pathlib and 30 modules more.
+    """
 
     def __init__(self, sources: dict[str, str]) -> None:
         self.sources = sources
@@ -80,7 +85,7 @@ class SourceImporter(MetaPathFinder, Loader):
     def find_spec(self, name: str, path: object = None, target: object = None) -> importlib.machinery.ModuleSpec | None:
         if name not in self.sources:
             return None
-        return importlib.machinery.ModuleSpec(name, self, origin=f"{name}.py")
+        return importlib.machinery.ModuleSpec(name, self, origin=f"{name}.py")  # type: ignore[arg-type] # see above
 
     def create_module(self, spec: importlib.machinery.ModuleSpec) -> None:
         return None

@@ -17,7 +17,10 @@ import sys
 from collections.abc import AsyncGenerator, Callable, Coroutine, Generator, Iterator, Mapping
 from json import JSONEncoder
 from types import CoroutineType
-from typing import Any
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:  # every fork would pay for the import
+    from typing import Any
 
 # A result of so many bytes of JSON is kept, a larger one dropped.
 MAX_RESULT = 1 << 20

@@ -13,12 +13,13 @@ from __future__ import annotations
 
 import os
 import time
-from typing import TYPE_CHECKING, Any, NamedTuple
 
-if TYPE_CHECKING:
+TYPE_CHECKING = False
+if TYPE_CHECKING:  # every fork would pay for what is imported here
     import re
     import sqlite3
     from collections.abc import Callable, Mapping
+    from typing import Any
 
     Rules = list[tuple[str, str, re.Pattern[str]]]  # a literal to look for first, a name, the rule
     Routes = dict[str, list[tuple[str, re.Pattern[str]]]]  # by the first part of the path
@@ -333,21 +334,25 @@ screen:text
 # record_event
 
 
-class _Configuration(NamedTuple):
+class _Configuration:
     """What record_event makes when it is first used in a process."""
 
-    agents: Rules
-    systems: Rules
-    devices: Rules
-    routes: Routes
-    validators: dict[str, Validator]
+    def __init__(
+        self, agents: Rules, systems: Rules, devices: Rules, routes: Routes, validators: dict[str, Validator]
+    ) -> None:
+        self.agents = agents
+        self.systems = systems
+        self.devices = devices
+        self.routes = routes
+        self.validators = validators
 
 
-class _Store(NamedTuple):
+class _Store:
     """An open database and the process that opened it."""
 
-    pid: int
-    connection: sqlite3.Connection
+    def __init__(self, pid: int, connection: sqlite3.Connection) -> None:
+        self.pid = pid
+        self.connection = connection
 
 
 _configuration: _Configuration | None = None
