@@ -38,9 +38,9 @@ func TestCaveats(t *testing.T) {
 	write("none.json", nil)
 
 	for _, command := range []string{
-		"simulate --model=prefork --jobs=300 --replications=3",
-		"sweep --jobs-per-child=1..4 --points=2 --jobs=300 --replications=3",
-		"plan --rate=50/s --p95=10s --model=prefork --jobs=300 --cores-max=2",
+		"simulate --model=prefork --jobs=100 --replications=3",
+		"sweep --jobs-per-child=1..4 --points=2 --jobs=100 --replications=3",
+		"plan --rate=50/s --p95=10s --model=prefork --jobs=100 --cores-max=2",
 	} {
 		t.Run(strings.Fields(command)[0], func(t *testing.T) {
 			said := func(profile string) []string {

@@ -348,7 +348,8 @@ func TestWithoutPython(t *testing.T) {
 				scripts["python3"] = c.script
 			}
 			withPrograms(t, scripts)
-			r := b.run(append(c.args, shortRun, "--rounds=1", "--out=out")...)
+			// One model: each job of the others would be an execution of this binary.
+			r := b.run(append(c.args, shortRun, "--rounds=1", "--model=prefork", "--out=out")...)
 			r.want(t, c.code, c.want)
 			if c.code == exitDone {
 				if s := summaryIn(t, "out"); s.Spec.Workload != "go:record_event" || s.Models[0].Jobs.Done != 4 {

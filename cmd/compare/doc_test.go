@@ -13,6 +13,9 @@ import (
 // Each command line in the manual that begins with "$ compare" is run for real,
 // with fewer jobs.
 func TestManual(t *testing.T) {
+	if testing.Short() {
+		t.Skip("the race detector sees these commands at work in the tests of each")
+	}
 	text, err := os.ReadFile("main.go")
 	if err != nil {
 		t.Fatal(err)
