@@ -160,6 +160,22 @@ func TestFirstInit(t *testing.T) {
 	wantHoisted(t, it, "sqlalchemy.orm.configure_mappers()")
 }
 
+// TestFirstInitNotVerified: the same by name alone, which nothing has tried: what holds
+// nearly all of it, has a public name and needs nothing.
+func TestFirstInitNotVerified(t *testing.T) {
+	dir := old(t)
+	p := plan(t, "old_orm")
+	python := p.Machine.Runtime.(live.Python)
+	python.Path = append([]string{dir}, python.Path...)
+	p.Machine.Runtime, p.Verify = python, false
+	r, err := p.Run(t.Context())
+	check(t, err)
+	it := wantFirst(t, r, "sqlalchemy.orm.mapper.configure_mappers")
+	if it.Untried != "sqlalchemy.orm:configure_mappers" || it.WarmUp != nil {
+		t.Errorf("untried %q, hoisted by %q", it.Untried, it.WarmUp)
+	}
+}
+
 // TestHeldByClass: what a class holds, as each of Django's models does, is no object
 // of a module; a property of it is read all the same.
 func TestHeldByClass(t *testing.T) {

@@ -72,6 +72,9 @@ func (r *run) tryFinding(ctx context.Context, f *found) error {
 		}
 		if !r.Verify || each == triedEach || r.attempts == triedAll {
 			f.untried = c.calls
+			if !r.Verify && c.tier() == 0 { // public, and needs nothing: the better name, tried or not
+				f.nameBy(c)
+			}
 			break
 		}
 		each++
@@ -113,14 +116,19 @@ func (f *found) mayDo() (untried []warmCall, part bool) {
 // adopt takes a candidate that works for the finding's answer.
 func (r *run) adopt(f *found, c candidate, after *calltree.Node) {
 	f.ways, f.after, f.untried = c.calls, after, nil
-	if n := c.spot.node(); !c.up && !f.Own && f.group == "" && n.Function != f.Call {
-		f.Call, f.seen = n.Function, c.spot.seen
-		f.Paths = [][]*calltree.Node{c.spot.path}
-	}
+	f.nameBy(c)
 	for _, other := range r.findings {
 		if other != f && other.ways == nil && other.spared == nil && r.spared(other, after) {
 			other.spared = f
 		}
+	}
+}
+
+// nameBy calls a finding by what holds nearly all of it, where that is the candidate.
+func (f *found) nameBy(c candidate) {
+	if n := c.spot.node(); !c.up && !f.Own && f.group == "" && n.Function != f.Call {
+		f.Call, f.seen = n.Function, c.spot.seen
+		f.Paths = [][]*calltree.Node{c.spot.path}
 	}
 }
 
