@@ -11,7 +11,6 @@ import (
 	"forkbench/live"
 	"forkbench/models"
 	"forkbench/record"
-	"forkbench/sim"
 	"forkbench/stream"
 	"forkbench/workload"
 )
@@ -79,23 +78,4 @@ func (r *onStream) Run(ctx context.Context, e models.Executor, t Turn) (*record.
 		return done, fmt.Errorf("remove the consumer group: %w", err)
 	}
 	return done, nil
-}
-
-// Simulated is a simulated computer with n jobs to run, in the order of their
-// due times. Every turn ranges over the sequence anew.
-func Simulated(m *sim.Machine, jobs iter.Seq[workload.Job], n int) Machine {
-	return &simulated{m, jobs, n}
-}
-
-type simulated struct {
-	machine *sim.Machine
-	jobs    iter.Seq[workload.Job]
-	n       int
-}
-
-// Run runs the executor in virtual time.
-func (s *simulated) Run(ctx context.Context, e models.Executor, t Turn) (*record.Round, error) {
-	return s.machine.Run(ctx, e, sim.Round{
-		Number: t.Round, Model: t.Model, Jobs: s.jobs, Total: s.n, Sink: t.Sink, Stop: t.Stop,
-	})
 }
