@@ -4,6 +4,8 @@ import (
 	"math"
 	"strconv"
 
+	"forkbench/internal/format"
+
 	"gonum.org/v1/plot/vg"
 	"gonum.org/v1/plot/vg/draw"
 )
@@ -80,7 +82,7 @@ func linearTicks(lo, hi float64, n int) []tick {
 		case decimals > 8 || top/div >= 1e6:
 			label = strconv.FormatFloat(v, 'g', 3, 64)
 		default:
-			label = group(strconv.FormatFloat(v/div, 'f', decimals, 64)) + suffix
+			label = format.Group(strconv.FormatFloat(v/div, 'f', decimals, 64)) + suffix
 		}
 		ticks = append(ticks, tick{v, label})
 	}

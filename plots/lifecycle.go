@@ -5,6 +5,8 @@ import (
 	"math"
 	"slices"
 
+	"forkbench/internal/format"
+
 	"gonum.org/v1/plot/vg"
 	"gonum.org/v1/plot/vg/draw"
 
@@ -401,13 +403,17 @@ func (p *lifePanel) describe() {
 			parents++
 		}
 	}
-	p.note = fmt.Sprintf("%s in the first %s", plural(jobs, "job", "jobs"), millis(until))
+	p.note = fmt.Sprintf("%s in the first %s", format.Plural(jobs, "job"), millis(until))
 	switch {
 	case p.orphans && until > slices.Max(append(p.forked, 0)): // there were others
 	case children > 0 && parents > 0:
-		p.note += fmt.Sprintf(", %s of %s", plural(children, "child", "children"), plural(parents, "parent", "parents"))
+		forked := "1 child"
+		if children != 1 {
+			forked = format.Count(children) + " children"
+		}
+		p.note += fmt.Sprintf(", %s of %s", forked, format.Plural(parents, "parent"))
 	case children+parents > 0:
-		p.note += ", " + plural(children+parents, "process", "processes")
+		p.note += ", " + format.Plural(children+parents, "process")
 	}
 	if hidden := p.slots - p.shown; hidden > 0 && p.shown > 0 {
 		p.note += fmt.Sprintf(" (%d of %d slots drawn)", p.shown, p.slots)

@@ -3,8 +3,9 @@ package plots
 import (
 	"math"
 	"strconv"
-	"strings"
 	"time"
+
+	"forkbench/internal/format"
 )
 
 // number writes v with three significant digits: 0.0412, 41.2, 4,120, 41.2k.
@@ -21,7 +22,7 @@ func number(v float64) string {
 	case v < 1e-4 || v >= 9.995e14:
 		return strconv.FormatFloat(v, 'g', 3, 64)
 	case v < 9999.5:
-		return group(significant(v))
+		return format.Group(significant(v))
 	}
 	for _, s := range siSuffixes {
 		if v/s.value >= 0.9995 {
@@ -63,7 +64,7 @@ func roundNumber(v float64) string {
 	if v < 1e-4 || v >= 1e6 {
 		return strconv.FormatFloat(v, 'g', 3, 64) + name
 	}
-	return group(strconv.FormatFloat(math.Round(v*1e6)/1e6, 'f', -1, 64)) + name
+	return format.Group(strconv.FormatFloat(math.Round(v*1e6)/1e6, 'f', -1, 64)) + name
 }
 
 // brief writes one of several small values side by side: three digits, two
@@ -77,25 +78,6 @@ func brief(v float64) string {
 	default:
 		return number(v)
 	}
-}
-
-// count writes a whole number, with thousands set apart.
-func count(n int) string { return group(strconv.Itoa(n)) }
-
-// group sets the thousands of a decimal number apart.
-func group(s string) string {
-	whole, frac, _ := strings.Cut(s, ".")
-	sign := ""
-	if strings.HasPrefix(whole, "-") {
-		sign, whole = "−", whole[1:]
-	}
-	for i := len(whole) - 3; i > 0; i -= 3 {
-		whole = whole[:i] + "," + whole[i:]
-	}
-	if frac != "" {
-		return sign + whole + "." + frac
-	}
-	return sign + whole
 }
 
 // millis writes a time given in milliseconds in the unit that suits it.
@@ -126,14 +108,6 @@ func unitFor(ms float64) timeUnit {
 	default:
 		return timeUnit{"s", 1000}
 	}
-}
-
-// plural is n and a noun: 1 job, 2 jobs, 2 processes.
-func plural(n int, one, many string) string {
-	if n == 1 {
-		return "1 " + one
-	}
-	return count(n) + " " + many
 }
 
 // toMillis is d in milliseconds.

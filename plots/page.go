@@ -3,6 +3,8 @@ package plots
 import (
 	"strings"
 
+	"forkbench/internal/format"
+
 	"gonum.org/v1/plot/vg"
 	"gonum.org/v1/plot/vg/draw"
 
@@ -156,26 +158,26 @@ func conditions(s *runner.Summary) string {
 	}
 	add(muted.shorten(clean(spec.Workload), 220))
 	if spec.Jobs > 0 {
-		jobs := plural(spec.Jobs, "job", "jobs")
+		jobs := format.Plural(spec.Jobs, "job")
 		if spec.Arrivals != "" {
 			jobs += " (" + spec.Arrivals + ")"
 		}
 		add(jobs)
 	}
 	if spec.Workers > 0 {
-		workers := plural(spec.Workers, "worker", "workers")
+		workers := format.Plural(spec.Workers, "worker")
 		if env.Cores > 0 {
-			workers += " on " + plural(env.Cores, "core", "cores")
+			workers += " on " + format.Plural(env.Cores, "core")
 		}
 		add(workers)
 	}
 	switch {
 	case spec.Rounds > 0 && spec.Simulated:
-		add(plural(spec.Rounds, "replication", "replications"))
+		add(format.Plural(spec.Rounds, "replication"))
 	case spec.Until != nil:
-		add(plural(spec.Rounds, "round", "rounds") + " or more")
+		add(format.Plural(spec.Rounds, "round") + " or more")
 	case spec.Rounds > 0:
-		add(plural(spec.Rounds, "round", "rounds"))
+		add(format.Plural(spec.Rounds, "round"))
 	}
 	if env.ForkPrimitive != "" {
 		add("fork is " + muted.shorten(clean(env.ForkPrimitive), 300))

@@ -6,6 +6,8 @@ import (
 	"math"
 	"slices"
 
+	"forkbench/internal/format"
+
 	"gonum.org/v1/plot/vg"
 	"gonum.org/v1/plot/vg/draw"
 
@@ -26,7 +28,7 @@ func planPicture(r *capacity.Result) *picture {
 	return &picture{
 		name: PlanNames()[0], title: fmt.Sprintf("%s by workers, at %s jobs per second", s.Quantile, number(s.Rate)),
 		conditions: fmt.Sprintf("simulated from the profile %s · %s at random · %s",
-			muted.shorten(clean(s.Profile), 250), plural(s.Jobs, "job", "jobs"), plural(s.Replications, "replication", "replications")),
+			muted.shorten(clean(s.Profile), 250), format.Plural(s.Jobs, "job"), format.Plural(s.Replications, "replication")),
 		caption: fmt.Sprintf("%s latency of each model on a logarithmic axis, by workers, on the fewest cores that hold the dotted limit of %s "+
 			"with some number of workers: a filled mark is the size to take, hollow ones are others that were tried, "+
 			"with their 95 %% intervals, and a cross at the top is one that cannot keep up.",

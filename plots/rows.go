@@ -5,6 +5,8 @@ import (
 	"math"
 	"strings"
 
+	"forkbench/internal/format"
+
 	"gonum.org/v1/plot/vg"
 	"gonum.org/v1/plot/vg/draw"
 
@@ -274,7 +276,7 @@ func outcomes(m *runner.ModelSummary) string {
 	j := &m.Jobs
 	text := ""
 	if j.Undone > 0 {
-		text = "did " + count(j.Done) + " of " + plural(j.Done+j.Undone, "job", "jobs")
+		text = "did " + format.Count(j.Done) + " of " + format.Plural(j.Done+j.Undone, "job")
 	}
 	if m.Stopped != "" {
 		text = strings.TrimPrefix(text+", could not go on", ", ")

@@ -6,6 +6,8 @@ import (
 	"math"
 	"strings"
 
+	"forkbench/internal/format"
+
 	"forkbench/whatif/sweep"
 )
 
@@ -70,16 +72,16 @@ func percent(share float64) string { return roundNumber(100*share) + " %" }
 func sweepConditions(r *sweep.Result) string {
 	set := &r.Spec.Setting
 	parts := []string{"simulated from the profile " + muted.shorten(clean(set.Profile), 190)}
-	parts = append(parts, plural(set.Jobs, "job", "jobs")+" ("+clean(set.Arrivals)+")")
+	parts = append(parts, format.Plural(set.Jobs, "job")+" ("+clean(set.Arrivals)+")")
 	if set.Workers > 0 && r.Spec.Parameter != sweep.Workers {
-		parts = append(parts, plural(set.Workers, "worker", "workers"))
+		parts = append(parts, format.Plural(set.Workers, "worker"))
 	}
 	if set.Cores > 0 && r.Spec.Parameter != sweep.Cores {
-		parts = append(parts, plural(set.Cores, "core", "cores"))
+		parts = append(parts, format.Plural(set.Cores, "core"))
 	}
-	parts = append(parts, plural(set.Replications, "replication", "replications"))
+	parts = append(parts, format.Plural(set.Replications, "replication"))
 	if set.LiveRounds > 0 {
-		parts = append(parts, "measured: "+clean(set.Workload)+", "+plural(set.LiveRounds, "round", "rounds"))
+		parts = append(parts, "measured: "+clean(set.Workload)+", "+format.Plural(set.LiveRounds, "round"))
 	}
 	return strings.Join(parts, " · ")
 }

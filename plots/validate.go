@@ -7,6 +7,8 @@ import (
 	"math"
 	"strings"
 
+	"forkbench/internal/format"
+
 	"gonum.org/v1/plot/vg"
 	"gonum.org/v1/plot/vg/draw"
 
@@ -83,7 +85,7 @@ func (e *errorChart) notes() []string {
 // label names a row's setting.
 func (e *errorChart) label(i int) string {
 	r := &e.rows[i]
-	text := fmt.Sprintf("%s, %s", clean(r.Model), plural(r.Workers, "worker", "workers"))
+	text := fmt.Sprintf("%s, %s", clean(r.Model), format.Plural(r.Workers, "worker"))
 	for j := range e.rows {
 		if e.rows[j].Workload != r.Workload {
 			return clean(r.Workload) + ", " + text

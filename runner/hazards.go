@@ -5,6 +5,8 @@ import (
 	"slices"
 	"strings"
 
+	"forkbench/internal/format"
+
 	"forkbench/record"
 )
 
@@ -76,7 +78,7 @@ func unusable(ms []ModelSummary) string {
 			why += fmt.Sprintf(" (and %d more, see the warnings)", more)
 		}
 		if undone := m.Jobs.Settled - m.Jobs.Done; undone > 0 {
-			why += fmt.Sprintf(", which is probably why %s of its %s did not end well", count(undone), plural(m.Jobs.Settled, "job"))
+			why += fmt.Sprintf(", which is probably why %s of its %s did not end well", format.Count(undone), format.Plural(m.Jobs.Settled, "job"))
 		}
 		if at := slices.IndexFunc(all, func(w *warning) bool { return w.why == why }); at >= 0 {
 			all[at].models = append(all[at].models, m.Model)

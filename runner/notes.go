@@ -7,6 +7,8 @@ import (
 	"strconv"
 	"strings"
 
+	"forkbench/internal/format"
+
 	"forkbench/models"
 	"forkbench/record"
 )
@@ -97,7 +99,7 @@ func (n *notes) aboutSize(s *Summary) {
 		if s.Spec.Jobs == 1 {
 			are = "is"
 		}
-		n.add(nil, "%s in a %s %s few: one slow job moves every number; try --jobs=1000", plural(s.Spec.Jobs, "job"), s.turn(), are)
+		n.add(nil, "%s in a %s %s few: one slow job moves every number; try --jobs=1000", format.Plural(s.Spec.Jobs, "job"), s.turn(), are)
 	}
 	if s.Spec.Simulated {
 		return // whether there were enough is said of each model
@@ -159,9 +161,9 @@ func (n *notes) aboutList(spec *record.Spec) {
 	switch {
 	case spec.Listed == 0 || spec.Listed == spec.Jobs:
 	case spec.Listed < spec.Jobs:
-		n.add(nil, "the %s %s are gone through again and again to make %s; "+other, count(spec.Listed), what, plural(spec.Jobs, "job"), spec.Listed)
+		n.add(nil, "the %s %s are gone through again and again to make %s; "+other, format.Count(spec.Listed), what, format.Plural(spec.Jobs, "job"), spec.Listed)
 	default:
-		n.add(nil, "the first %s of %s %s are run; "+other, count(spec.Jobs), count(spec.Listed), what, spec.Listed)
+		n.add(nil, "the first %s of %s %s are run; "+other, format.Count(spec.Jobs), format.Count(spec.Listed), what, spec.Listed)
 	}
 }
 
@@ -189,7 +191,7 @@ func (n *notes) aboutRounds(m *modelState, asked int, turn string) {
 	}
 	switch {
 	case len(rounds) > 0 && !rounds[0].counts():
-		n.add(m, "no %s went to its end: the numbers are those of %s cut short", turn, plural(len(rounds), turn))
+		n.add(m, "no %s went to its end: the numbers are those of %s cut short", turn, format.Plural(len(rounds), turn))
 	case cut > 0:
 		n.add(m, "%s interrupted, and %s not count", were(cut, turn), does(cut))
 	}
@@ -199,7 +201,7 @@ func (n *notes) aboutRounds(m *modelState, asked int, turn string) {
 			c, were(len(rounds), "round"), first.number+1, plain(first.measure.Noise.Contaminated))
 	}
 	if strays > 0 {
-		n.add(m, "jobs left %s behind, killed at the end of the round", plural(strays, "process"))
+		n.add(m, "jobs left %s behind, killed at the end of the round", format.Plural(strays, "process"))
 	}
 	if dead > 0 {
 		n.add(m, "%s given up without an outcome, as dead letters", were(dead, "job"))
@@ -241,7 +243,7 @@ func (n *notes) aboutJobs(m *modelState, jobs *Jobs) {
 		case c.count == settled:
 			n.add(m, "every job %s, so the times are those of %s: %s", c.what, failing(c.status), reasons(all, c.status, c.count))
 		default:
-			n.add(m, "%s of %s %s: %s", count(c.count), plural(settled, "job"), c.what, reasons(all, c.status, c.count))
+			n.add(m, "%s of %s %s: %s", format.Count(c.count), format.Plural(settled, "job"), c.what, reasons(all, c.status, c.count))
 		}
 	}
 }
@@ -266,12 +268,12 @@ func reasons(all []Cause, status models.Status, jobs int) string {
 		case c.Jobs == jobs:
 			return c.Text
 		default:
-			parts = append(parts, fmt.Sprintf("%s × %s", count(c.Jobs), c.Text))
+			parts = append(parts, fmt.Sprintf("%s × %s", format.Count(c.Jobs), c.Text))
 			left -= c.Jobs
 		}
 	}
 	if left > 0 {
-		parts = append(parts, count(left)+" for other reasons")
+		parts = append(parts, format.Count(left)+" for other reasons")
 	}
 	return strings.Join(parts, "; ")
 }
@@ -295,7 +297,7 @@ func (n *notes) aboutLives(m *modelState) {
 			continue
 		}
 		n.add(m, "%s=%s came to nothing: the most jobs that a child ran were %s, so %s; give more --jobs, or fewer --workers",
-			knob.name, count(limit), count(most), knob.idle)
+			knob.name, format.Count(limit), format.Count(most), knob.idle)
 	}
 }
 
@@ -406,21 +408,11 @@ func list(names []string) string {
 	return strings.Join(names[:last], ", ") + " and " + names[last]
 }
 
-func plural(n int, noun string) string {
-	switch {
-	case n == 1:
-		return "1 " + noun
-	case strings.HasSuffix(noun, "s"):
-		return fmt.Sprintf("%s %ses", count(n), noun)
-	}
-	return fmt.Sprintf("%s %ss", count(n), noun)
-}
-
 func were(n int, noun string) string {
 	if n == 1 {
-		return plural(n, noun) + " was"
+		return format.Plural(n, noun) + " was"
 	}
-	return plural(n, noun) + " were"
+	return format.Plural(n, noun) + " were"
 }
 
 func does(n int) string {

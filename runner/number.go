@@ -3,7 +3,8 @@ package runner
 import (
 	"math"
 	"strconv"
-	"strings"
+
+	"forkbench/internal/format"
 )
 
 // number writes a measured value for people: three significant digits, two where
@@ -17,24 +18,5 @@ func number(v float64) string {
 	if magnitude < -1 {
 		decimals--
 	}
-	text := strconv.FormatFloat(v, 'f', max(decimals, 0), 64)
-	if v < 0 {
-		return "−" + thousands(strings.TrimPrefix(text, "-"))
-	}
-	return thousands(text)
+	return format.Group(strconv.FormatFloat(v, 'f', max(decimals, 0), 64))
 }
-
-// thousands puts a comma before each third digit of the whole part.
-func thousands(text string) string {
-	whole, fraction, dotted := strings.Cut(text, ".")
-	for i := len(whole) - 3; i > 0; i -= 3 {
-		whole = whole[:i] + "," + whole[i:]
-	}
-	if dotted {
-		return whole + "." + fraction
-	}
-	return whole
-}
-
-// count writes a number of things.
-func count(n int) string { return thousands(strconv.Itoa(n)) }

@@ -6,6 +6,8 @@ import (
 	"slices"
 	"strings"
 	"unicode/utf8"
+
+	"forkbench/internal/format"
 )
 
 const (
@@ -39,10 +41,10 @@ func (s *Summary) Outcome() string {
 		clauses = append(clauses, same[0].outcomeOf(namesOf(same)))
 	}
 	if left > 0 {
-		clauses = append(clauses, fmt.Sprintf("%s more did not do all of theirs", count(left)))
+		clauses = append(clauses, fmt.Sprintf("%s more did not do all of theirs", format.Count(left)))
 	}
-	for _, same := range alike(whole, func(m *ModelSummary) string { return count(m.Jobs.Done) }) {
-		clauses = append(clauses, fmt.Sprintf("%s did all %s", list(namesOf(same)), count(same[0].Jobs.Done)))
+	for _, same := range alike(whole, func(m *ModelSummary) string { return format.Count(m.Jobs.Done) }) {
+		clauses = append(clauses, fmt.Sprintf("%s did all %s", list(namesOf(same)), format.Count(same[0].Jobs.Done)))
 	}
 	text := strings.Join(clauses, "; ")
 	if s.sameByChance() {
@@ -95,9 +97,9 @@ func (m *ModelSummary) outcome() string { return m.outcomeOf(nil) }
 // outcomeOf is what became of the jobs of models that all fared the same.
 func (m *ModelSummary) outcomeOf(names []string) string {
 	j := &m.Jobs
-	of := fmt.Sprintf("%s of %s", count(j.Done), plural(j.asked(), "job"))
+	of := fmt.Sprintf("%s of %s", format.Count(j.Done), format.Plural(j.asked(), "job"))
 	if j.Done == 0 {
-		of = "none of " + plural(j.asked(), "job")
+		of = "none of " + format.Plural(j.asked(), "job")
 	}
 	if len(names) > 1 {
 		of += " each"
@@ -126,7 +128,7 @@ func (m *ModelSummary) why() string {
 		{j.neverRun(), "never run"}, {j.Lost, "lost"},
 	} {
 		if k.n > 0 {
-			kinds = append(kinds, count(k.n)+" "+k.what)
+			kinds = append(kinds, format.Count(k.n)+" "+k.what)
 		}
 	}
 	text := list(kinds)
@@ -135,7 +137,7 @@ func (m *ModelSummary) why() string {
 	}
 	common := &m.Causes[0]
 	if common.Jobs < j.Undone {
-		text += fmt.Sprintf(", %s of them", count(common.Jobs))
+		text += fmt.Sprintf(", %s of them", format.Count(common.Jobs))
 	}
 	return text + ": " + brief(common.Text)
 }

@@ -3,6 +3,8 @@ package runner
 import (
 	"encoding/json"
 	"fmt"
+
+	"forkbench/internal/format"
 )
 
 // ReadSummary reads a summary as WriteJSON writes it. Of one from before jobs done were
@@ -33,7 +35,7 @@ func ReadSummary(text []byte) (*Summary, error) {
 		if share < 1 {
 			s.Warnings = append(s.Warnings, fmt.Sprintf("%s: the summary is of an older version, which did not tell jobs done from jobs settled:"+
 				" what is per job done is estimated from what is per job settled, and the %s of %s that were done",
-				plain(m.Model), count(m.Jobs.Done), plural(m.Jobs.Settled, "job")))
+				plain(m.Model), format.Count(m.Jobs.Done), format.Plural(m.Jobs.Settled, "job")))
 		}
 	}
 	return s, nil

@@ -7,6 +7,8 @@ import (
 	"slices"
 	"strings"
 
+	"forkbench/internal/format"
+
 	"forkbench/record"
 )
 
@@ -65,7 +67,7 @@ func (n *notes) aboutReturned(m *modelState) {
 			idle = "; of a generator nothing is run until somebody asks it for a value, which neither RQ nor Celery does"
 		}
 		if i < maxReasons {
-			parts = append(parts, fmt.Sprintf("%s %s", count(dropped[reason]), plain(reason)))
+			parts = append(parts, fmt.Sprintf("%s %s", format.Count(dropped[reason]), plain(reason)))
 		}
 	}
 	if more := len(reasons) - maxReasons; more > 0 {
@@ -78,7 +80,7 @@ func (n *notes) aboutReturned(m *modelState) {
 	if total == 1 {
 		what = "result was"
 	}
-	n.add(m, "%s %s dropped (%s), and the jobs are done%s", count(total), what, strings.Join(parts, "; "), idle)
+	n.add(m, "%s %s dropped (%s), and the jobs are done%s", format.Count(total), what, strings.Join(parts, "; "), idle)
 }
 
 // maxReasons is how many of them are shown.

@@ -4,6 +4,8 @@ import (
 	"fmt"
 	"time"
 
+	"forkbench/internal/format"
+
 	"forkbench/models"
 	"forkbench/record"
 )
@@ -70,7 +72,7 @@ func (b *blunders) errors() []string {
 		case 1:
 			errs = append(errs, fmt.Sprintf("%s (round %d, %s)", blunderNames[kind], k.round+1, k.example))
 		default:
-			errs = append(errs, fmt.Sprintf("%s, %s times (first in round %d, %s)", blunderNames[kind], count(k.count), k.round+1, k.example))
+			errs = append(errs, fmt.Sprintf("%s, %s times (first in round %d, %s)", blunderNames[kind], format.Count(k.count), k.round+1, k.example))
 		}
 	}
 	return errs
@@ -129,7 +131,7 @@ func (r *roundState) check(spec *record.Spec, env *record.Environment) []string 
 		fail("%d of %d jobs lost: neither settled nor left in the stream", m.Lost, m.Enqueued)
 	}
 	if m.Duplicated != 0 {
-		fail("%s settled more than once", plural(m.Duplicated, "job"))
+		fail("%s settled more than once", format.Plural(m.Duplicated, "job"))
 	} else if lines != m.Settled && !sampled(spec) {
 		fail("%d jobs are on record, but the stream counts %d as settled", lines, m.Settled)
 	}

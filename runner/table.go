@@ -5,6 +5,8 @@ import (
 	"math"
 	"slices"
 	"strings"
+
+	"forkbench/internal/format"
 )
 
 // A table is what text and Markdown show: metrics as rows, models as columns.
@@ -97,7 +99,7 @@ func tableOf(s *Summary) *table {
 	t.add(s, "  a worker's own (USS)", because(noUSS, s, known(func(m *ModelSummary) *float64 { return m.Memory.USSPerWorker })), "")
 	t.add(s, "minor faults "+perJob, plainly(func(m *ModelSummary) float64 { return m.FaultsPerJob }), "")
 	t.add(s, "Redis commands "+perJob, because(noCommands, s, known(func(m *ModelSummary) *float64 { return m.CommandsPerJob })), "")
-	t.add(s, "processes made", always(func(m *ModelSummary) cell { return cell{value: count(m.Processes)} }), "")
+	t.add(s, "processes made", always(func(m *ModelSummary) cell { return cell{value: format.Count(m.Processes)} }), "")
 	t.add(s, "cgroup residual, %", because(noResidual, s, residual(known(func(m *ModelSummary) *float64 { return m.ResidualPercent }))), "")
 	if !short {
 		t.addJobs(s)
@@ -218,7 +220,7 @@ func ofDoneCPU(of func(*CPU) float64) func(*ModelSummary) cell {
 
 // counted is for what is known of a model without a measured round, too.
 func counted(of func(*ModelSummary) int) func(*ModelSummary) cell {
-	return func(m *ModelSummary) cell { return cell{value: count(of(m))} }
+	return func(m *ModelSummary) cell { return cell{value: format.Count(of(m))} }
 }
 
 func withInterval(i Interval) cell {
@@ -295,10 +297,10 @@ func caption(s *Summary) string {
 		return ""
 	}
 	parts := []string{
-		fmt.Sprintf("%s of %s (%s)", plural(s.Spec.Jobs, "job"), plain(s.Spec.Workload), plain(s.Spec.Runtime)),
+		fmt.Sprintf("%s of %s (%s)", format.Plural(s.Spec.Jobs, "job"), plain(s.Spec.Workload), plain(s.Spec.Runtime)),
 		arrivals(s.Spec.Arrivals),
-		plural(s.Spec.Workers, "worker"),
-		plural(s.Spec.Rounds, s.turn()) + " of each model",
+		format.Plural(s.Spec.Workers, "worker"),
+		format.Plural(s.Spec.Rounds, s.turn()) + " of each model",
 	}
 	if u := s.Spec.Until; u != nil {
 		parts[3] += fmt.Sprintf(" at least, until ±%g %%", 100*u.HalfWidth)
@@ -308,7 +310,7 @@ func caption(s *Summary) string {
 	}
 	if x := s.Spec.Simulation; x != nil {
 		parts[0] = fmt.Sprintf("Simulated on %s: %s of the profile %s (%s)",
-			plural(x.Cores, "core"), plural(s.Spec.Jobs, "job"), plain(x.From), plain(x.Profile))
+			format.Plural(x.Cores, "core"), format.Plural(s.Spec.Jobs, "job"), plain(x.From), plain(x.Profile))
 		if x.Until > 0 {
 			parts[3] = "replications of each model" + fmt.Sprintf(" until ±%s %%", number(100*x.Until))
 		}
@@ -347,7 +349,7 @@ func machine(s *Summary) string {
 	}
 	add("", e.CPU)
 	if e.Cores > 0 {
-		parts = append(parts, plural(e.Cores, "core"))
+		parts = append(parts, format.Plural(e.Cores, "core"))
 	}
 	if e.MemoryBytes > 0 {
 		parts = append(parts, number(float64(e.MemoryBytes)/1e9)+" GB")

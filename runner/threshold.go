@@ -9,6 +9,8 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+
+	"forkbench/internal/format"
 )
 
 // A Threshold is a limit that a comparison must not cross, as written after
@@ -215,7 +217,7 @@ func (u unit) text(v float64) string {
 	switch u {
 	case unitCount:
 		if v == math.Trunc(v) && v < 1e15 {
-			return count(int(v))
+			return format.Count(int(v))
 		}
 		return number(v)
 	case unitRate:

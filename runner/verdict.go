@@ -8,6 +8,8 @@ import (
 	"unicode"
 	"unicode/utf8"
 
+	"forkbench/internal/format"
+
 	"forkbench/record"
 )
 
@@ -56,7 +58,7 @@ func verdict(s *Summary, stopped, impossible []string) string {
 	sentences := []string{before, s.capital(fast, before != "")}
 	sentences = slices.DeleteFunc(sentences, func(text string) bool { return text == "" })
 	if x := s.Spec.Simulation; x != nil {
-		sentences[0] = fmt.Sprintf("Simulated on %s: %s", plural(x.Cores, "core"), sentences[0])
+		sentences[0] = fmt.Sprintf("Simulated on %s: %s", format.Plural(x.Cores, "core"), sentences[0])
 	}
 	return strings.Join(sentences, ". ") + "."
 }

@@ -11,6 +11,8 @@ import (
 	"time"
 	"unicode/utf8"
 
+	"forkbench/internal/format"
+
 	"forkbench/models"
 	"forkbench/record"
 	"forkbench/runner"
@@ -225,7 +227,7 @@ func (p *progress) endTurn(r *record.Round) {
 	text := p.place(&t) + fmt.Sprintf("  %d jobs in %s", r.Settled, seconds(r.WorkNS))
 	if r.WorkNS > 0 && r.Settled > 0 {
 		used := r.Children.Total() + r.Parents.Total()
-		text += fmt.Sprintf("  %s jobs/s  %.1f cores", amount(float64(r.Settled)/r.WorkNS.Seconds()), used.Seconds()/r.WorkNS.Seconds())
+		text += fmt.Sprintf("  %s jobs/s  %.1f cores", format.Brief(float64(r.Settled)/r.WorkNS.Seconds()), used.Seconds()/r.WorkNS.Seconds())
 	}
 	if n := p.unwell.Load(); n > 0 {
 		text += fmt.Sprintf("  %d not done", n)
@@ -326,13 +328,13 @@ func (p *progress) status(now time.Time) string {
 		digits := len(fmt.Sprint(p.plan.jobs))
 		text += fmt.Sprintf("  %*d/%d jobs", digits, done, p.plan.jobs)
 		if worked := now.Sub(t.working).Seconds(); worked > 0 && done > 0 {
-			text += fmt.Sprintf("  %5s/s", amount(float64(done)/worked))
+			text += fmt.Sprintf("  %5s/s", format.Brief(float64(done)/worked))
 		}
 		if cores, ok := t.cores(); ok {
 			text += fmt.Sprintf("  %.1f cores", cores)
 		}
 		if n := len(t.samples); n > 0 {
-			text += fmt.Sprintf("  %s MB", amount(float64(t.samples[n-1].PSS)/1e6))
+			text += fmt.Sprintf("  %s MB", format.Brief(float64(t.samples[n-1].PSS)/1e6))
 		}
 	}
 	switch left, ok := p.left(now); {
@@ -432,19 +434,7 @@ func mean(ds []time.Duration) time.Duration {
 	return sum / time.Duration(max(len(ds), 1))
 }
 
-// amount writes a number with about three digits.
-func amount(x float64) string {
-	switch {
-	case x >= 99.95:
-		return fmt.Sprintf("%.0f", x)
-	case x >= 9.995:
-		return fmt.Sprintf("%.1f", x)
-	default:
-		return fmt.Sprintf("%.2f", x)
-	}
-}
-
-func seconds(d time.Duration) string { return amount(d.Seconds()) + " s" }
+func seconds(d time.Duration) string { return format.Brief(d.Seconds()) + " s" }
 
 // clock writes a time left: 0:07, 12:30, 1:02:03.
 func clock(d time.Duration) string {

@@ -8,6 +8,8 @@ import (
 	"testing/synctest"
 	"time"
 
+	"forkbench/internal/format"
+
 	"forkbench/models"
 	"forkbench/record"
 )
@@ -193,8 +195,8 @@ func TestTimeLeft(t *testing.T) {
 
 func TestAmounts(t *testing.T) {
 	for x, want := range map[float64]string{0: "0.00", 0.123: "0.12", 9.994: "9.99", 9.996: "10.0", 99.94: "99.9", 99.96: "100", 12345: "12345"} {
-		if got := amount(x); got != want {
-			t.Errorf("amount(%v) = %s, want %s", x, got, want)
+		if got := format.Brief(x); got != want {
+			t.Errorf("format.Brief(%v) = %s, want %s", x, got, want)
 		}
 	}
 	for d, want := range map[time.Duration]string{0: "0:00", 59600 * time.Millisecond: "1:00", 754 * time.Second: "12:34", 3723 * time.Second: "1:02:03"} {

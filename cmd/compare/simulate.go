@@ -10,6 +10,8 @@ import (
 	"sync/atomic"
 	"time"
 
+	"forkbench/internal/format"
+
 	"github.com/spf13/cobra"
 
 	"forkbench/record"
@@ -296,10 +298,10 @@ func (s *replicationSink) Write(l record.Line) error {
 // status says how far it is.
 func (r *replications) status() string {
 	done := r.done.Load()
-	text := fmt.Sprintf("simulating  %s jobs", amount(float64(done)/1e6)+" million")
+	text := fmt.Sprintf("simulating  %s jobs", format.Brief(float64(done)/1e6)+" million")
 	took := r.now().Sub(r.began)
 	if s := took.Seconds(); s > 0.5 && done > 0 {
-		text += fmt.Sprintf("  %s million/s", amount(float64(done)/1e6/s))
+		text += fmt.Sprintf("  %s million/s", format.Brief(float64(done)/1e6/s))
 		if left := r.all - done; left > 0 {
 			text += fmt.Sprintf("  %.0f %%  %s left", 100*float64(done)/float64(r.all), clock(time.Duration(float64(took)*float64(left)/float64(done))))
 		}

@@ -13,7 +13,8 @@ package capacity
 
 import (
 	"context"
-	"fmt"
+
+	"forkbench/internal/format"
 
 	"forkbench/whatif/predict"
 )
@@ -25,14 +26,7 @@ type Size struct {
 }
 
 func (s Size) String() string {
-	return plural(s.Cores, "core") + " and " + plural(s.Workers, "worker")
-}
-
-func plural(n int, what string) string {
-	if n == 1 {
-		return "1 " + what
-	}
-	return fmt.Sprintf("%d %ss", n, what)
+	return format.Plural(s.Cores, "core") + " and " + format.Plural(s.Workers, "worker")
 }
 
 // A Target is a latency to hold.

@@ -10,6 +10,8 @@ import (
 	"strconv"
 	"strings"
 
+	"forkbench/internal/format"
+
 	"forkbench/report"
 	"forkbench/whatif/predict"
 )
@@ -235,7 +237,7 @@ func (s *Sizing) trail() string {
 		}
 		parts = append(parts, strconv.Itoa(cores)+mark)
 	}
-	return fmt.Sprintf("%s, of so many cores: %s", plural(len(s.Trail), "size"), strings.Join(parts, " "))
+	return fmt.Sprintf("%s, of so many cores: %s", format.Plural(len(s.Trail), "size"), strings.Join(parts, " "))
 }
 
 func milliseconds(e predict.Estimate) string {
@@ -284,8 +286,5 @@ func number(v float64) string {
 	if strings.Contains(text, ".") {
 		return strings.TrimRight(strings.TrimRight(text, "0"), ".")
 	}
-	for i := len(text) - 3; i > 0; i -= 3 {
-		text = text[:i] + "," + text[i:]
-	}
-	return text
+	return format.Group(text)
 }
