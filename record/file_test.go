@@ -183,6 +183,18 @@ func TestReadErrorsNameTheLine(t *testing.T) {
 	}
 }
 
+// TestKindAnywhere: another program may have written the fields in another order.
+func TestKindAnywhere(t *testing.T) {
+	header := write(t, &record.Header{Version: record.Version})
+	lines, err := read(strings.NewReader(header + `{"id":7,"status":"done","kind":"job"}` + "\n" + `{ "kind" : "sample" }` + "\n"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if diff := cmp.Diff([]record.Line{&record.Job{ID: 7, Status: models.Done}, new(record.Sample)}, lines[1:]); diff != "" {
+		t.Error(diff)
+	}
+}
+
 func TestReadReportsTheReadersError(t *testing.T) {
 	broken := errors.New("broken")
 	file := write(t, &record.Header{Version: record.Version})
