@@ -120,7 +120,7 @@ func (p *program) validateCommand() *cobra.Command {
 	given := profileFlag(&profile, &from)
 	given.group, given.def = groupResult, ""
 	given.usage = "predict with this profile, all rounds (default: one made of the rounds 1, 3, ..., for the rounds 2, 4, ...)"
-	flags := []flag{given, formatFlag(&format), useMarked(&marked), {group: groupResult, name: "out", value: "DIR", set: text(&out, "--out=pictures"),
+	flags := []flag{given, formatFlag(&format, formats()...), useMarked(&marked), {group: groupResult, name: "out", value: "DIR", set: text(&out, "--out=pictures"),
 		usage: "where to put the plot (default the first DIR)"}}
 	cmd := &cobra.Command{
 		Use:   "validate DIR...",

@@ -129,6 +129,7 @@ func (p *program) compare(
 	err = judge(&m.analysis.Summary, o.gate)
 	if o.explain {
 		err = errors.Join(err, p.explainMeasured(ctx, o, m.dir))
+		p.writePage(m.dir, &m.analysis.Summary, true)
 	}
 	return err
 }
@@ -136,7 +137,7 @@ func (p *program) compare(
 // cutShort says what there is of a comparison that was ended at once, and what
 // there is not.
 func cutShort(dir string) string {
-	text := fmt.Sprintf("interrupted, and ended at once: what was measured until then was printed, and no %s, %s or plots are written", summaryName, reportName)
+	text := fmt.Sprintf("interrupted, and ended at once: what was measured until then was printed, and no %s, %s, %s or plots are written", summaryName, reportName, pageName)
 	if _, err := os.Stat(filepath.Join(dir, recordsName)); err == nil {
 		text += fmt.Sprintf("; %s is in %s: `compare plot %[2]s` draws the plots", recordsName, dir)
 	}

@@ -72,7 +72,24 @@ func TestCompares(t *testing.T) {
 			if again.stdout != string(stored) {
 				t.Errorf("`compare report` and %s differ", summaryName)
 			}
+			if c.name == "python" {
+				samePage(t, b, "out")
+			}
 		})
+	}
+}
+
+// samePage wants the page to be made again as it was.
+func samePage(t *testing.T, b *bench, dir string) {
+	t.Helper()
+	again := b.run("report", dir, "--format=html")
+	again.want(t, exitDone)
+	stored, err := os.ReadFile(filepath.Join(dir, pageName))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if again.stdout != string(stored) {
+		t.Errorf("`compare report --format=html` and %s differ", pageName)
 	}
 }
 

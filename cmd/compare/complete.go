@@ -83,6 +83,10 @@ func completeArrivals(_ *cobra.Command, _ []string, typed string) ([]cobra.Compl
 	}, cobra.ShellCompDirectiveNoFileComp | cobra.ShellCompDirectiveNoSpace
 }
 
+func completeReportFormats(*cobra.Command, []string, string) ([]cobra.Completion, cobra.ShellCompDirective) {
+	return reportFormats(), cobra.ShellCompDirectiveNoFileComp
+}
+
 func completeFormats(*cobra.Command, []string, string) ([]cobra.Completion, cobra.ShellCompDirective) {
 	return formats(), cobra.ShellCompDirectiveNoFileComp
 }

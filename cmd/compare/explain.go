@@ -48,6 +48,7 @@ const (
 	explanationName = "explain.json"
 	explainedName   = "explain.md"
 	differenceName  = "flame-difference.svg"
+	explainDir      = "explain" // below a comparison's results
 )
 
 // Defaults of an explanation. It looks at each job closely: few are enough.
@@ -143,7 +144,7 @@ func (p *program) explainAlone(ctx context.Context, o *options, verify bool) err
 // the comparison's.
 func (p *program) explainMeasured(ctx context.Context, measured *options, dir string) error {
 	o := *measured
-	o.jobs, o.rounds, o.out, o.force = explainJobs, explainRounds, filepath.Join(dir, "explain"), true
+	o.jobs, o.rounds, o.out, o.force = explainJobs, explainRounds, filepath.Join(dir, explainDir), true
 	show := p.progress(o.quiet)
 	x, err := p.explain(ctx, &o, true, show)
 	show.close()

@@ -87,11 +87,13 @@
 //	records.jsonl  what happened: a line for each job, process, memory sample, round
 //	summary.json   the numbers of the table; --format=json prints the same
 //	report.md      the table as Markdown, with the plots
+//	report.html    all of this in one file, to mail or to open without a network
 //	*.svg, *.png   the plots
 //
 // Tables and plots are pure functions of the records, and can be made again:
 //
 //	compare report DIR --format=markdown
+//	compare report DIR --format=html >report.html
 //	compare plot DIR
 //
 // # A machine that is not at hand

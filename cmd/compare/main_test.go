@@ -319,7 +319,7 @@ func lookPath(t *testing.T, name string) string {
 }
 
 // textNames lists what a comparison writes besides plots.
-func textNames() []string { return []string{recordsName, summaryName, reportName} }
+func textNames() []string { return []string{recordsName, summaryName, reportName, pageName} }
 
 func firstLine(text string) string {
 	line, _, _ := strings.Cut(text, "\n")

@@ -163,7 +163,7 @@ func flagsOf(o *options) []flag {
 			usage: "replace what a former run left in --out"},
 		{group: groupResult, name: "explain", set: yes(&o.explain),
 			usage: "afterwards, say which one-time work every fork repeats: `compare explain`, with its files in DIR/explain"},
-		formatFlag(&o.format),
+		formatFlag(&o.format, formats()...),
 		failIfFlag(&o.gate.Thresholds),
 		allowFailuresFlag(&o.gate.AllowFailures),
 
@@ -172,9 +172,9 @@ func flagsOf(o *options) []flag {
 	}
 }
 
-func formatFlag(to *string) flag {
-	return flag{group: groupResult, name: "format", value: "FORMAT", def: formatText, set: oneOf(to, formats()...),
-		usage: "of the report on standard output: " + strings.Join(formats(), ", ")}
+func formatFlag(to *string, formats ...string) flag {
+	return flag{group: groupResult, name: "format", value: "FORMAT", def: formatText, set: oneOf(to, formats...),
+		usage: "of the report on standard output: " + strings.Join(formats, ", ")}
 }
 
 func failIfFlag(to *[]runner.Threshold) flag {

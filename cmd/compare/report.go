@@ -22,9 +22,13 @@ const (
 	formatJSON     = "json"
 	formatCSV      = "csv"
 	formatMarkdown = "markdown"
+	formatHTML     = "html" // of a comparison that is there
 )
 
 func formats() []string { return []string{formatText, formatJSON, formatCSV, formatMarkdown} }
+
+// reportFormats are those of report.
+func reportFormats() []string { return append(formats(), formatHTML) }
 
 // writeSummary writes a summary in a format.
 func (p *program) writeSummary(s *runner.Summary, format string) error {
@@ -81,7 +85,7 @@ func judge(s *runner.Summary, gate runner.Gate) error {
 func (p *program) reportCommand() *cobra.Command {
 	var format string
 	var gate runner.Gate
-	flags := []flag{formatFlag(&format), failIfFlag(&gate.Thresholds), allowFailuresFlag(&gate.AllowFailures)}
+	flags := []flag{formatFlag(&format, reportFormats()...), failIfFlag(&gate.Thresholds), allowFailuresFlag(&gate.AllowFailures)}
 	cmd := &cobra.Command{
 		Use:   "report DIR",
 		Short: "Show the results of a former comparison again",
@@ -90,6 +94,7 @@ func (p *program) reportCommand() *cobra.Command {
 Of a comparison that was killed, or met a full disk, it shows what had been recorded.`,
 		Example: `  compare report results/2026-01-31T120000-record_event-1000jobs-4workers
   compare report DIR --format=markdown           # for a pull request
+  compare report DIR --format=html >report.html  # one file with the plots, to mail
   compare report DIR --fail-if='p95 > 50ms'      # exit code 99 if it is so`,
 		ValidArgsFunction: completeResults,
 		RunE: func(cmd *cobra.Command, args []string) error {
@@ -104,22 +109,38 @@ Of a comparison that was killed, or met a full disk, it shows what had been reco
 				return err
 			}
 			s := &a.Summary
+			draw := drawnFrom(a)
 			if sampled(s) {
 				if s, err = readSummary(dir); err != nil {
 					return err
 				}
+				draw = drawnIn(dir) // those there were made of all records
 			}
-			if err := p.writeSummary(s, format); err != nil {
+			if format == formatHTML {
+				err = p.showPage(dir, s, draw)
+			} else {
+				err = p.writeSummary(s, format)
+			}
+			if err != nil {
 				return err
 			}
 			return judge(s, gate)
 		},
 	}
 	bind(cmd, flags)
-	completeFlag(cmd, "format", completeFormats)
+	completeFlag(cmd, "format", completeReportFormats)
 	completeFlag(cmd, "fail-if", cobra.NoFileCompletions)
 	completeFlag(cmd, "allow-failures", cobra.NoFileCompletions)
 	return cmd
+}
+
+// showPage writes the page of the results in a directory.
+func (p *program) showPage(dir string, s *runner.Summary, draw drawing) error {
+	content, err := pageOf(dir, s, draw, true)
+	if err != nil {
+		return err
+	}
+	return outputError(content.Write(p.stdout))
 }
 
 // oneResult is the one results directory that the arguments must be.

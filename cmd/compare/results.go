@@ -27,7 +27,7 @@ const resultsRoot = "results"
 
 // makeResults makes the directory for a comparison's results.
 func makeResults(o *options, workload string, now time.Time) (string, error) {
-	return resultsDir(o, settings(o, workload, now), resultNames())
+	return resultsDir(o, settings(o, workload, now), resultsOf(o.out))
 }
 
 // resultsDir makes a directory with the given name for results, or takes the
@@ -52,7 +52,7 @@ func resultsDir(o *options, name string, files []string) (string, error) {
 
 // resultNames lists all files that a comparison writes.
 func resultNames() []string {
-	names := []string{recordsName, summaryName, reportName}
+	names := []string{recordsName, summaryName, reportName, pageName}
 	for _, p := range plots.All() {
 		for _, f := range plots.Formats() {
 			names = append(names, p.Name+"."+string(f))
@@ -111,8 +111,8 @@ func fileName(text string) string {
 }
 
 // writeResults writes what can be made of a comparison's records: its summary,
-// its report, and its plots. Each is tried, whatever became of the others. It
-// returns the names of the files written.
+// its report, its plots, and the page that holds all of them. Each is tried, whatever
+// became of the others. It returns the names of the files written.
 func (p *program) writeResults(dir string, a *runner.Analysis) ([]string, error) {
 	var names []string
 	var errs []error
@@ -132,6 +132,9 @@ func (p *program) writeResults(dir string, a *runner.Analysis) ([]string, error)
 	drawn, err := p.draw(dir, a)
 	if err != nil {
 		errs = append(errs, fmt.Errorf("draw the plots: %w", err))
+	}
+	if p.writePage(dir, &a.Summary, false) {
+		names = append(names, pageName)
 	}
 	return append(names, drawn...), errors.Join(errs...)
 }

@@ -106,17 +106,20 @@ func TestRecordsLostAtTheEnd(t *testing.T) {
 func TestResultsDisturbedDuringTheRun(t *testing.T) {
 	for _, c := range []struct {
 		name, function, payload string
+		code                    exitCode
 		want, kept              string
 	}{
-		{"removed", "remove", `["out"]`, "the raw records are lost", ""},
-		{"occupied", "occupy", `["out/throughput.svg"]`, "draw the plots", summaryName},
+		{"removed", "remove", `["out"]`, exitFailed, "the raw records are lost", ""},
+		{"occupied", "occupy", `["out/throughput.svg"]`, exitFailed, "draw the plots", pageName},
+		// It can be made again from what there is.
+		{"page", "occupy", `["out/report.html"]`, exitDone, "`compare report out --format=html` makes it again", summaryName},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			b := newBench(t)
 			b.draw = plots.Write
 			payloads(t, c.payload)
 			r := b.run("--workload=py:faults:"+c.function, "--path="+b.testdata, "--payload=payloads", "--model=prefork", "--jobs=3", "--rounds=1", "--out=out")
-			r.want(t, exitFailed, c.want)
+			r.want(t, c.code, c.want)
 			if !strings.Contains(r.stdout, "jobs done, all rounds") {
 				t.Errorf("the table is lost:\n%s", r.stdout)
 			}

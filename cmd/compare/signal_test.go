@@ -73,7 +73,7 @@ func interruptedTwice(t *testing.T, model string) {
 	}
 	c.signal(os.Interrupt)
 	r := c.wait()
-	r.want(t, exitInterrupted, sayKilling, "no summary.json, report.md or plots are written; records.jsonl is in out")
+	r.want(t, exitInterrupted, sayKilling, "no summary.json, report.md, report.html or plots are written; records.jsonl is in out")
 	wantFiles(t, "out", []string{recordsName})
 	if strings.Contains(r.stderr, "the report") {
 		t.Errorf("a report is promised:\n%s", r.stderr)

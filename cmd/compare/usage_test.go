@@ -207,7 +207,7 @@ func TestCompletion(t *testing.T) {
 		{[]string{"--jobs", ""}, []string{":4\n"}, nil},
 		{[]string{"--out", ""}, []string{":16\n"}, nil},
 		{[]string{"report", ""}, []string{":16\n"}, nil},
-		{[]string{"report", "--format", ""}, formats(), nil},
+		{[]string{"report", "--format", ""}, reportFormats(), nil},
 		{[]string{""}, []string{"report", "plot", "workloads", "doctor", "completion", "version"}, nil},
 	} {
 		r := b.run(append([]string{cobra.ShellCompRequestCmd}, c.args...)...)

@@ -1,0 +1,101 @@
+package main
+
+import (
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+	"golang.org/x/net/html"
+
+	"forkbench/internal/calltree"
+)
+
+// pageLines is what a page says, a line for each text, and each picture's title.
+func pageLines(t *testing.T, page string) string {
+	t.Helper()
+	root, err := html.Parse(strings.NewReader(page))
+	if err != nil {
+		t.Fatal(err)
+	}
+	var b strings.Builder
+	for n := range root.Descendants() {
+		switch {
+		case n.Type == html.TextNode && n.Parent.Data != "style" && strings.TrimSpace(n.Data) != "":
+			b.WriteString(strings.TrimSpace(n.Data) + "\n")
+		case n.Type == html.ElementNode && n.Data == "img":
+			for _, a := range n.Attr {
+				if a.Key == "alt" {
+					b.WriteString("(picture) " + a.Val + "\n")
+				}
+			}
+		}
+	}
+	return b.String()
+}
+
+// The page of a stored run, in words.
+func TestPageOfAStoredRun(t *testing.T) {
+	dir, _ := storedRun(t)
+	b := newBench(t)
+	r := b.run("report", dir, "--format=html")
+	r.want(t, exitDone)
+	got := pageLines(t, r.stdout)
+	path := filepath.Join(b.testdata, "page-small.golden")
+	if *update {
+		if err := os.WriteFile(path, []byte(got), 0o644); err != nil {
+			t.Fatal(err)
+		}
+	}
+	want, err := os.ReadFile(path)
+	if err != nil {
+		t.Fatalf("%v; run with -update to make it", err)
+	}
+	if diff := cmp.Diff(string(want), got); diff != "" {
+		t.Errorf("%s (-want +got; -update accepts it):\n%s", path, diff)
+	}
+}
+
+// Flame graphs of --explain are in the page, and those of a run that was replaced are
+// not.
+func TestPageHasFlameGraphs(t *testing.T) {
+	b := newBench(t)
+	b.run(append(quickRun, "--out=out")...).want(t, exitDone)
+	if err := os.Mkdir(filepath.Join("out", explainDir), 0o755); err != nil {
+		t.Fatal(err)
+	}
+	tree := &calltree.Node{Function: calltree.Function{Kind: calltree.Python, Name: "app.job"}, Jobs: 1, Self: calltree.Cost{Wall: time.Millisecond}}
+	graph := calltree.Graph{Title: "forkperjob: </title><script>", Tree: tree}
+	if err := replaceFile(filepath.Join("out", explainDir, "flame-forkperjob.svg"), graph.WriteSVG); err != nil {
+		t.Fatal(err)
+	}
+	r := b.run("report", "out", "--format=html")
+	r.want(t, exitDone)
+	text := pageLines(t, r.stdout)
+	for _, want := range []string{"\nFlame graphs\n", "(picture) forkperjob: </title><script>\n", "explain/flame-forkperjob.svg can be zoomed"} {
+		if !strings.Contains(text, want) {
+			t.Errorf("%q is not in\n%s", want, text)
+		}
+	}
+	b.run(append(quickRun, "--out=out", "--force")...).want(t, exitDone)
+	again := b.run("report", "out", "--format=html")
+	again.want(t, exitDone)
+	if strings.Contains(again.stdout, "Flame graphs") {
+		t.Error("the graphs of a run that was replaced are shown")
+	}
+}
+
+// Without plots there is a page, which says that they are not there.
+func TestPageWithoutPlots(t *testing.T) {
+	b := newBench(t)
+	b.run(append(quickRun, "--out=out")...).want(t, exitDone)
+	text, err := os.ReadFile(filepath.Join("out", pageName))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if said := pageLines(t, string(text)); !strings.Contains(said, "The picture “Throughput” is not here: it was not drawn.") {
+		t.Errorf("the page says\n%s", said)
+	}
+}
