@@ -43,18 +43,24 @@ func (f *found) places(tree *calltree.Node) (list []*calltree.Node) {
 	return list
 }
 
-// notMade is the share of a finding's cost that is in calls that jobs do not make
-// any more when their parent has done something, where after is one of them.
-func (r *run) notMade(f *found, after *calltree.Node) float64 {
+// made is the share of a finding's cost before that is in calls which are made after,
+// too, from 0 to 1: by what they cost before, whatever the core's speed was after.
+func (f *found) made(before, after *calltree.Node) float64 {
 	var all, still calltree.Cost
 	others := f.places(after)
-	for i, n := range f.places(r.frozen) {
+	for i, n := range f.places(before) {
 		all = all.Add(n.Total())
 		if i < len(others) {
 			still = still.Add(kept(n, others[i]))
 		}
 	}
-	return max(0, 1-ratio(still, all))
+	return ratio(still, all)
+}
+
+// notMade is the share of a finding's cost that is in calls that jobs do not make
+// any more when their parent has done something, where after is one of them.
+func (r *run) notMade(f *found, after *calltree.Node) float64 {
+	return max(0, 1-f.made(r.frozen, after))
 }
 
 // sparedPart is the share of a finding that jobs are spared where after is one of

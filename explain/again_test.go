@@ -45,3 +45,31 @@ func TestAgain(t *testing.T) {
 		t.Errorf("%.3f is spared where all is", got)
 	}
 }
+
+// TestDoesAgain: a warm-up does what jobs do again, for another key, though the core
+// was three times as fast; one that comes too early only calls it.
+func TestDoesAgain(t *testing.T) {
+	job := took("app.job", 3, took("app.table", 4, took("re.compile", 90)))
+	f := &found{Finding: Finding{Call: job.Children[0].Function}}
+	r := &run{cold: trees{first: job}, findings: []*found{f}}
+	for _, c := range []struct {
+		name string
+		did  *calltree.Node
+		want bool
+	}{
+		{"on a faster core", took("app.warm_up", 1, took("app.table", 1, took("re.compile", 30))), true},
+		{"too early", took("app.warm_up", 1, took("app.table", 1)), false},
+		{"too early, on a core as slow as that", took("app.warm_up", 1, took("app.table", 40)), false},
+	} {
+		if got := r.doesAgain(f, c.did); got != c.want {
+			t.Errorf("%s: %t, want %t", c.name, got, c.want)
+		}
+	}
+	// Whose own code is all there is.
+	own := took("app.job", 3, took("app.count", 90))
+	f = &found{Finding: Finding{Call: own.Children[0].Function}}
+	r = &run{cold: trees{first: own}, findings: []*found{f}}
+	if r.doesAgain(f, took("app.warm_up", 1, took("app.count", 1))) || !r.doesAgain(f, took("app.warm_up", 1, took("app.count", 80))) {
+		t.Error("a call of its own code alone is not told by its time")
+	}
+}

@@ -174,7 +174,7 @@ func (r *run) whyUseless(ctx context.Context, reference string, did *calltree.No
 	}
 	all := difference(r.cold.first, r.cold.later).score()
 	switch {
-	case same != nil && same.in(did) >= (1-gone)*same.in(r.cold.first)/2:
+	case same != nil && r.doesAgain(same, did):
 		text := fmt.Sprintf("changes nothing: it does %s, and each job does it again: for something else (another key), or it does not find what was done", same.Call)
 		with, err := r.arguments(ctx, reference, same)
 		if err != nil || with == "" {
@@ -188,6 +188,17 @@ func (r *run) whyUseless(ctx context.Context, reference string, did *calltree.No
 	}
 	return "changes nothing: what it does is nothing that these jobs do once", nil
 }
+
+// doesAgain reports whether a warm-up does what each job does again, and is not only
+// called: half of it by the calls that it makes. A call that has nothing to do may have
+// no calls below it that tell, and is told by the time that it takes.
+func (r *run) doesAgain(f *found, did *calltree.Node) bool {
+	return f.made(r.cold.first, did) >= half && f.in(did) >= idle*f.in(r.cold.first)
+}
+
+// idle is the share of its time that a call takes at most if it has nothing to do: so
+// little that no change of the core's speed comes to that.
+const idle = 0.2
 
 // arguments says with which arguments a warm-up and the jobs make the same call.
 func (r *run) arguments(ctx context.Context, reference string, f *found) (string, error) {
