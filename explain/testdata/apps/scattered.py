@@ -35,6 +35,6 @@ def job(text: str = "a") -> int:
     found = 0
     for name in MODULES:
         found += load(name)
-    for i in range(40):
+    for i in range(80):
         found += bool(re.match(rf"(?P<a{i}>[a-z]+|\d{{1,{i + 2}}})\s*({text}|b{i}?)+", text))
     return found
