@@ -158,12 +158,16 @@ func readSmall(path string, most int64) ([]byte, error) {
 	return os.ReadFile(path)
 }
 
-// resultsOf lists what a comparison may have written, its explanation included.
+// resultsOf lists what a comparison may have written, and the flame graphs of a former
+// explanation, which its page would show. All else in that directory stays: files to
+// paste may have been edited, and a link may lead to what is not ours.
 func resultsOf(out string) []string {
 	all := resultNames()
-	if info, err := os.Stat(filepath.Join(out, explainDir)); err == nil && info.IsDir() {
+	if info, err := os.Lstat(filepath.Join(out, explainDir)); err == nil && info.IsDir() {
 		for _, name := range explanationNames() {
-			all = append(all, filepath.Join(explainDir, name))
+			if strings.HasPrefix(name, "flame-") && filepath.Ext(name) == ".svg" {
+				all = append(all, filepath.Join(explainDir, name))
+			}
 		}
 	}
 	return all

@@ -87,6 +87,38 @@ func TestPageHasFlameGraphs(t *testing.T) {
 	}
 }
 
+// TestForceLeavesExplain: of an explanation's directory, --force removes the graphs that
+// the page would show; what was pasted from and edited stays, and so does whatever a
+// link leads to.
+func TestForceLeavesExplain(t *testing.T) {
+	b := newBench(t)
+	for _, dir := range []string{"out/" + explainDir, "other", "linked"} {
+		if err := os.MkdirAll(dir, 0o755); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if err := os.Symlink("../other", "linked/"+explainDir); err != nil {
+		t.Fatal(err)
+	}
+	stay := []string{"out/explain/prefork.py", "out/explain/records.jsonl", "other/prefork.py", "other/flame-forkperjob.svg"}
+	for _, file := range append(stay, "out/explain/flame-forkperjob.svg") {
+		if err := os.WriteFile(file, []byte("mine"), 0o644); err != nil {
+			t.Fatal(err)
+		}
+	}
+	for _, out := range []string{"out", "linked"} {
+		b.run(append(quickRun, "--out="+out, "--force")...).want(t, exitDone)
+	}
+	for _, file := range stay {
+		if text, err := os.ReadFile(file); err != nil || string(text) != "mine" {
+			t.Errorf("%s: %q, %v", file, text, err)
+		}
+	}
+	if _, err := os.Stat("out/explain/flame-forkperjob.svg"); !os.IsNotExist(err) {
+		t.Errorf("the graph of a run that was replaced: %v", err)
+	}
+}
+
 // Without plots there is a page, which says that they are not there.
 func TestPageWithoutPlots(t *testing.T) {
 	b := newBench(t)
