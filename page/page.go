@@ -1,8 +1,8 @@
 // Package page writes a comparison as one HTML file that needs nothing else: it can
 // be mailed, opened from a disk without a network, read on a phone and printed.
 //
-// It holds no script. Pictures are images in data: URLs, in which a browser runs
-// nothing and loads nothing, and a Content-Security-Policy in the file allows
+// It has no script. Pictures are images in data: URLs, in which a browser loads nothing
+// and runs nothing, a flame graph's own script included, and a Content-Security-Policy in the file allows
 // nothing but these and its own style. All texts go through html/template: what a
 // job is called, or says when it fails, is shown and never read as markup.
 //

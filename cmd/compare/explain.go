@@ -322,6 +322,11 @@ func explanationNames() []string {
 	return names
 }
 
+// flameNames lists those of them that are flame graphs.
+func flameNames() []string {
+	return slices.DeleteFunc(explanationNames(), func(name string) bool { return !strings.HasPrefix(name, "flame-") })
+}
+
 // listing says where the files are, in few words.
 func (x *explanation) listing() string {
 	kinds := []struct{ ending, text string }{

@@ -108,10 +108,7 @@ func picture(x plots.Plot, s *runner.Summary, draw drawing) (page.Picture, error
 func flameGraphs(dir string) []page.Picture {
 	var all []page.Picture
 	for _, where := range []string{dir, filepath.Join(dir, explainDir)} {
-		for _, name := range explanationNames() {
-			if !strings.HasPrefix(name, "flame-") {
-				continue
-			}
+		for _, name := range flameNames() {
 			path := filepath.Join(where, name)
 			text, err := readSmall(path, mostGraph)
 			if err != nil {
@@ -164,10 +161,8 @@ func readSmall(path string, most int64) ([]byte, error) {
 func resultsOf(out string) []string {
 	all := resultNames()
 	if info, err := os.Lstat(filepath.Join(out, explainDir)); err == nil && info.IsDir() {
-		for _, name := range explanationNames() {
-			if strings.HasPrefix(name, "flame-") && filepath.Ext(name) == ".svg" {
-				all = append(all, filepath.Join(explainDir, name))
-			}
+		for _, name := range flameNames() {
+			all = append(all, filepath.Join(explainDir, name))
 		}
 	}
 	return all
