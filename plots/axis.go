@@ -4,10 +4,10 @@ import (
 	"math"
 	"strconv"
 
-	"forkbench/internal/format"
-
 	"gonum.org/v1/plot/vg"
 	"gonum.org/v1/plot/vg/draw"
+
+	"forkbench/internal/format"
 )
 
 // A scale maps values to the share of an axis's length, 0 to 1 within its range.

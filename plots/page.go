@@ -3,11 +3,10 @@ package plots
 import (
 	"strings"
 
-	"forkbench/internal/format"
-
 	"gonum.org/v1/plot/vg"
 	"gonum.org/v1/plot/vg/draw"
 
+	"forkbench/internal/format"
 	"forkbench/runner"
 )
 

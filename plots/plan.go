@@ -6,11 +6,10 @@ import (
 	"math"
 	"slices"
 
-	"forkbench/internal/format"
-
 	"gonum.org/v1/plot/vg"
 	"gonum.org/v1/plot/vg/draw"
 
+	"forkbench/internal/format"
 	"forkbench/whatif/capacity"
 )
 

@@ -7,7 +7,6 @@ import (
 	"strings"
 
 	"forkbench/internal/format"
-
 	"forkbench/whatif/sweep"
 )
 

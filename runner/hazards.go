@@ -6,7 +6,6 @@ import (
 	"strings"
 
 	"forkbench/internal/format"
-
 	"forkbench/record"
 )
 

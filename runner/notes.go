@@ -8,7 +8,6 @@ import (
 	"strings"
 
 	"forkbench/internal/format"
-
 	"forkbench/models"
 	"forkbench/record"
 )

@@ -8,7 +8,6 @@ import (
 	"strings"
 
 	"forkbench/internal/format"
-
 	"forkbench/record"
 )
 

@@ -5,7 +5,6 @@ import (
 	"time"
 
 	"forkbench/internal/format"
-
 	"forkbench/models"
 	"forkbench/record"
 )

@@ -9,7 +9,6 @@ import (
 	"unicode/utf8"
 
 	"forkbench/internal/format"
-
 	"forkbench/record"
 )
 

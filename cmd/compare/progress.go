@@ -12,7 +12,6 @@ import (
 	"unicode/utf8"
 
 	"forkbench/internal/format"
-
 	"forkbench/models"
 	"forkbench/record"
 	"forkbench/runner"

@@ -9,7 +9,6 @@ import (
 	"time"
 
 	"forkbench/internal/format"
-
 	"forkbench/models"
 	"forkbench/record"
 )

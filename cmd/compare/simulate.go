@@ -10,10 +10,9 @@ import (
 	"sync/atomic"
 	"time"
 
-	"forkbench/internal/format"
-
 	"github.com/spf13/cobra"
 
+	"forkbench/internal/format"
 	"forkbench/record"
 	"forkbench/runner"
 	"forkbench/sim"

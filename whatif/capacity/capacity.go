@@ -15,7 +15,6 @@ import (
 	"context"
 
 	"forkbench/internal/format"
-
 	"forkbench/whatif/predict"
 )
 

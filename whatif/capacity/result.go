@@ -11,7 +11,6 @@ import (
 	"strings"
 
 	"forkbench/internal/format"
-
 	"forkbench/report"
 	"forkbench/whatif/predict"
 )
