@@ -63,17 +63,22 @@ func (r *run) notMade(f *found, after *calltree.Node) float64 {
 	return max(0, 1-f.made(r.frozen, after))
 }
 
+// toldByTime reports whether what of a finding is left can be told by the time that it
+// takes: next to nothing is, or there are no calls that tell. Else it has to show in the
+// calls, for a core that was slower before looks the same by time.
+func (f *found) toldByTime(left, before float64) bool {
+	return left <= little*before || f.Own || f.group != ""
+}
+
 // sparedPart is the share of a finding that jobs are spared where after is one of
-// them, from 0 to 1. That next to nothing of it is left can be told by the time that
-// it takes; that a part is spared has to show in the calls, for a core that was
-// slower before looks the same by time.
+// them, from 0 to 1.
 func (r *run) sparedPart(f *found, after *calltree.Node) float64 {
-	before := f.in(r.frozen)
+	before, left := f.in(r.frozen), f.in(after)
 	if before <= 0 {
 		return 0
 	}
-	part := max(0, 1-f.in(after)/before)
-	if part >= 1-little || f.Own || f.group != "" {
+	part := max(0, 1-left/before)
+	if f.toldByTime(left, before) {
 		return part
 	}
 	return min(part, r.notMade(f, after))

@@ -14,7 +14,7 @@ func (r *run) contradictions() (list []string) {
 	say := func(format string, args ...any) { list = append(list, fmt.Sprintf(format, args...)) }
 	if strings.HasPrefix(res.Verdict, nothingWorth) {
 		for _, t := range r.tries() {
-			if t.Unfit == nil && r.worthwhile(t) {
+			if r.pays(t) {
 				say("nothing is worth hoisting, and %s saves %s", t.Name, t.savings())
 			}
 		}

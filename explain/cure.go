@@ -61,8 +61,7 @@ func (r *run) givenUp() (list, where []string) {
 	}
 	libraries := make(map[string]int) // where the call of each stands
 	for _, line := range undone {
-		_, how, _ := strings.Cut(line, ": ")
-		for call := range strings.SplitSeq(how, ", ") {
+		for _, call := range means(line) {
 			if pasted.MatchString(call) {
 				if !slices.Contains(list, call) {
 					list = append(list, call)
@@ -159,11 +158,15 @@ func opener(f *found, hazard string) string {
 	return "close it"
 }
 
-// means are the calls in a line that says what was open and how it was given up;
-// nothing if one of them cannot be written down.
+// means are the calls in a line that says what was open and how it was given up.
 func means(line string) []string {
 	_, how, _ := strings.Cut(line, ": ")
-	list := strings.Split(how, ", ")
+	return strings.Split(how, ", ")
+}
+
+// pastedMeans are the same; nothing if one of them cannot be written down.
+func pastedMeans(line string) []string {
+	list := means(line)
 	if slices.ContainsFunc(list, func(call string) bool { return !pasted.MatchString(call) }) {
 		return nil
 	}
@@ -174,7 +177,7 @@ func means(line string) []string {
 // is one that cannot be written down.
 func (w *WarmUp) disposes() (list []string) {
 	for _, line := range w.Undone {
-		calls := means(line)
+		calls := pastedMeans(line)
 		if calls == nil {
 			return nil
 		}

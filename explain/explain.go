@@ -207,8 +207,7 @@ func (r *run) spared(f *found, after *calltree.Node) bool {
 	if left.score() > gone*before.score() || computes && float64(left.CPU) > gone*float64(before.CPU) {
 		return false
 	}
-	// A core that was slower before looks the same by time: the calls tell.
-	return left.score() <= little*before.score() || f.Own || f.group != "" || r.notMade(f, after) >= 1-gone
+	return f.toldByTime(left.score(), before.score()) || r.notMade(f, after) >= 1-gone
 }
 
 // watch looks at the findings again: at what they open, start and dirty, and how

@@ -32,6 +32,9 @@ func (r *run) worthwhile(t *Try) bool {
 		!t.Measured.CPU.spansZero() && t.Measured.CPU.Median >= least
 }
 
+// pays reports whether a try is worthwhile, and forks of its parent are safe.
+func (r *run) pays(t *Try) bool { return t.Unfit == nil && r.worthwhile(t) }
+
 // outranks reports whether what was measured of a try is believed against what was
 // seen of its calls: a saving that is worth it, and known to half of itself from
 // several rounds, for one interval in twenty is without 0 by chance.

@@ -8,6 +8,7 @@ import (
 	"strconv"
 	"strings"
 
+	"forkbench/internal/format"
 	"forkbench/report"
 )
 
@@ -80,9 +81,9 @@ func (r *Result) hoistTable() report.Table {
 // about is a time of a finding, marked where it is from the profile.
 func (it *Item) about(ms float64) string {
 	if it.Timed {
-		return number(ms)
+		return format.Brief(ms)
 	}
-	return "~" + number(ms)
+	return "~" + format.Brief(ms)
 }
 
 // shareTable says how much of the difference is named, and what the rest is.
@@ -94,9 +95,9 @@ func (r *Result) shareTable() report.Table {
 	if len(r.Findings) == 0 || r.Named == nil {
 		return t
 	}
-	t.Rows = append(t.Rows, []string{"named above", number(r.Named.WallMS), number(r.Named.CPUMS), strconv.Itoa(r.Named.Places), ""})
+	t.Rows = append(t.Rows, []string{"named above", format.Brief(r.Named.WallMS), format.Brief(r.Named.CPUMS), strconv.Itoa(r.Named.Places), ""})
 	for _, k := range r.Rest {
-		t.Rows = append(t.Rows, []string{k.Kind, "~" + number(k.WallMS), "~" + number(k.CPUMS), strconv.Itoa(k.Places), abridged(k.Most, 44)})
+		t.Rows = append(t.Rows, []string{k.Kind, "~" + format.Brief(k.WallMS), "~" + format.Brief(k.CPUMS), strconv.Itoa(k.Places), abridged(k.Most, 44)})
 	}
 	return t
 }
@@ -176,7 +177,7 @@ func (r *Result) savingsTable() report.Table {
 		if s == nil {
 			continue
 		}
-		t.Rows = append(t.Rows, []string{s.Name, "", bounds(s.Measured.Wall), "", bounds(s.Measured.CPU), number(s.Throughput) + "×"})
+		t.Rows = append(t.Rows, []string{s.Name, "", bounds(s.Measured.Wall), "", bounds(s.Measured.CPU), format.Brief(s.Throughput) + "×"})
 	}
 	add := func(s *Try) {
 		name := s.Name
@@ -184,8 +185,8 @@ func (r *Result) savingsTable() report.Table {
 			name += " (unsafe: " + s.Unfit[0] + ")"
 		}
 		t.Rows = append(t.Rows, []string{
-			name, number(s.PredictedMS), bounds(s.Measured.Wall), number(s.PredictedCPU), bounds(s.Measured.CPU),
-			number(s.Throughput) + "×",
+			name, format.Brief(s.PredictedMS), bounds(s.Measured.Wall), format.Brief(s.PredictedCPU), bounds(s.Measured.CPU),
+			format.Brief(s.Throughput) + "×",
 		})
 	}
 	for _, it := range r.Findings {
@@ -218,9 +219,9 @@ func (r *Result) warmUpsTable() report.Table {
 		took, saves := "", ""
 		switch {
 		case w.TakesMS != nil:
-			took = number(*w.TakesMS)
+			took = format.Brief(*w.TakesMS)
 		case w.TookMS > 0: // else it broke the jobs, and nothing else is known of it
-			took = number(w.TookMS) + ", profiled"
+			took = format.Brief(w.TookMS) + ", profiled"
 		}
 		if w.Saved != nil {
 			saves = bounds(w.Saved.Measured.Wall)
@@ -241,7 +242,7 @@ func (r *Result) legend() string {
 	return fmt.Sprintf("Times are of one job. […] 95 %% interval over %s of %s. %sPredicted: the call's time in such a fork, without a profiler, less that of copying the pages that it shares with all forks once it is done in the parent. "+
 		"Profiled were %s, none of which is in a measurement; the profiler makes a first job %s× as long (%s calls and returns; %d ns for each call are taken out again, "+
 		"and what is left is %s of the unprofiled CPU time). It sees the job's own thread only.",
-		plural(r.Rounds, "round"), plural(r.Jobs, "job"), compared, plural(p.Jobs, "job"), number(p.Slowdown), strconv.FormatFloat(p.Events, 'f', 0, 64), p.OverheadNS, percent(p.Accounted))
+		plural(r.Rounds, "round"), plural(r.Jobs, "job"), compared, plural(p.Jobs, "job"), format.Brief(p.Slowdown), strconv.FormatFloat(p.Events, 'f', 0, 64), p.OverheadNS, percent(p.Accounted))
 }
 
 // WriteCSV writes a line for each finding, under a line of names.
@@ -279,18 +280,6 @@ func (r *Result) WriteCSV(w io.Writer) error {
 	return out.Error()
 }
 
-// number is x with three significant digits, and no more than two behind the
-// point.
-func number(x float64) string {
-	switch a := max(x, -x); {
-	case a >= 99.95:
-		return strconv.FormatFloat(x, 'f', 0, 64)
-	case a >= 9.995:
-		return strconv.FormatFloat(x, 'f', 1, 64)
-	}
-	return strconv.FormatFloat(x, 'f', 2, 64)
-}
-
 // abridged keeps both ends of a long name: what it belongs to, and what it is.
 func abridged(text string, most int) string {
 	runes := []rune(text)
@@ -315,7 +304,7 @@ func were(n int) string {
 	return " were"
 }
 
-func milliseconds(x float64) string { return number(x) + " ms" }
+func milliseconds(x float64) string { return format.Brief(x) + " ms" }
 
 func percent(x float64) string { return strconv.FormatFloat(100*x, 'f', 0, 64) + " %" }
 
@@ -323,19 +312,19 @@ func bytes(x float64) string {
 	if x < 1<<20 {
 		return strconv.FormatFloat(x/(1<<10), 'f', 0, 64) + " KiB"
 	}
-	return number(x/(1<<20)) + " MiB"
+	return format.Brief(x/(1<<20)) + " MiB"
 }
 
 func bounds(i Interval) string {
 	if i.Low == nil {
-		return number(i.Median)
+		return format.Brief(i.Median)
 	}
-	return fmt.Sprintf("%s [%s, %s]", number(i.Median), number(*i.Low), number(*i.High))
+	return fmt.Sprintf("%s [%s, %s]", format.Brief(i.Median), format.Brief(*i.Low), format.Brief(*i.High))
 }
 
 func span(i Interval) string {
 	if i.Low == nil {
 		return milliseconds(i.Median)
 	}
-	return fmt.Sprintf("%s [%s, %s]", milliseconds(i.Median), number(*i.Low), number(*i.High))
+	return fmt.Sprintf("%s [%s, %s]", milliseconds(i.Median), format.Brief(*i.Low), format.Brief(*i.High))
 }

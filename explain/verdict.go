@@ -4,6 +4,8 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+
+	"forkbench/internal/format"
 )
 
 const (
@@ -77,7 +79,7 @@ func (r *run) verdictOfFindings() string {
 func (r *run) wayOut(top *Item) (text string, named *Try) {
 	best := r.nextBest()
 	undo := top.Undo
-	if undo != nil && (undo.Saved == nil || undo.Saved.Unfit != nil || !r.worthwhile(undo.Saved)) {
+	if undo != nil && (undo.Saved == nil || !r.pays(undo.Saved)) {
 		undo = nil
 	}
 	drawn := func(of *Item) string {
@@ -123,7 +125,7 @@ func (r *run) nextBest() (best *Item) {
 
 // byJob is what one job in the parent saves, where it is worth it; else nil.
 func (r *run) byJob() *Try {
-	i := slices.IndexFunc(r.result.Together, func(t Try) bool { return t.oneJob && t.Unfit == nil && r.worthwhile(&t) })
+	i := slices.IndexFunc(r.result.Together, func(t Try) bool { return t.oneJob && r.pays(&t) })
 	if i < 0 {
 		return nil
 	}
@@ -159,7 +161,7 @@ func (r *run) savesMore(named *Try) string {
 		case t.Name == allTogether:
 			what = "all of the calls below save"
 		}
-		if what == "" || t.Unfit != nil || !r.worthwhile(t) || !all.aboveZero() || all.Median <= muchMore*least.Median ||
+		if what == "" || !r.pays(t) || !all.aboveZero() || all.Median <= muchMore*least.Median ||
 			most != nil && all.Median <= by(most.Measured).Median {
 			continue
 		}
@@ -176,7 +178,7 @@ func (r *run) confirmed() bool { return len(r.tries()) == 0 || r.saves() }
 // saves reports whether anything that was tried saves a part of the job that is
 // worth it.
 func (r *run) saves() bool {
-	return slices.ContainsFunc(r.tries(), func(t *Try) bool { return t.Unfit == nil && r.worthwhile(t) })
+	return slices.ContainsFunc(r.tries(), r.pays)
 }
 
 // turn is what a job takes of a worker with its own cold fork and its exit, in
@@ -201,7 +203,7 @@ func (t *Try) told() string {
 			milliseconds(t.Measured.CPU.Median), milliseconds(t.PredictedCPU))
 	}
 	return fmt.Sprintf("%s of each job, measured (%s were predicted), and a worker gets through %s times the jobs",
-		milliseconds(t.Measured.Wall.Median), milliseconds(t.PredictedMS), number(t.Throughput))
+		milliseconds(t.Measured.Wall.Median), milliseconds(t.PredictedMS), format.Brief(t.Throughput))
 }
 
 // short is a warm-up for the first line: as it is, or where it stands.

@@ -6,6 +6,8 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+
+	"forkbench/internal/format"
 )
 
 // verdict is the answer in one line.
@@ -178,13 +180,7 @@ func column(v float64) string {
 	return strconv.FormatFloat(v, 'f', max(2-int(math.Floor(math.Log10(v)+1e-12)), 0), 64)
 }
 
-func thousands(v float64) string {
-	text := strconv.FormatFloat(v, 'f', 0, 64)
-	for i := len(text) - 3; i > 0; i -= 3 {
-		text = text[:i] + "," + text[i:]
-	}
-	return text
-}
+func thousands(v float64) string { return format.Group(strconv.FormatFloat(v, 'f', 0, 64)) }
 
 // note adds what a reader has to know besides.
 func (s *Sweep) note(r *Result) {
