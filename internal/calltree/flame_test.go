@@ -152,6 +152,18 @@ func TestFolded(t *testing.T) {
 	golden(t, "cold.folded", b.Bytes())
 }
 
+// TestFoldedOfNothing: a job of which no frame comes to a microsecond is told by its
+// outermost frame; of no job there is nothing to tell.
+func TestFoldedOfNothing(t *testing.T) {
+	quick := &calltree.Node{Function: calltree.Function{Kind: calltree.Python, Name: "app.job"}, Jobs: 1, Self: calltree.Cost{Wall: 300}}
+	for want, tree := range map[string]*calltree.Node{"app.job 0\n": quick, "": calltree.Typical(nil)} {
+		var b bytes.Buffer
+		if err := calltree.WriteFolded(&b, tree); err != nil || b.String() != want {
+			t.Errorf("%q, %v; want %q", b.String(), err, want)
+		}
+	}
+}
+
 // TestPprof has the tool itself open the profiles, and subtract one from the
 // other.
 func TestPprof(t *testing.T) {

@@ -12,7 +12,8 @@ var separators = strings.NewReplacer(";", ":", "\n", " ", "\r", " ")
 
 // WriteFolded writes a tree as folded stacks: a line for each, its frames with
 // semicolons between them, then the microseconds of wall time that a job spends
-// there itself.
+// there itself. Where no frame comes to one, the outermost stands alone, with 0: a
+// file without a line does not say what it is of.
 func WriteFolded(w io.Writer, tree *Node) error {
 	b := new(bytes.Buffer)
 	tree.Walk(func(path []*Node) bool {
@@ -26,6 +27,9 @@ func WriteFolded(w io.Writer, tree *Node) error {
 		}
 		return true
 	})
+	if b.Len() == 0 && tree.Jobs > 0 {
+		fmt.Fprintf(b, "%s 0\n", separators.Replace(tree.Function.String()))
+	}
 	_, err := b.WriteTo(w)
 	return err
 }
