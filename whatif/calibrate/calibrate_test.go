@@ -213,6 +213,29 @@ func TestFindsColdCaches(t *testing.T) {
 	}
 }
 
+// TestKnownPacking: whether the kernel packs is known where records have its command
+// line, and is not fitted then, though throughput may look as if it did not.
+func TestKnownPacking(t *testing.T) {
+	rounds := run(t, truth(), 1, "prefork", "forkperjob")
+	for _, test := range []struct {
+		packing string
+		packs   bool
+		source  string
+	}{
+		{"", false, "as supervisor.latency_ms"},
+		{"sched_vcpu_pack=15", true, "the kernel's command line: sched_vcpu_pack=15"},
+	} {
+		rounds[0].Header.Environment.Packing = test.packing
+		made, err := calibrate.Profile(t.Context(), rounds, calibrate.Options{Executor: executor})
+		if err != nil {
+			t.Fatal(err)
+		}
+		if got, source := made.Profile.Cores.Packs, made.Profile.Sources["cores.packs"]; got != test.packs || source != test.source {
+			t.Errorf("packing %q: cores.packs is %t, by %q; want %t, by %q", test.packing, got, source, test.packs, test.source)
+		}
+	}
+}
+
 // TestFindsTheSocket: what a child with a socket costs more, where some have one for
 // few jobs and others have none; and that it is not told apart where that is not so.
 func TestFindsTheSocket(t *testing.T) {

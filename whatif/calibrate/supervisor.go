@@ -228,8 +228,14 @@ func (c *calibration) scheduling(ctx context.Context, trials []*trial) error {
 		}
 		return nil
 	}
+	// A kernel that packs says so on its command line, which records keep; older
+	// ones do not have it.
+	ways, told := []bool{false, true}, ""
+	if told = c.rounds[0].Header.Environment.Packing; told != "" {
+		ways = []bool{true}
+	}
 	// First a coarse look, then ever smaller steps around the best.
-	for _, packs := range []bool{false, true} {
+	for _, packs := range ways {
 		for _, ms := range []float64{0, 0.002, 0.005, 0.01, mostLatency} {
 			for _, hot := range []float64{0.02, 0.05, 0.1, 0.2, mostHot} {
 				if err := try(way{ms, hot, packs}); err != nil {
@@ -250,9 +256,15 @@ func (c *calibration) scheduling(ctx context.Context, trials []*trial) error {
 		}
 	}
 	use(way{rounded(found.latency), rounded(found.hot), found.packs})
-	c.source("supervisor.latency_ms", "what is left: with this, cores.hot_ms and cores.packs, the throughput of %d settings, simulated, is"+
-		" nearest to the measured one (least squares of logarithms); at most %v", len(trials), mostLatency)
+	fitted := "cores.hot_ms and cores.packs"
+	if told != "" {
+		fitted = "cores.hot_ms"
+		c.source("cores.packs", "the kernel's command line: %s", told)
+	} else {
+		c.source("cores.packs", "as supervisor.latency_ms")
+	}
+	c.source("supervisor.latency_ms", "what is left: with this and %s, the throughput of %d settings, simulated, is"+
+		" nearest to the measured one (least squares of logarithms); at most %v", fitted, len(trials), mostLatency)
 	c.source("cores.hot_ms", "as supervisor.latency_ms; at most Linux's default of sched_migration_cost_ns")
-	c.source("cores.packs", "as supervisor.latency_ms")
 	return nil
 }
