@@ -45,9 +45,9 @@ var builtinJobs = []builtinJob{
 		name: "record_event", example: "record_event",
 		doc: "validate an event and insert it into SQLite, after a lazy initialisation on first use (default)",
 		class: class{
-			function: "record_event",
+			function: recordEvent.Function,
 			args:     event,
-			warm:     "warm_record_event",
+			in:       &recordEvent,
 		},
 	},
 	{

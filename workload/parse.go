@@ -49,8 +49,8 @@ func parse(spec string) (Workload, error) {
 		return parsePython(spec, rest)
 	case prefix == "jobs":
 		return parseReplay(spec, rest)
-	case spec == "go:record_event":
-		return &goRecordEvent{name: spec}, nil
+	case spec == DefaultGo:
+		return new(goRecordEvent), nil
 	case spec == "go:noop":
 		return goNoop{}, nil
 	case spec == "act":

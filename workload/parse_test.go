@@ -15,7 +15,7 @@ func TestParse(t *testing.T) {
 		function string // what it calls; empty for Go workloads
 		payload  string // of job 0 of seed 1; empty if it is made up
 	}{
-		{"record_event", "forkbench_jobs.record_event", ""},
+		{"record_event", "forkbench_record_event.record_event", ""},
 		{"noop", "forkbench_jobs.noop", "[]"},
 		{" noop ", "forkbench_jobs.noop", "[]"},
 		{"cpu:1ms", "forkbench_jobs.cpu", "[0.001]"},

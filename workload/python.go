@@ -44,7 +44,7 @@ const (
 type class struct {
 	function string
 	args     func(seed, id uint64) []byte // a JSON array
-	warm     string                       // the function that does its one-time work, if there is one
+	in       *PythonFunction              // where the function is, if it is not in the built-in module
 	hold     int64                        // bytes that the module holds from its import on
 }
 
@@ -75,23 +75,29 @@ func (w *python) PythonFunction() PythonFunction { return w.function }
 
 // newPython is the workload whose jobs are all of one class.
 func newPython(name string, c class) Workload {
+	if c.in != nil {
+		return &python{name, *c.in, c.args}
+	}
 	return &python{name, inBuiltin(c.function, c), c.args}
 }
 
 // inBuiltin names a function of the built-in module, prepared for the classes.
 func inBuiltin(function string, classes ...class) PythonFunction {
-	f := PythonFunction{Module: builtinModule, Function: function}
+	f := PythonFunction{Module: builtinModule, Function: function, Sources: make(map[string]string)}
 	source, hold := builtinSource, int64(0)
 	for _, c := range classes {
 		hold = max(hold, c.hold)
-		if warm := builtinModule + ":" + c.warm; c.warm != "" && !slices.Contains(f.Warm, warm) {
-			f.Warm = append(f.Warm, warm)
+		if c.in == nil || f.Sources[c.in.Module] != "" {
+			continue
 		}
+		f.Warm = append(f.Warm, c.in.Warm...)
+		maps.Copy(f.Sources, c.in.Sources)
+		source += fmt.Sprintf("\n\nfrom %s import %s\n\n_CLASSES[%[2]q] = %[2]s\n", c.in.Module, c.in.Function)
 	}
 	if hold > 0 {
 		source += fmt.Sprintf("\n\nhold(%d)\n", hold)
 	}
-	f.Sources = map[string]string{builtinModule: source}
+	f.Sources[builtinModule] = source
 	return f
 }
 

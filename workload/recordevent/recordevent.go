@@ -1,8 +1,13 @@
-package workload
+// Package recordevent is the demo application: record_event, a job that looks like one
+// light INSERT and is not, for the code behind it makes tables and more when it is first
+// used. It is there in Python (record_event.py, which has the rules for both) and in Go
+// ([Application]), with the events that a team's dashboard tool would report ([Event]).
+package recordevent
 
 import (
 	"bytes"
 	"context"
+	_ "embed"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -14,87 +19,85 @@ import (
 	"syscall"
 )
 
-// goRecordEvent is record_event in Go. It checks an event by the same rules as
-// the Python job does and appends a line to a file of its process.
+// Source is the Python module, and Module the name that it is to have. Its function
+// record_event is the job, and warm_record_event does its one-time work.
 //
-// What it does lazily is to compile some 300 regular expressions into the tables
-// that user agents and paths are looked up in: tens of milliseconds. The tables
-// are flat (see automaton), so a snapshot is the tables themselves and a process
-// that restores one uses them where they lie, page by page as jobs need them. It
-// saves that compilation and nothing else: a process made by exec still pays for
-// its own start, for reading the schema, and for the file that it opens.
-type goRecordEvent struct {
-	name string
+//go:embed record_event.py
+var Source string
 
+// Module is the Python module's name.
+const Module = "forkbench_record_event"
+
+// Application is record_event in Go. It checks an event by the same rules as
+// the Python job does and appends a line to a file of its process. The zero value is
+// ready; it may be used by several goroutines.
+//
+// What it does lazily is to compile some 250 regular expressions, by which user agents
+// and paths are named: milliseconds. What they are compiled to is flat, so a snapshot is
+// just that, and a process that restores one uses it where it lies, page by page as jobs
+// need it. It saves that compilation and nothing else: a process made by exec still pays
+// for its own start, for reading the schema, and for the file that it opens.
+type Application struct {
 	mu    sync.Mutex
 	rules *rules   // nil until first used
 	file  *os.File // nil until the first insert
 	rows  int
 }
 
-var (
-	_ Go          = (*goRecordEvent)(nil)
-	_ Warmer      = (*goRecordEvent)(nil)
-	_ Snapshotter = (*goRecordEvent)(nil)
-)
-
-func (w *goRecordEvent) Name() string                   { return w.name }
-func (w *goRecordEvent) Payload(seed, id uint64) []byte { return event(seed, id) }
-
 // Run checks and inserts one event and returns the number of its row. The
 // payload is an event, or a list of one, as the Python job has it.
-func (w *goRecordEvent) Run(_ context.Context, payload []byte) ([]byte, error) {
-	w.mu.Lock()
-	defer w.mu.Unlock()
-	if err := w.configure(); err != nil {
+func (a *Application) Run(_ context.Context, payload []byte) ([]byte, error) {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	if err := a.configure(); err != nil {
 		return nil, err
 	}
 	fields, err := decodeEvent(payload)
 	if err != nil {
 		return nil, err
 	}
-	row, err := w.rules.makeRow(fields)
+	row, err := a.rules.makeRow(fields)
 	if err != nil {
 		return nil, err
 	}
-	if err := w.insert(row); err != nil {
+	if err := a.insert(row); err != nil {
 		return nil, err
 	}
-	return strconv.AppendInt(nil, int64(w.rows), 10), nil
+	return strconv.AppendInt(nil, int64(a.rows), 10), nil
 }
 
-// Warm compiles the tables. It opens no file.
-func (w *goRecordEvent) Warm(context.Context) error {
-	w.mu.Lock()
-	defer w.mu.Unlock()
-	return w.configure()
+// Warm compiles the rules. It opens no file.
+func (a *Application) Warm(context.Context) error {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	return a.configure()
 }
 
-// Snapshot returns the compiled tables, compiling them if nothing has yet.
-func (w *goRecordEvent) Snapshot() ([]byte, error) {
-	w.mu.Lock()
-	defer w.mu.Unlock()
-	if err := w.configure(); err != nil {
+// Snapshot returns the compiled rules, compiling them if nothing has yet.
+func (a *Application) Snapshot() ([]byte, error) {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	if err := a.configure(); err != nil {
 		return nil, err
 	}
-	return w.rules.flat, nil
+	return a.rules.flat, nil
 }
 
-// Restore takes the tables in mem for its own.
-func (w *goRecordEvent) Restore(mem []byte) error {
+// Restore takes the rules in mem for its own.
+func (a *Application) Restore(mem []byte) error {
 	r, err := openRules(mem)
 	if err != nil {
 		return err
 	}
-	w.mu.Lock()
-	defer w.mu.Unlock()
-	w.rules = r
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	a.rules = r
 	return nil
 }
 
-func (w *goRecordEvent) configure() (err error) {
-	if w.rules == nil {
-		w.rules, err = compileRules()
+func (a *Application) configure() (err error) {
+	if a.rules == nil {
+		a.rules, err = compileRules()
 	}
 	return err
 }
@@ -170,11 +173,11 @@ func (r *rules) makeRow(fields map[string]any) (*row, error) {
 		Properties: extra,
 	}
 	var rest string
-	out.Agent, rest = r.lookup(agents, agent)
-	out.Version = version(rest)
-	out.System, _ = r.lookup(systems, agent)
-	out.Device, _ = r.lookup(devices, agent)
-	out.Endpoint, _ = r.lookup(routes, path)
+	out.Agent, rest = r.find(agents, agent)
+	out.Version = r.version(rest)
+	out.System, _ = r.find(systems, agent)
+	out.Device, _ = r.find(devices, agent)
+	out.Endpoint = r.fit(routes, path)
 	return out, nil
 }
 
@@ -197,51 +200,33 @@ func convert(values map[string]any, properties []property, required bool) (errs 
 
 // version returns the version at the beginning of what follows a program's name:
 // 1.2.3 of "/v1.2.3 (...)".
-func version(s string) string {
-	if s == "" || s[0] != '/' && s[0] != ' ' {
+func (r *rules) version(s string) string {
+	end := r.match(r.start(versions, 0), s, 0)
+	if end < 0 {
 		return ""
 	}
-	s = strings.TrimPrefix(s[1:], "v")
-	end := 0
-	for part := range 4 {
-		i := end
-		if part > 0 {
-			if i == len(s) || s[i] != '.' {
-				break
-			}
-			i++
-		}
-		digits := i
-		for i < len(s) && '0' <= s[i] && s[i] <= '9' {
-			i++
-		}
-		if i == digits {
-			break
-		}
-		end = i
-	}
-	return s[:end]
+	return strings.TrimLeft(s[:end], "/ v")
 }
 
 // insert appends a row to the file of this process, which is opened when it is
 // first needed. It is written, not synchronised to the disk.
-func (w *goRecordEvent) insert(r *row) error {
-	if w.file == nil {
+func (a *Application) insert(r *row) error {
+	if a.file == nil {
 		f, err := namelessFile()
 		if err != nil {
 			return fmt.Errorf("%w; set TMPDIR", err)
 		}
-		w.file = f
+		a.file = f
 	}
-	r.ID = w.rows + 1
+	r.ID = a.rows + 1
 	line, err := json.Marshal(r)
 	if err != nil {
 		return err
 	}
-	if _, err := w.file.Write(append(line, '\n')); err != nil {
+	if _, err := a.file.Write(append(line, '\n')); err != nil {
 		return err
 	}
-	w.rows++
+	a.rows++
 	return nil
 }
 

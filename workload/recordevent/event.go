@@ -1,4 +1,4 @@
-package workload
+package recordevent
 
 import (
 	"encoding/json"
@@ -7,10 +7,9 @@ import (
 	"strings"
 )
 
-// event is the arguments of a record_event job: one event, made up, such as a
-// team's dashboard tool would report. It is valid.
-func event(seed, id uint64) []byte {
-	r := random(drawEvent, seed, id)
+// Event is the arguments of the record_event job with the given ID: one event, made up
+// from r, such as a team's dashboard tool would report. It is valid.
+func Event(r *rand.Rand, id uint64) []byte {
 	s := eventSchema()
 	kind := pick(r, s.kinds)
 	properties := map[string]any{}

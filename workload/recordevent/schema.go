@@ -1,4 +1,4 @@
-package workload
+package recordevent
 
 import (
 	"encoding/json"
@@ -30,7 +30,7 @@ type schema struct {
 	routes     []string              // a name and a rule each
 }
 
-// eventSchema reads the schema from the tables of the built-in module, once. The
+// eventSchema reads the schema from the tables of the Python module, once. The
 // program that makes events up needs it as well as the process that checks them,
 // so it is no part of the lazy work of go:record_event. It takes tens of
 // microseconds.

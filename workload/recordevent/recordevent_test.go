@@ -1,4 +1,4 @@
-package workload
+package recordevent
 
 import (
 	"bufio"
@@ -8,6 +8,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"math/rand/v2"
 	"os"
 	"path/filepath"
 	"strings"
@@ -18,25 +19,28 @@ import (
 	"github.com/google/go-cmp/cmp"
 )
 
-func newGoRecordEvent(t testing.TB) *goRecordEvent {
+// job is the arguments of a job.
+func job(seed, id uint64) []byte { return Event(rand.New(rand.NewPCG(seed, id)), id) }
+
+func newApplication(t testing.TB) *Application {
 	t.Helper()
 	t.Setenv("TMPDIR", t.TempDir())
-	w := mustParse(t, DefaultGo).(*goRecordEvent)
+	a := new(Application)
 	t.Cleanup(func() {
-		if w.file != nil {
-			if err := w.file.Close(); err != nil {
+		if a.file != nil {
+			if err := a.file.Close(); err != nil {
 				t.Error(err)
 			}
 		}
 	})
-	return w
+	return a
 }
 
-func TestGoRecordEvent(t *testing.T) {
+func TestRun(t *testing.T) {
 	const n = 20
-	w := newGoRecordEvent(t)
+	a := newApplication(t)
 	for id := range uint64(n) {
-		result, err := w.Run(t.Context(), w.Payload(1, id))
+		result, err := a.Run(t.Context(), job(1, id))
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -49,7 +53,7 @@ func TestGoRecordEvent(t *testing.T) {
 	if err != nil || len(entries) != 0 {
 		t.Errorf("the file has a name: %v, %v", entries, err)
 	}
-	s := bufio.NewScanner(io.NewSectionReader(w.file, 0, 1<<20))
+	s := bufio.NewScanner(io.NewSectionReader(a.file, 0, 1<<20))
 	rows := 0
 	for ; s.Scan(); rows++ {
 		var r row
@@ -64,34 +68,16 @@ func TestGoRecordEvent(t *testing.T) {
 	}
 }
 
-func TestGoRecordEventRefuses(t *testing.T) {
-	w := newGoRecordEvent(t)
-	for _, test := range wrongEvents {
-		_, err := w.Run(t.Context(), []byte(test.payload))
-		if err == nil {
-			t.Errorf("%s: no error", test.payload)
-			continue
-		}
-		checkParts(t, test.payload, err.Error(), test.want)
-	}
-	if _, err := w.Run(t.Context(), []byte("{")); err == nil {
-		t.Error("half a payload: no error")
-	}
-	if w.file != nil {
-		t.Error("nothing to insert, and a file was opened")
-	}
-}
-
-func TestGoRecordEventWithoutTMPDIR(t *testing.T) {
-	w := newGoRecordEvent(t)
+func TestRunWithoutTMPDIR(t *testing.T) {
+	a := newApplication(t)
 	dir := filepath.Join(t.TempDir(), "none")
 	t.Setenv("TMPDIR", dir)
-	_, err := w.Run(t.Context(), w.Payload(1, 0))
+	_, err := a.Run(t.Context(), job(1, 0))
 	if err == nil || !strings.Contains(err.Error(), dir) || !strings.Contains(err.Error(), "set TMPDIR") {
 		t.Errorf("error %v, want the directory %s in it", err, dir)
 	}
 	t.Setenv("TMPDIR", t.TempDir())
-	if result, err := w.Run(t.Context(), w.Payload(1, 0)); err != nil || string(result) != "1" {
+	if result, err := a.Run(t.Context(), job(1, 0)); err != nil || string(result) != "1" {
 		t.Errorf("the next job: %s, %v; want row 1", result, err)
 	}
 }
@@ -122,7 +108,7 @@ func readOnly(t testing.TB, data []byte) []byte {
 // TestSnapshot checks that a restored process makes the same rows, out of the
 // memory it was given.
 func TestSnapshot(t *testing.T) {
-	warm, restored := newGoRecordEvent(t), newGoRecordEvent(t)
+	warm, restored := newApplication(t), newApplication(t)
 	if err := warm.Warm(t.Context()); err != nil {
 		t.Fatal(err)
 	}
@@ -143,15 +129,15 @@ func TestSnapshot(t *testing.T) {
 	}
 	for id := range uint64(300) {
 		var rows [2]*row
-		for i, w := range []*goRecordEvent{warm, restored} {
-			if _, err := w.Run(t.Context(), w.Payload(9, id)); err != nil {
+		for i, a := range []*Application{warm, restored} {
+			if _, err := a.Run(t.Context(), job(9, id)); err != nil {
 				t.Fatal(err)
 			}
-			fields, err := decodeEvent(w.Payload(9, id))
+			fields, err := decodeEvent(job(9, id))
 			if err != nil {
 				t.Fatal(err)
 			}
-			if rows[i], err = w.rules.makeRow(fields); err != nil {
+			if rows[i], err = a.rules.makeRow(fields); err != nil {
 				t.Fatal(err)
 			}
 		}
@@ -166,18 +152,18 @@ func TestSnapshot(t *testing.T) {
 }
 
 func TestSnapshotOfColdProcess(t *testing.T) {
-	snapshot, err := newGoRecordEvent(t).Snapshot()
+	snapshot, err := newApplication(t).Snapshot()
 	if err != nil {
 		t.Fatal(err)
 	}
-	if err := newGoRecordEvent(t).Restore(snapshot); err != nil {
+	if err := newApplication(t).Restore(snapshot); err != nil {
 		t.Error(err)
 	}
 }
 
 func TestRestoreErrors(t *testing.T) {
-	w := newGoRecordEvent(t)
-	good, err := w.Snapshot()
+	a := newApplication(t)
+	good, err := a.Snapshot()
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -189,35 +175,31 @@ func TestRestoreErrors(t *testing.T) {
 	const start = len(rulesMagic)
 	bad := map[string][]byte{
 		"empty":           nil,
-		"of another form": change(start-1, '2'),
-		"other rules":     change(start+4, good[start+4]+1),
-		"no states":       append([]byte(rulesMagic+"\x00\x00"), good[start+2:]...),
-		"no classes":      append([]byte(rulesMagic), append(append(bytes.Clone(good[start:start+2]), 0, 0), good[start+4:]...)...),
-		"more states":     change(start+1, 0xff),
+		"of another form": change(start-1, '1'),
+		"other sum":       change(start, good[start]+1),
+		"other rules":     change(rulesHeader, good[rulesHeader]+1),
+		"other code":      change(len(good)-1, good[len(good)-1]+1),
 		"too long":        append(bytes.Clone(good), 0),
 	}
 	for n := 1; n < len(good); n += len(good)/50 + 1 {
 		bad[fmt.Sprintf("cut to %d bytes", n)] = good[:n]
 	}
 	for name, mem := range bad {
-		if err := coldGoRecordEvent().Restore(mem); !errors.Is(err, errSnapshot) {
+		if err := new(Application).Restore(mem); !errors.Is(err, errSnapshot) {
 			t.Errorf("%s: error %v, want %v", name, err, errSnapshot)
 		}
 	}
 }
 
-// coldGoRecordEvent is one that will open no file.
-func coldGoRecordEvent() *goRecordEvent { return &goRecordEvent{name: DefaultGo} }
-
 // FuzzRestore checks that no memory makes a process that restores it panic.
 func FuzzRestore(f *testing.F) {
-	good, err := coldGoRecordEvent().Snapshot()
+	good, err := new(Application).Snapshot()
 	if err != nil {
 		f.Fatal(err)
 	}
 	f.Add(0, uint16(0), len(good), "Chrome/1")
-	f.Add(len(rulesMagic), uint16(2), len(good), "/queries/1")
-	f.Add(len(rulesMagic)+automatonHeader+automatonClass+700, uint16(9), len(good), "x")
+	f.Add(rulesHeader, uint16(2), len(good), "/queries/1")
+	f.Add(len(good)-instructionSize, uint16(9), len(good), "x")
 	f.Fuzz(func(t *testing.T, at int, value uint16, size int, text string) {
 		mem := bytes.Clone(good[:min(max(size, 0), len(good))])
 		if at >= 0 && at+1 < len(mem) {
@@ -227,32 +209,23 @@ func FuzzRestore(f *testing.F) {
 		if err != nil {
 			return
 		}
-		for i := range ruleTables {
-			r.lookup(i, text)
+		for i := range tableCount {
+			r.find(i, text)
+			r.fit(i, text)
 		}
 	})
 }
 
-func TestGoNoop(t *testing.T) {
-	w := mustParse(t, "go:noop")
-	if result, err := w.(Go).Run(t.Context(), w.Payload(1, 1)); result != nil || err != nil {
-		t.Errorf("%s, %v", result, err)
-	}
-	if _, is := w.(Warmer); is {
-		t.Error("there is nothing to warm")
-	}
-}
-
-func BenchmarkGoRecordEvent(b *testing.B) {
+func BenchmarkApplication(b *testing.B) {
 	ctx := context.Background()
-	warm := newGoRecordEvent(b)
+	warm := newApplication(b)
 	snapshot, err := warm.Snapshot()
 	if err != nil {
 		b.Fatal(err)
 	}
 	b.Run("cold", func(b *testing.B) {
 		for b.Loop() {
-			if err := coldGoRecordEvent().Warm(ctx); err != nil {
+			if err := new(Application).Warm(ctx); err != nil {
 				b.Fatal(err)
 			}
 		}
@@ -260,13 +233,13 @@ func BenchmarkGoRecordEvent(b *testing.B) {
 	b.Run("restore", func(b *testing.B) {
 		mem := readOnly(b, snapshot)
 		for b.Loop() {
-			if err := coldGoRecordEvent().Restore(mem); err != nil {
+			if err := new(Application).Restore(mem); err != nil {
 				b.Fatal(err)
 			}
 		}
 	})
 	b.Run("warm", func(b *testing.B) {
-		payload := warm.Payload(1, 1)
+		payload := job(1, 1)
 		for b.Loop() {
 			if _, err := warm.Run(ctx, payload); err != nil {
 				b.Fatal(err)
