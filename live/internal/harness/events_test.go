@@ -35,6 +35,7 @@ type fakeMain struct {
 
 func (p *fakeMain) ID() int  { return p.number }
 func (p *fakeMain) PID() int { return 100 }
+func (p *fakeMain) Ran(int)  {}
 
 func (p *fakeMain) Ready(at time.Duration, used record.CPU, waited time.Duration) {
 	p.ready = append(p.ready, at, used.Total(), waited)
