@@ -11,8 +11,8 @@ import (
 	"golang.org/x/sys/unix"
 
 	"forkbench/internal/held"
-	"forkbench/peers"
 	"forkbench/live/internal/harness"
+	"forkbench/peers"
 	"forkbench/record"
 	"forkbench/workload"
 )
