@@ -9,6 +9,7 @@ import (
 	"math"
 	"regexp"
 	"regexp/syntax"
+	"slices"
 	"strings"
 	"unicode/utf8"
 )
@@ -145,7 +146,7 @@ func compileRules() (*rules, error) {
 	if n := len(code) / instructionSize; n > math.MaxUint16 {
 		return nil, fmt.Errorf("the rules need %d instructions, more than %d", n, math.MaxUint16)
 	}
-	body := append(starts, code...)
+	body := slices.Concat(starts, code)
 	flat := binary.LittleEndian.AppendUint32([]byte(rulesMagic), crc32.Checksum(body, castagnoli))
 	return openRules(append(flat, body...))
 }
