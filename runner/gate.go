@@ -13,6 +13,9 @@ import "slices"
 type Gate struct {
 	Thresholds    []Threshold
 	AllowFailures float64
+
+	// Baseline is the former run that thresholds may compare with; it may be nil.
+	Baseline *Baseline
 }
 
 // Crossed says which limits the summary crosses, and how; it is empty if the

@@ -367,7 +367,9 @@ func (m *modelState) series() Series {
 			Settled:  slices.Clone(r.settled.counts),
 			Done:     slices.Clone(r.settled.done),
 			JobsDone: r.done(),
+			Faults:   r.faults,
 			Memory:   slices.Clone(r.samples.kept),
+			P50:      r.p50, P95: r.p95, P99: r.p99,
 		})
 		if r.keep {
 			s.Processes, s.Jobs = slices.Clone(r.procs.kept), slices.Clone(r.jobs.kept)

@@ -265,7 +265,11 @@ type RoundSeries struct {
 	Settled  []int         // jobs finished in each bucket, however; at most 256 buckets
 	Done     []int         // of which done
 	JobsDone int           // done in all
+	Faults   int64         // minor faults of the children
 	Memory   []record.Sample
+
+	// Of the latencies, due to finished, in milliseconds.
+	P50, P95, P99 float64
 }
 
 // A CDFPoint says that a share of the jobs took at most a time.

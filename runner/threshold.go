@@ -22,12 +22,13 @@ import (
 //	p99 > 3*p50                                 the same model's
 //	hybrid(refork=20).throughput < 2*hybrid.throughput
 //	failed > 0
+//	hybrid.cpu > 1.1*baseline                  a former run's, of the same model
 //
 // [Metrics] lists the names. A time or a size needs a unit, unless the metric's
 // name says which (startup_s) or it is 0.
 //
 // Only what is done counts here: throughput is short for jobs_done_per_s, and
-// cpu_ms_per_job for cpu_ms_per_job_done.
+// cpu_ms_per_job, or cpu, for cpu_ms_per_job_done.
 type Threshold struct {
 	left  reference
 	op    string // ">", ">=", "<" or "<="
@@ -35,7 +36,17 @@ type Threshold struct {
 
 	// Where right is set, the limit is limit times its value.
 	right *reference
+
+	// The value is that of the same metric and model in the gate's baseline; right is
+	// then nil.
+	baseline bool
 }
+
+// BaselineName is what stands for the same metric and model of a former run.
+const BaselineName = "baseline"
+
+// Baseline reports whether the threshold compares with a former run.
+func (t Threshold) Baseline() bool { return t.baseline }
 
 // A reference names a metric of a model: of any if model is empty on the left, of
 // the same if it is empty on the right.
@@ -55,7 +66,10 @@ func (r reference) String() string {
 func (t Threshold) String() string {
 	text := fmt.Sprintf("%v %s ", t.left, t.op)
 	limit := strconv.FormatFloat(t.limit, 'g', -1, 64)
-	if t.right != nil {
+	switch {
+	case t.baseline:
+		return text + limit + "*" + BaselineName
+	case t.right != nil:
 		return text + limit + "*" + t.right.String()
 	}
 	return text + limit + string(t.left.metric.unit)
@@ -124,6 +138,10 @@ func parseThreshold(text string) (t Threshold, err error) {
 		}
 		right = m[2]
 	}
+	if right == BaselineName {
+		t.baseline = true
+		return t, nil
+	}
 	r, err := parseReference(right)
 	if err != nil {
 		return t, err
@@ -142,6 +160,7 @@ var ofDone = map[string]string{
 	"throughput_low":    MetricDone + "_low",
 	"throughput_high":   MetricDone + "_high",
 	MetricCPU:           MetricCPUDone,
+	"cpu":               MetricCPUDone,
 	MetricCPU + "_low":  MetricCPUDone + "_low",
 	MetricCPU + "_high": MetricCPUDone + "_high",
 }
@@ -236,6 +255,9 @@ func (t Threshold) Crossed(s *Summary) (crossed bool, why string) {
 }
 
 func (g Gate) crossed(t Threshold, s *Summary) (crossed bool, why string) {
+	if t.baseline {
+		return g.crossedBaseline(t, s)
+	}
 	checked := false
 	for i := range s.Models {
 		m := &s.Models[i]

@@ -143,6 +143,9 @@ func (o *options) checkRest() (problems []string) {
 			}
 		}
 	}
+	if o.gate.Baseline != nil || !o.given[baselineName] { // else it is wrong itself
+		problems = append(problems, checkBaseline(o.gate)...)
+	}
 	if o.workload != nil && o.payload != "" && strings.HasPrefix(o.workload.Name(), "jobs:") {
 		problems = append(problems, fmt.Sprintf("--payload=%s: the jobs of --workload=%s have their own arguments: leave it out", o.payload, o.workload.Name()))
 	}

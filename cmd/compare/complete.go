@@ -25,6 +25,7 @@ func completeFlags(cmd *cobra.Command, flags []flag) {
 		"path":     completeDirectories,
 		"out":      completeDirectories,
 		"payload":  completeFiles,
+		"baseline": completeFiles,
 		"python":   completeFiles,
 		"profile":  completeFiles,
 	}

@@ -96,6 +96,11 @@
 //	compare report DIR --format=html >report.html
 //	compare plot DIR
 //
+// What changed between two runs of the same jobs, with intervals; runs of others are
+// refused, and another machine, Python or setting is said loudly (docs/diff.md):
+//
+//	compare diff OLD NEW
+//
 // # A machine that is not at hand
 //
 // The same models run on a simulated machine of any size, by what things cost
@@ -131,6 +136,10 @@
 // any, to a number or to another metric:
 //
 //	$ compare --fail-if='failed > 0' --fail-if='hybrid.p95 > 60s'
+//
+// or to what it was in a former run of the same jobs on the same machine:
+//
+//	compare --baseline=DIR --fail-if='hybrid.cpu > 1.1*baseline'
 //
 // What jobs that were not done say about speed is nothing: a model with any does not
 // pass a threshold on any of its figures, unless so many are fine. Of a count, the

@@ -166,6 +166,7 @@ func flagsOf(o *options) []flag {
 		formatFlag(&o.format, formats()...),
 		failIfFlag(&o.gate.Thresholds),
 		allowFailuresFlag(&o.gate.AllowFailures),
+		baselineFlag(&o.gate.Baseline),
 
 		{group: groupOther, name: "quiet", set: yes(&o.quiet), usage: "no progress"},
 		{group: groupOther, name: "verbose", set: yes(&o.verbose), usage: "say what is started and ended"},
@@ -175,24 +176,6 @@ func flagsOf(o *options) []flag {
 func formatFlag(to *string, formats ...string) flag {
 	return flag{group: groupResult, name: "format", value: "FORMAT", def: formatText, set: oneOf(to, formats...),
 		usage: "of the report on standard output: " + strings.Join(formats, ", ")}
-}
-
-func failIfFlag(to *[]runner.Threshold) flag {
-	return flag{group: groupResult, name: "fail-if", value: "EXPR", repeat: true,
-		usage: "end with code 99 if it holds: p95>50ms, 'hybrid.throughput < 2*forkperjob.throughput', failed>0; repeatable",
-		set: func(text string) error {
-			t, err := runner.ParseThreshold(text)
-			if err != nil {
-				return inner(err)
-			}
-			*to = append(*to, t)
-			return nil
-		}}
-}
-
-func allowFailuresFlag(to *float64) flag {
-	return flag{group: groupResult, name: "allow-failures", value: "SHARE", def: "0", set: part(to),
-		usage: "of a model's jobs that need not be done, 5% or 0.05, say: without it no --fail-if lets a model with undone jobs pass"}
 }
 
 // inner is the cause of an error whose own part repeats what was typed.

@@ -85,7 +85,7 @@ func judge(s *runner.Summary, gate runner.Gate) error {
 func (p *program) reportCommand() *cobra.Command {
 	var format string
 	var gate runner.Gate
-	flags := []flag{formatFlag(&format, reportFormats()...), failIfFlag(&gate.Thresholds), allowFailuresFlag(&gate.AllowFailures)}
+	flags := append([]flag{formatFlag(&format, reportFormats()...)}, gateFlags(&gate)...)
 	cmd := &cobra.Command{
 		Use:   "report DIR",
 		Short: "Show the results of a former comparison again",
@@ -95,12 +95,13 @@ Of a comparison that was killed, or met a full disk, it shows what had been reco
 		Example: `  compare report results/2026-01-31T120000-record_event-1000jobs-4workers
   compare report DIR --format=markdown           # for a pull request
   compare report DIR --format=html >report.html  # one file with the plots, to mail
-  compare report DIR --fail-if='p95 > 50ms'      # exit code 99 if it is so`,
+  compare report DIR --fail-if='p95 > 50ms'      # exit code 99 if it is so
+  compare report DIR --baseline=OTHER --fail-if='hybrid.cpu > 1.1*baseline'`,
 		ValidArgsFunction: completeResults,
 		RunE: func(cmd *cobra.Command, args []string) error {
 			problems := parse(cmd, flags)
 			dir, more := p.oneResult(args)
-			if err := p.usage(cmd, append(problems, more...)); err != nil {
+			if err := p.usage(cmd, slices.Concat(problems, more, checkBaseline(gate))); err != nil {
 				return err
 			}
 			p.giveUp() // there is nothing to finish: a signal ends it at once
@@ -129,8 +130,7 @@ Of a comparison that was killed, or met a full disk, it shows what had been reco
 	}
 	bind(cmd, flags)
 	completeFlag(cmd, "format", completeReportFormats)
-	completeFlag(cmd, "fail-if", cobra.NoFileCompletions)
-	completeFlag(cmd, "allow-failures", cobra.NoFileCompletions)
+	completeGate(cmd)
 	return cmd
 }
 
@@ -155,12 +155,17 @@ func (p *program) oneResult(args []string) (dir string, problems []string) {
 		}
 		return "", []string{problem}
 	}
-	dir = args[0]
+	return resultIn(args[0])
+}
+
+// resultIn is a directory that must hold results; its records may be named for it.
+func resultIn(name string) (dir string, problems []string) {
+	dir = name
 	if filepath.Base(dir) == recordsName {
 		dir = filepath.Dir(dir)
 	}
 	if _, err := os.Stat(filepath.Join(dir, recordsName)); err != nil {
-		return "", []string{fmt.Sprintf("%s: holds no %s (%v): name a directory that a comparison wrote", args[0], recordsName, pathCause(err))}
+		return "", []string{fmt.Sprintf("%s: holds no %s (%v): name a directory that a comparison wrote", name, recordsName, pathCause(err))}
 	}
 	return dir, nil
 }

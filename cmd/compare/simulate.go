@@ -46,7 +46,7 @@ func simulateFlags(o *simulation) []flag {
 	for _, f := range flagsOf(&o.options) {
 		switch f.name {
 		case "model", "arrivals", "timeout", "max-jobs-per-child", "max-memory-per-child", "jobs-per-child", "spares", "refork", "quiet":
-		case "out", "force", "format", "fail-if", "allow-failures":
+		case "out", "force", "format", "fail-if", "allow-failures", baselineName:
 			f.group = groupAnswer
 		case "jobs":
 			f.set = whole(&o.jobs, 1, maxJobs, "")
