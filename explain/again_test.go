@@ -25,7 +25,7 @@ func TestAgain(t *testing.T) {
 		return took("app.job", 3, took("pool.Pool._create", 1*slower, connect))
 	}
 	before := connection(1, took("pool.exec_once.<locals>.go", 2, took("dialect.Dialect.initialize", 56)))
-	f := &found{Finding: Finding{Call: before.Children[0].Function}}
+	f := &found{finding: finding{Call: before.Children[0].Function}}
 	r := &run{frozen: before, findings: []*found{f}}
 	after := connection(10)
 	if got := r.notMade(f, after); math.Abs(got-0.58) > 1e-9 {
@@ -50,7 +50,7 @@ func TestAgain(t *testing.T) {
 // was three times as fast; one that comes too early only calls it.
 func TestDoesAgain(t *testing.T) {
 	job := took("app.job", 3, took("app.table", 4, took("re.compile", 90)))
-	f := &found{Finding: Finding{Call: job.Children[0].Function}}
+	f := &found{finding: finding{Call: job.Children[0].Function}}
 	r := &run{cold: trees{first: job}, findings: []*found{f}}
 	for _, c := range []struct {
 		name string
@@ -67,7 +67,7 @@ func TestDoesAgain(t *testing.T) {
 	}
 	// Whose own code is all there is.
 	own := took("app.job", 3, took("app.count", 90))
-	f = &found{Finding: Finding{Call: own.Children[0].Function}}
+	f = &found{finding: finding{Call: own.Children[0].Function}}
 	r = &run{cold: trees{first: own}, findings: []*found{f}}
 	if r.doesAgain(f, took("app.warm_up", 1, took("app.count", 1))) || !r.doesAgain(f, took("app.warm_up", 1, took("app.count", 80))) {
 		t.Error("a call of its own code alone is not told by its time")

@@ -7,9 +7,9 @@ import (
 	"forkbench/internal/calltree"
 )
 
-// A Finding is one-time work: a call that costs a process's first job something
+// A finding is one-time work: a call that costs a process's first job something
 // and its later jobs nothing, or next to nothing.
-type Finding struct {
+type finding struct {
 	Call calltree.Function
 
 	// Own is set where a function is called by later jobs too, and what is
@@ -43,16 +43,16 @@ const (
 // that it must be. So it names the highest call that explains the difference,
 // but none that merely contains it. Where later jobs make the call too, the
 // difference lies in some of what it calls, or in its own code.
-func attribute(first, later *calltree.Node) []Finding {
+func attribute(first, later *calltree.Node) []finding {
 	a := attribution{least: smallest * difference(first, later).score()}
 	if a.least <= 0 {
 		return nil
 	}
 	a.descend([]*calltree.Node{first}, later)
-	slices.SortFunc(a.found, func(x, y *Finding) int {
+	slices.SortFunc(a.found, func(x, y *finding) int {
 		return cmp.Or(cmp.Compare(y.Cost.Wall+y.Cost.CPU, x.Cost.Wall+x.Cost.CPU), cmp.Compare(x.Call.String(), y.Call.String()))
 	})
-	list := make([]Finding, len(a.found))
+	list := make([]finding, len(a.found))
 	for i, f := range a.found {
 		slices.SortStableFunc(f.Paths, func(x, y []*calltree.Node) int {
 			return cmp.Compare(y[len(y)-1].Total().Wall, x[len(x)-1].Total().Wall)
@@ -79,7 +79,7 @@ func difference(first, later *calltree.Node) cost {
 
 type attribution struct {
 	least float64
-	found []*Finding
+	found []*finding
 }
 
 // descend looks at the last node of a path, which is worth looking at.
@@ -131,10 +131,10 @@ func once(first, later *calltree.Node) bool {
 // add counts a call from one more place.
 func (a *attribution) add(path []*calltree.Node, c calltree.Cost, own bool) {
 	n := path[len(path)-1]
-	i := slices.IndexFunc(a.found, func(f *Finding) bool { return f.Call == n.Function && f.Own == own })
+	i := slices.IndexFunc(a.found, func(f *finding) bool { return f.Call == n.Function && f.Own == own })
 	if i < 0 {
 		i = len(a.found)
-		a.found = append(a.found, &Finding{Call: n.Function, Own: own})
+		a.found = append(a.found, &finding{Call: n.Function, Own: own})
 	}
 	f := a.found[i]
 	f.Paths = append(f.Paths, slices.Clone(path))

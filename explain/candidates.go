@@ -82,7 +82,7 @@ func (r *run) survey(f *found, deep int) {
 		return
 	}
 	for _, c := range bottom[len(bottom)-1].Children {
-		part := &found{Finding: Finding{Call: c.Function, Cost: c.Total(), Calls: c.Calls, Jobs: c.Jobs}, within: f}
+		part := &found{finding: finding{Call: c.Function, Cost: c.Total(), Calls: c.Calls, Jobs: c.Jobs}, within: f}
 		part.Paths = [][]*calltree.Node{append(slices.Clone(bottom), c)}
 		if cost(part.Cost).score() >= partly*cost(f.Cost).score() && r.share(part) >= worth {
 			f.parts = append(f.parts, part)

@@ -47,7 +47,9 @@ func (r *run) conclude() {
 		left--
 		it := r.item(f, cold)
 		it.Refork = r.byRefork(f)
-		it.OneJob = r.sparedByOneJob(f)
+		if r.measured.unfit(onceJob().name) == nil {
+			it.OneJob = r.sparedByOneJob(f)
+		}
 		res.Findings = append(res.Findings, it)
 		for _, p := range (&run{findings: f.parts}).hoisted() {
 			res.Findings[len(res.Findings)-1].InPart = true
@@ -132,7 +134,7 @@ func (r *run) item(f *found, cold int) Item {
 		it.WarmUp = append(it.WarmUp, w.String())
 	}
 	it.Flag, it.Env = strings.Join(references(f.ways), ","), r.result.Env
-	it.Saved = r.attempt(warmed(f.ways[0].String(), setup{}).name, f.ways[0].String(), r.sparing(f.after))
+	it.Saved = r.attempt(f.alone().name, f.ways[0].String(), r.sparing(f.after))
 	return it
 }
 
@@ -219,8 +221,11 @@ func (r *run) tried(contestant, name, other string) *Try {
 	return t
 }
 
-// allTogether is the name of what all calls at once save.
-const allTogether = "all of these calls"
+// The names of what all calls at once save, and all warm-ups that were given.
+const (
+	allTogether = "all of these calls"
+	asGiven     = "the warm-ups as given"
+)
 
 // together tells what several calls at once save.
 func (r *run) together() {
@@ -239,7 +244,7 @@ func (r *run) together() {
 		r.attempt(refork().name, fmt.Sprintf("all of it (--refork=%d)", reforkAfter), all),
 		r.attempt(onceJob().name, "one job, and what it opened given up (--warm=job)", r.byOneJob()),
 		r.attempt(warmed(allCalls, setup{}).name, allTogether, r.sparing(after...)),
-		r.attempt(warmed(userWarm, setup{}).name, "the warm-ups as given", r.credited()),
+		r.attempt(warmed(userWarm, setup{}).name, asGiven, r.credited()),
 	} {
 		if t != nil {
 			r.result.Together = append(r.result.Together, *t)
@@ -314,13 +319,13 @@ func (r *run) profiling() Profiling {
 func (r *run) trees() {
 	add := func(name, about string, tree *calltree.Node) {
 		if tree != nil && tree.Total().Wall > 0 {
-			r.result.Trees = append(r.result.Trees, Model{name, about, tree})
+			r.result.Trees = append(r.result.Trees, Tree{name, about, r.result.Workload, tree})
 		}
 	}
 	add(coldName, "a first job, in a fork of a cold parent", r.cold.first)
 	add(laterName, "a later job, in a process that has run others", r.cold.later)
 	if a := r.result.After; a != nil && len(a.Trees) > 0 {
-		add(afterName, "a first job, in a fork of a parent with the warm-ups as given", a.Trees[0].Tree)
+		add(afterName, "a first job, in a fork of a parent with the warm-ups as given", a.Trees[0].calls)
 	}
 	add(warmName, "a first job, in a fork of a warm parent", r.warm)
 }
@@ -328,11 +333,17 @@ func (r *run) trees() {
 func (r *run) notes() {
 	res := r.result
 	for _, it := range res.Findings {
-		if u := it.Undo; u != nil {
+		if u := it.Undo; u != nil && u.unsafe() == "" {
 			res.Notes = append(res.Notes, fmt.Sprintf("%s %s, which its forks must not share. Made in the parent and given up there before the first fork, %s. "+
 				"There, it left open and gave up: %s.", it.Call, it.Hazards[0], u.parts(), cmp.Or(strings.Join(u.Undone, "; "), "nothing, once nobody had it")))
 		}
-		if len(it.Hazards) > 0 && it.Undo == nil {
+		if why := it.unsafe(); why != "" {
+			res.Notes = append(res.Notes, fmt.Sprintf("%s must not be made before a fork as it is: when it was made in a parent, %s.", it.name(), why))
+		}
+		if u := it.Undo; u != nil && u.unsafe() != "" {
+			res.Notes = append(res.Notes, fmt.Sprintf("%s, made in a parent and given up there, must not be: %s.", u.Call, u.unsafe()))
+		}
+		if len(it.Hazards) > 0 && (it.Undo == nil || it.Undo.unsafe() != "") {
 			res.Notes = append(res.Notes, fmt.Sprintf("%s must not be made before a fork as it is: it %s. "+
 				"What it leaves would be in every child. Do it and undo it (%s) before the fork, or leave it to the jobs.",
 				it.Call, strings.Join(it.Hazards, ", and "), it.undoing))

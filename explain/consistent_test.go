@@ -15,6 +15,14 @@ func TestContradictions(t *testing.T) {
 		return Try{Name: name, Measured: Saving{Wall: between(25, 31), CPU: between(20, 30)}}
 	}
 	saving := saves("import httpcore")
+	unsafe := saves("app.load()")
+	unsafe.Unfit = []string{"its forks share a TCP connection to 127.0.0.1:6379"}
+	loading := Item{Call: "app.load", WarmUp: []string{"app.load()"}, Flag: "app:load", Saved: &unsafe}
+	long := loading
+	long.Flag = strings.Repeat("app:table('en'),", 40)
+	undone := Item{Call: "app.connect", Hazards: []string{"leaves a connection open"}, Undo: &Undo{Call: "app.pool.connect()", Flag: "undo:app:pool.connect", Saved: &unsafe}}
+	job := unsafe
+	job.oneJob = true
 	for name, c := range map[string]struct {
 		result Result
 		want   string
@@ -43,6 +51,29 @@ func TestContradictions(t *testing.T) {
 		},
 		"more than the whole": {
 			Result{Named: &Rest{WallMS: 34}, OneTime: Saving{Wall: Interval{Median: 19}}}, "what is named comes to 34.0 ms of 19.0 ms",
+		},
+		"unsafe, in the first line": {
+			Result{Verdict: "app.load() runs again in every fork; made in the parent before the fork (--warm=app:load), it saves 28.0 ms", Findings: []Item{loading}},
+			"app.load() is recommended by the first line, and is unsafe: its forks share a TCP connection",
+		},
+		"unsafe, and too long for the first line": {
+			Result{Verdict: "app.load() runs again in every fork; made in the parent before the fork (by the --warm below), it saves 28.0 ms", Findings: []Item{long}},
+			"app.load() is recommended by the first line",
+		},
+		"unsafe, and undone": {
+			Result{Verdict: "app.connect runs again in every fork; made and given up (--warm=undo:app:pool.connect), it saves 28.0 ms", Findings: []Item{undone}},
+			"app.connect is recommended by the first line",
+		},
+		"unsafe, to be pasted": {
+			Result{Findings: []Item{loading}, Hoist: &Hoist{Steps: []Step{{Import: "app", Call: "app.load()"}}}},
+			"app.load() is recommended by what is to be pasted, and is unsafe",
+		},
+		"an unsafe job": {
+			Result{Verdict: "app.load runs again; one job in the parent (--warm=job) saves 54.2 ms", Together: []Try{job}},
+			"app.load() is recommended by the first line, and is unsafe",
+		},
+		"unsafe, and advised by nothing": {
+			Result{Verdict: "app.load runs again in every fork, but must not be made in the parent as it is", Findings: []Item{loading, undone}, Together: []Try{job}}, "",
 		},
 		"none": {
 			Result{

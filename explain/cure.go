@@ -34,9 +34,8 @@ func (r *run) cure() string {
 	}
 	about := ""
 	if slices.ContainsFunc(list, func(call string) bool { return strings.HasSuffix(call, ".dispose()") }) {
-		const session = "session.remove()"
-		list = slices.Insert(list, 0, session)
-		about = session + " gives a scoped session's connection back to its pool: leave it out where there is none. "
+		list = slices.Insert(list, 0, scoped+".remove()")
+		about = scoped + ".remove() gives a scoped session's connection back to its pool: leave it out where there is none. "
 	}
 	if len(where) > 0 {
 		about += "There, " + strings.Join(where, ", ") + ". "
@@ -49,22 +48,61 @@ func (r *run) cure() string {
 		about += "For a connection by itself it is `before=connection.close`, where jobs open another."
 	}
 	return strings.TrimSpace(fmt.Sprintf("To have forks of a parent that has run jobs, and to have that measured: let the application give its connections up before each fork, "+
-		"in the module that has them: `import os; os.register_at_fork(before=lambda: %s)`. %s", text, about))
+		"in the module that has them: `import %s; os.register_at_fork(before=lambda: %s)`. %s", strings.Join(imports(list), ", "), text, about))
+}
+
+// imports are what such calls need besides variables: what stands for a module has
+// several names before the method's.
+func imports(calls []string) []string {
+	list := []string{"os"}
+	for _, call := range calls {
+		if top, rest, _ := strings.Cut(call, "."); strings.Contains(rest, ".") && !slices.Contains(list, top) {
+			list = append(list, top)
+		}
+	}
+	return list
+}
+
+// scoped is the variable of a scoped session.
+const scoped = "session"
+
+// A holder is what a connection is given up by, where that has no name in a module.
+type holder struct {
+	library, class, method string
+	at                     int // in the list of calls
+}
+
+// variable is what it is called: after its class, and its library where that is
+// taken.
+func (h *holder) variable(taken map[string]bool) string {
+	name := h.class[strings.LastIndexByte(h.class, '.')+1:]
+	variable := snake(name)
+	if taken[variable] {
+		variable = snake(h.library) + "_" + variable
+	}
+	for number := 2; taken[variable]; number++ {
+		variable = fmt.Sprintf("%s_%s_%d", snake(h.library), snake(name), number)
+	}
+	return variable
 }
 
 // givenUp are the calls by which connections were seen to be given up, and for those
-// that are not by a module's name, whose they are.
+// that are not by a module's name, whose they are. No two of them are by one name.
 func (r *run) givenUp() (list, where []string) {
 	undone := slices.Clone(r.oneJob.undone)
 	for _, f := range r.releases() {
 		undone = append(undone, f.release.undone...)
 	}
-	libraries := make(map[string]int) // where the call of each stands
+	// Names that mean something else there.
+	taken := map[string]bool{"os": true, scoped: true}
+	var holders []*holder
 	for _, line := range undone {
 		for _, call := range means(line) {
 			if pasted.MatchString(call) {
 				if !slices.Contains(list, call) {
 					list = append(list, call)
+					top, _, _ := strings.Cut(call, ".")
+					taken[top] = true
 				}
 				continue
 			}
@@ -73,36 +111,59 @@ func (r *run) givenUp() (list, where []string) {
 				continue // its descriptor, which is closed
 			}
 			library, _, _ := strings.Cut(class, ".")
-			variable := snake(class[strings.LastIndexByte(class, '.')+1:])
-			call, whose := variable+"."+method+"()", variable+" is the "+class
-			if at, known := libraries[library]; !known {
-				libraries[library] = len(where)
-				list, where = append(list, call), append(where, whose)
-			} else if i := slices.Index(list, called(where[at], "close")); i >= 0 && method != "close" {
-				list[i], where[at] = call, whose
+			i := slices.IndexFunc(holders, func(h *holder) bool { return h.library == library })
+			switch {
+			case i < 0:
+				holders = append(holders, &holder{library, class, method, len(list)})
+				list = append(list, "")
+			case holders[i].method == "close" && method != "close":
+				holders[i].class, holders[i].method = class, method
 			}
 		}
+	}
+	shared := make(map[string]int)
+	for _, h := range holders {
+		shared[h.variable(nil)]++
+	}
+	for name, n := range shared {
+		taken[name] = taken[name] || n > 1
+	}
+	for _, h := range holders {
+		variable := h.variable(taken)
+		taken[variable] = true
+		list[h.at] = variable + "." + h.method + "()"
+		where = append(where, variable+" is the "+h.class)
 	}
 	return list, where
 }
 
-// called is the call of a method on the variable that such words are about.
-func called(whose, method string) string {
-	variable, _, _ := strings.Cut(whose, " is the ")
-	return variable + "." + method + "()"
-}
-
-// snake is a class's name as variables are spelled: ConnectionPool is connection_pool.
+// snake is a class's name as variables are spelled: ConnectionPool is connection_pool,
+// and what is no variable's name in Python becomes one: Pool[int], Lambda.
 func snake(class string) string {
 	var b strings.Builder
-	for i, c := range class {
-		if unicode.IsUpper(c) && i > 0 && !unicode.IsUpper(rune(class[i-1])) && class[i-1] != '_' {
+	before := '_'
+	for _, c := range class {
+		switch {
+		case !unicode.IsLetter(c) && !unicode.IsDigit(c):
+			c = '_'
+		case unicode.IsUpper(c) && !unicode.IsUpper(before) && before != '_':
 			b.WriteByte('_')
 		}
-		b.WriteRune(unicode.ToLower(c))
+		if before != '_' || c != '_' {
+			b.WriteRune(unicode.ToLower(c))
+		}
+		before = c
 	}
-	return strings.TrimLeft(b.String(), "_")
+	name := strings.Trim(b.String(), "_")
+	if slices.Contains(keywords, name) || strings.IndexFunc(name, unicode.IsLetter) != 0 {
+		name = strings.TrimRight("the_"+name, "_")
+	}
+	return name
 }
+
+// keywords of Python are no names of variables.
+var keywords = strings.Fields("false none true and as assert async await break class continue def del elif else except finally for from global if import in is " +
+	"lambda nonlocal not or pass raise return try while with yield")
 
 // openers are the calls that give up what findings leave open, by what opened it.
 func (r *run) openers() (list []string) {

@@ -34,6 +34,23 @@ func TestCureByHolder(t *testing.T) {
 			[]string{"socket:[1]: close() of the psycopg2.extensions.connection"},
 			"before=lambda: connection.close())`. There, connection is the psycopg2.extensions.connection.",
 		},
+		"two drivers": {
+			[]string{"socket:[1]: close() of the psycopg2.extensions.connection", "socket:[2]: close() of the pymysql.connections.Connection"},
+			"before=lambda: (psycopg2_connection.close(), pymysql_connection.close()))`. There, psycopg2_connection is the psycopg2.extensions.connection, " +
+				"pymysql_connection is the pymysql.connections.Connection.",
+		},
+		"a module of that name": {
+			[]string{"socket:[1]: connection.pool.disconnect()", "socket:[2]: close() of the psycopg2.extensions.connection"},
+			"`import os, connection; os.register_at_fork(before=lambda: (connection.pool.disconnect(), psycopg2_connection.close()))`. There, psycopg2_connection is",
+		},
+		"another session": {
+			[]string{"socket:[1]: app.engine.dispose()", "socket:[2]: close() of the requests.Session"},
+			"`import os, app; os.register_at_fork(before=lambda: (session.remove(), app.engine.dispose(), requests_session.close()))`. session.remove() gives",
+		},
+		"a keyword": {
+			[]string{"socket:[1]: close() of the app.Lambda", "socket:[2]: close() of the other.<locals>.Pool[int]"},
+			"before=lambda: (the_lambda.close(), pool_int.close()))`.",
+		},
 		"a descriptor":    {[]string{"socket:[1]: its descriptor, which is closed"}, "before=lambda: connection.close())`."},
 		"nothing is said": {nil, "before=lambda: connection.close())`."},
 	} {
@@ -72,7 +89,7 @@ func TestOpener(t *testing.T) {
 		"a thread":              {[]*calltree.Node{node("app.job"), node("redis.client.PubSub.run_in_thread")}, "starts a thread", "stop it"},
 	} {
 		t.Run(name, func(t *testing.T) {
-			if got := opener(&found{Finding: Finding{Paths: [][]*calltree.Node{c.path}}}, c.hazard); got != c.want {
+			if got := opener(&found{finding: finding{Paths: [][]*calltree.Node{c.path}}}, c.hazard); got != c.want {
 				t.Errorf("got %s, want %s", got, c.want)
 			}
 		})

@@ -136,7 +136,7 @@ type run struct {
 
 // A found is a finding with what was found out about it since.
 type found struct {
-	Finding
+	finding
 	seen  []observation
 	timed *timing // in a cold fork; nil where it could not be timed
 
@@ -178,7 +178,7 @@ func (r *run) profileCold(ctx context.Context) error {
 		return err
 	}
 	for _, f := range attribute(r.cold.first, r.cold.later) {
-		r.findings = append(r.findings, &found{Finding: f})
+		r.findings = append(r.findings, &found{finding: f})
 	}
 	r.gather()
 	return nil

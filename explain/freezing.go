@@ -13,7 +13,7 @@ import (
 // not looked at.
 func (r *run) freezing() string {
 	t := r.result.Freezing
-	if least := small * r.turn(); t == nil || !r.worthwhile(t) || min(t.Measured.Wall.Median, t.Measured.CPU.Median) < least {
+	if least := small * r.turn(); t == nil || !r.pays(t) || min(t.Measured.Wall.Median, t.Measured.CPU.Median) < least {
 		return ""
 	}
 	return fmt.Sprintf("gc.freeze() in the parent before the fork, and nothing else, saves %s", t.savings())
@@ -48,13 +48,21 @@ func (r *run) outranks(t *Try) bool {
 // severalRounds are so many that a slower core hardly hits the same contestant in all.
 const severalRounds = 4
 
-// savings tells a saving in words: by the clock, or of CPU where there is none by
+// savings tells a saving in words: by the clock, or of CPU where none was seen by
 // the clock.
 func (t *Try) savings() string {
-	if t.Measured.Wall.Median <= 0 {
-		return fmt.Sprintf("%s of CPU of each job, measured, but no time by the clock", milliseconds(t.Measured.CPU.Median))
+	if t.Measured.Wall.seen() {
+		return fmt.Sprintf("%s of each job, measured", milliseconds(t.Measured.Wall.Median))
 	}
-	return fmt.Sprintf("%s of each job, measured", milliseconds(t.Measured.Wall.Median))
+	return fmt.Sprintf("%s of CPU of each job, measured%s", milliseconds(t.Measured.CPU.Median), t.byTheClock())
+}
+
+// byTheClock says what becomes of the time by the clock where only CPU is saved.
+func (t *Try) byTheClock() string {
+	if wall := t.Measured.Wall; wall.High != nil && *wall.High < 0 {
+		return fmt.Sprintf(", but takes %s longer by the clock", milliseconds(-wall.Median))
+	}
+	return ", but no time that could be seen by the clock"
 }
 
 // collected reports whether what a function's own code does once is a collection that

@@ -14,10 +14,10 @@ func TestCollected(t *testing.T) {
 	later := at("job", 10, at("load", 1), at("reconstruct", 2))
 	r := &run{cold: trees{first: first, later: later}, frozen: frozen}
 	for _, f := range attribute(first, later) {
-		r.findings = append(r.findings, &found{Finding: f})
+		r.findings = append(r.findings, &found{finding: f})
 	}
 	if n := len(r.findings); n != 2 || r.findings[0].Call.Name != "reconstruct" || !r.findings[0].Own {
-		t.Fatalf("%d findings, the first %+v", n, r.findings[0].Finding)
+		t.Fatalf("%d findings, the first %+v", n, r.findings[0].finding)
 	}
 	r.lastCollections()
 	if got := r.findings[0]; got.Call.Name != "load" || r.collected(got) {
@@ -26,7 +26,7 @@ func TestCollected(t *testing.T) {
 	if got := r.findings[1]; !r.collected(got) {
 		t.Errorf("%s is no collection", got.Call.Name)
 	}
-	called := &found{Finding: Finding{Call: calltree.Function{Kind: calltree.Python, Name: "reconstruct"}}}
+	called := &found{finding: finding{Call: calltree.Function{Kind: calltree.Python, Name: "reconstruct"}}}
 	if r.collected(called) {
 		t.Error("a call that later jobs do not make is no collection")
 	}

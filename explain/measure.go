@@ -67,6 +67,10 @@ type Interval struct {
 // that was measured. Without bounds, that is not known, and it is not said.
 func (i Interval) spansZero() bool { return i.Low != nil && *i.Low <= 0 && 0 <= *i.High }
 
+// seen reports whether there is a saving: the median is more than 0, and 0 is not in
+// the interval. Where there were too few jobs for one, the median has to do.
+func (i Interval) seen() bool { return i.Median > 0 && !i.spansZero() }
+
 // aboveZero reports whether the median is known to be more than 0.
 func (i Interval) aboveZero() bool { return i.Low != nil && *i.Low > 0 }
 
@@ -252,7 +256,7 @@ func (r *run) warmedParents() (list []contestant) {
 	}
 	alone := 0
 	for _, f := range r.hoisted() {
-		list = append(list, warmed(f.ways[0].String(), setup{warm: references(f.ways)}))
+		list = append(list, f.alone())
 		alone++
 	}
 	for _, f := range r.releases() {
@@ -264,6 +268,11 @@ func (r *run) warmedParents() (list []contestant) {
 	}
 	list = append(list, r.givenParents()...)
 	return list
+}
+
+// alone is the parent that does one finding.
+func (f *found) alone() contestant {
+	return warmed(f.ways[0].String(), setup{warm: references(f.ways)})
 }
 
 // The knobs of contestants that warm several things.

@@ -137,11 +137,8 @@ func (r *run) limiting() {
 	r.result.Notes = append(r.result.Notes, text)
 }
 
-// saves reports whether anything was measured to be saved.
-func (t *Try) saves() bool {
-	more := func(i Interval) bool { return i.Median > 0 && !i.spansZero() }
-	return more(t.Measured.Wall) || more(t.Measured.CPU)
-}
+// saves reports whether a saving was seen: by the clock or of CPU.
+func (t *Try) saves() bool { return t.Measured.Wall.seen() || t.Measured.CPU.seen() }
 
 // native is the most native threads that one of the jobs left.
 func native(list []*profile) int {

@@ -92,6 +92,9 @@ func (r *run) oneJobNotes() (notes []string) {
 	case r.oneJob.after == nil:
 		return nil
 	}
+	if unfit := r.measured.unfit(onceJob().name); unfit != nil {
+		return []string{fmt.Sprintf("One job in the parent (--warm=job) must not be: %s.", unfit[0])}
+	}
 	for _, f := range r.findings {
 		part := r.sparedByOneJob(f)
 		if part == 0 || len(hazards(f.seen)) == 0 || f.release != nil {

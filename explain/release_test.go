@@ -6,7 +6,6 @@ import (
 	"testing"
 
 	"forkbench/explain"
-	"forkbench/internal/hoist"
 	"forkbench/live"
 )
 
@@ -38,7 +37,7 @@ func wantReleased(t *testing.T, r *explain.Result, flag, dispose string) {
 		t.Errorf("measured: %+v", u.Saved)
 	}
 	for _, call := range []string{u.Call, dispose} {
-		if r.Hoist == nil || !slices.ContainsFunc(r.Hoist.Steps, func(s hoist.Step) bool { return s.Call == call }) {
+		if r.Hoist == nil || !slices.ContainsFunc(r.Hoist.Steps, func(s explain.Step) bool { return s.Call == call }) {
 			t.Errorf("nothing to paste for %s: %+v", call, r.Hoist)
 		}
 	}
@@ -73,7 +72,7 @@ func TestGivenAndUndone(t *testing.T) {
 	if w.Useless || !strings.HasPrefix(w.Verdict, "spares each job ") || len(w.Hazards) > 0 || w.Saved == nil || w.Saved.Unfit != nil {
 		t.Errorf("%s: %s, hazards %q, saved %+v", w.Reference, w.Verdict, w.Hazards, w.Saved)
 	}
-	want := []hoist.Step{{Import: "engine_of", Call: "engine_of.db.engine.connect()"}, {Import: "engine_of", Call: "engine_of.db.engine.dispose()"}}
+	want := []explain.Step{{Import: "engine_of", Call: "engine_of.db.engine.connect()"}, {Import: "engine_of", Call: "engine_of.db.engine.dispose()"}}
 	if r.Hoist == nil || len(r.Hoist.Steps) < 2 || !slices.Equal(r.Hoist.Steps[:2], want) {
 		t.Errorf("to paste: %+v", r.Hoist)
 	}

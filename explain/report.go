@@ -121,7 +121,9 @@ func (it *Item) hoist() string {
 	switch {
 	case it.Collection:
 		return "gc.freeze() in the parent spares it"
-	case it.Undo != nil:
+	case it.unsafe() != "":
+		return "no: made in the parent, " + it.unsafe()
+	case it.Undo != nil && it.Undo.unsafe() == "":
 		return fmt.Sprintf("not as it is: %s; made and given up in the parent (%s), %s of it is spared", it.Hazards[0], it.Undo.flags(), percent(it.Undo.Spares))
 	case len(it.Hazards) > 0 && it.OneJob > 0:
 		return fmt.Sprintf("not as it is: %s; connected and given up in the parent (--warm=job), %s of it is spared", it.Hazards[0], percent(it.OneJob))
@@ -129,9 +131,9 @@ func (it *Item) hoist() string {
 		return fmt.Sprintf("not as it is: %s; not tried: %s", it.Hazards[0], it.mayWarm())
 	case len(it.Hazards) > 0:
 		return "no: " + it.Hazards[0]
-	case it.Flag != "" && it.Saved != nil && it.Saved.vain() && len(it.paste()) > inLine:
+	case it.Flag != "" && it.Saved != nil && !it.Saved.saves() && len(it.paste()) > inLine:
 		return "made in the parent, it was not seen to save anything"
-	case it.Flag != "" && it.Saved != nil && it.Saved.vain():
+	case it.Flag != "" && it.Saved != nil && !it.Saved.saves():
 		return "made in the parent, it was not seen to save anything: " + it.paste()
 	case it.Flag != "" && len(it.Draws) > 0:
 		return it.paste() + "; but it " + sharedDraws(it.Draws)

@@ -3,8 +3,6 @@ package explain
 import (
 	"io"
 
-	"forkbench/internal/calltree"
-	"forkbench/internal/hoist"
 	"forkbench/report"
 )
 
@@ -33,9 +31,9 @@ type Result struct {
 	Together []Try    `json:"together"` // what is saved by several at once
 	WarmUps  []WarmUp `json:"warm_ups"` // those that were given
 
-	// Hoist is what of it goes into a parent, nil if that is nothing: see package
-	// hoist. Work of the built-in workloads is not in it, nobody else has that.
-	Hoist *hoist.Work `json:"hoist,omitempty"`
+	// Hoist is what of it goes into a parent, nil if that is nothing. Work of the
+	// built-in workloads is not in it, nobody else has that.
+	Hoist *Hoist `json:"hoist,omitempty"`
 
 	// Env is the variables with which everything was measured, besides those given:
 	// they leave the pools of native libraries without threads.
@@ -57,7 +55,7 @@ type Result struct {
 	Warnings  []string  `json:"warnings"`
 
 	// Trees are the calls of jobs, one tree for each model, for flame graphs.
-	Trees []Model `json:"-"`
+	Trees []Tree `json:"-"`
 }
 
 // An Item is a call that is made once in each process, and so again in each fork.
@@ -132,16 +130,6 @@ type Profiling struct {
 	OverheadNS int64   `json:"overhead_ns"` // for each call, taken out again
 	Accounted  float64 `json:"accounted"`   // CPU in the corrected tree over that of an unprofiled first job
 }
-
-// A Model is the calls of a model's jobs.
-type Model struct {
-	Name  string // prefork, forkperjob, hybrid
-	About string
-	Tree  *calltree.Node
-}
-
-// Models lists the names that the trees of a result can have.
-func Models() []string { return []string{coldName, laterName, afterName, warmName} }
 
 // WriteJSON writes the result as JSON: indented, its fields in a fixed order.
 func (r *Result) WriteJSON(w io.Writer) error {

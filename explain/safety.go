@@ -80,5 +80,5 @@ func (r *run) sharedAnyway() (warnings []string) {
 // this saves something.
 func (r *run) byRefork(f *found) bool {
 	i := slices.IndexFunc(r.result.Together, func(t Try) bool { return t.refork })
-	return i >= 0 && r.reforked != nil && r.spared(f, r.reforked) && r.worthwhile(&r.result.Together[i])
+	return i >= 0 && r.reforked != nil && r.spared(f, r.reforked) && r.pays(&r.result.Together[i])
 }

@@ -111,7 +111,7 @@ func TestGoesOn(t *testing.T) {
 	if !strings.Contains(r.Verdict, "; after the warm-ups as given, ") {
 		t.Errorf("verdict: %s", r.Verdict)
 	}
-	if !slices.ContainsFunc(r.Trees, func(m explain.Model) bool { return m.Name == "after" }) {
+	if !slices.ContainsFunc(r.Trees, func(m explain.Tree) bool { return m.Name == "after" }) {
 		t.Errorf("no tree of what remains")
 	}
 }

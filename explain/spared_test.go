@@ -29,7 +29,7 @@ func TestSpared(t *testing.T) {
 		{"waited for again", tree(20, 1), tree(20, 0), false},
 	} {
 		r := &run{frozen: c.before}
-		f := &found{Finding: Finding{Call: calltree.Function{Kind: calltree.Python, Name: "load"}}}
+		f := &found{finding: finding{Call: calltree.Function{Kind: calltree.Python, Name: "load"}}}
 		if got := r.spared(f, c.after); got != c.want {
 			t.Errorf("%s: spared %t, want %t", c.name, got, c.want)
 		}
@@ -53,7 +53,7 @@ func TestSparedPart(t *testing.T) {
 		{"a call of two, and the core is slower now", load(0, at("parse", 1000), at("read", 1000)), load(0, at("read", 1600)), 0.2},
 	} {
 		r := &run{frozen: c.before}
-		f := &found{Finding: Finding{Call: calltree.Function{Kind: calltree.Python, Name: "load"}}}
+		f := &found{finding: finding{Call: calltree.Function{Kind: calltree.Python, Name: "load"}}}
 		if got := r.sparedPart(f, c.after); math.Abs(got-c.want) > 1e-9 {
 			t.Errorf("%s: %v, want %v", c.name, got, c.want)
 		}

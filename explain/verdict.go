@@ -56,14 +56,20 @@ const nothingWorth = "nothing worth hoisting"
 func (r *run) verdictOfFindings() string {
 	res := r.result
 	first, later := res.FirstJob, res.LaterJob
-	plain := fmt.Sprintf(nothingWorth+": a job takes %s in a fresh fork and %s in a process that has run others",
+	takes := fmt.Sprintf("a job takes %s in a fresh fork and %s in a process that has run others",
 		milliseconds(first.Wall.Median), milliseconds(later.Wall.Median))
-	if len(res.Findings) == 0 || res.Findings[0].Collection {
+	plain := nothingWorth + ": " + takes
+	// A collection is no call's work, and gc.freeze() is said of it.
+	i := slices.IndexFunc(res.Findings, func(it Item) bool { return !it.Collection })
+	if i < 0 {
+		if t := r.best(); t != nil {
+			return fmt.Sprintf("no call by itself is what each fork repeats, but %s %s; %s", t.words(), t.told(), takes)
+		}
 		return plain
 	}
-	top := &res.Findings[0]
+	top := &res.Findings[i]
 	big := max(top.CallMS, top.CallCPU) >= small*r.turn()
-	hazardous := big && len(top.Hazards) > 0
+	hazardous := big && (len(top.Hazards) > 0 || top.unsafe() != "")
 	if !hazardous && !r.confirmed() || !big && !r.saves() {
 		return plain
 	}
@@ -89,12 +95,14 @@ func (r *run) wayOut(top *Item) (text string, named *Try) {
 		return fmt.Sprintf("; but it draws %s, which is then the same in every child (see below)", strings.Join(of.Draws, " and "))
 	}
 	switch {
-	case top.Saved != nil && !top.Saved.vain():
+	case top.unsafe() != "":
+		text = ", but must not be made in the parent as it is: " + top.unsafe()
+	case top.Saved != nil && top.Saved.saves():
 		return fmt.Sprintf("; made in the parent before the fork (%s), it saves %s", short(top.paste()), top.Saved.told()) + drawn(top), top.Saved
 	case top.Saved != nil:
 		text = "; made in the parent before the fork, it was not seen to save anything"
 	// A call that leaves nothing open is the better one, if it saves as much.
-	case undo != nil && (best == nil || best.Saved.Measured.Wall.Median < undo.Saved.Measured.Wall.Median):
+	case undo != nil && (best == nil || best.Saved.less(undo.Saved)):
 		return fmt.Sprintf("; it %s, but made in the parent and given up before the fork (%s), it saves %s",
 			brief(top.Hazards[0]), short(undo.flags()), undo.Saved.told()) + drawn(top), undo.Saved
 	case len(top.Hazards) > 0:
@@ -111,16 +119,61 @@ func (r *run) wayOut(top *Item) (text string, named *Try) {
 }
 
 // nextBest is what saves the most of all that can be made in a parent; nil if
-// nothing was seen to save anything.
+// nothing was seen to save anything, and to be safe.
 func (r *run) nextBest() (best *Item) {
 	for i := range r.result.Findings {
 		it := &r.result.Findings[i]
-		if it.Saved != nil && it.Saved.Measured.Wall.Median > 0 && !it.Saved.Measured.Wall.spansZero() &&
-			(best == nil || it.Saved.Measured.Wall.Median > best.Saved.Measured.Wall.Median) {
+		if it.Saved != nil && it.unsafe() == "" && it.Saved.saves() && (best == nil || best.Saved.less(it.Saved)) {
 			best = it
 		}
 	}
 	return best
+}
+
+// best is what pays most of all that was done in a parent and has words; nil if
+// nothing does.
+func (r *run) best() (best *Try) {
+	for i := range r.result.Together {
+		if t := &r.result.Together[i]; t.words() != "" && r.pays(t) && (best == nil || best.less(t)) {
+			best = t
+		}
+	}
+	return best
+}
+
+// less reports whether another saving is better: by the clock, if either is seen
+// there, else of CPU.
+func (t *Try) less(other *Try) bool {
+	mine, others := t.Measured.Wall, other.Measured.Wall
+	if !mine.seen() && !others.seen() {
+		return t.Measured.CPU.Median < other.Measured.CPU.Median
+	}
+	return others.seen() && (!mine.seen() || mine.Median < others.Median)
+}
+
+// unsafe is why forks of a parent that made the call, and was measured, are not to be
+// had; or "".
+func (it *Item) unsafe() string {
+	if it.Saved == nil || it.Saved.Unfit == nil {
+		return ""
+	}
+	return it.Saved.Unfit[0]
+}
+
+// words are what the first line calls it that several things are done at once in a
+// parent, up to the verb; "" for all else.
+func (t *Try) words() string {
+	switch {
+	case t.oneJob:
+		return "one job in the parent (--warm=job) saves"
+	case t.refork:
+		return fmt.Sprintf("a parent that has run jobs (--refork=%d) saves", reforkAfter)
+	case t.Name == allTogether:
+		return "all of the calls below save"
+	case t.Name == asGiven:
+		return "the warm-ups as given save"
+	}
+	return ""
 }
 
 // byJob is what one job in the parent saves, where it is worth it; else nil.
@@ -139,9 +192,9 @@ func (r *run) savesMore(named *Try) string {
 	if named == nil {
 		return ""
 	}
-	by := func(s Saving) Interval { return s.Wall }
+	by, of := func(s Saving) Interval { return s.Wall }, ""
 	if !by(named.Measured).aboveZero() {
-		by = func(s Saving) Interval { return s.CPU }
+		by, of = func(s Saving) Interval { return s.CPU }, " of CPU"
 	}
 	least := by(named.Measured)
 	if !least.aboveZero() {
@@ -152,20 +205,11 @@ func (r *run) savesMore(named *Try) string {
 	for i := range r.result.Together {
 		t := &r.result.Together[i]
 		all := by(t.Measured)
-		var what string
-		switch {
-		case t.oneJob:
-			what = "one job in the parent (--warm=job) saves"
-		case t.refork:
-			what = fmt.Sprintf("a parent that has run jobs (--refork=%d) saves", reforkAfter)
-		case t.Name == allTogether:
-			what = "all of the calls below save"
-		}
-		if what == "" || !r.pays(t) || !all.aboveZero() || all.Median <= muchMore*least.Median ||
+		if t.words() == "" || t.Name == asGiven || !r.pays(t) || !all.aboveZero() || all.Median <= muchMore*least.Median ||
 			most != nil && all.Median <= by(most.Measured).Median {
 			continue
 		}
-		most, words = t, fmt.Sprintf("; %s %s", what, milliseconds(all.Median))
+		most, words = t, fmt.Sprintf("; %s %s%s", t.words(), milliseconds(all.Median), of)
 	}
 	return words
 }
@@ -190,20 +234,19 @@ func (r *run) turn() float64 {
 	return r.result.FirstJob.Wall.Median
 }
 
-// vain reports whether a saving was not seen: neither by the clock nor of CPU.
-func (t *Try) vain() bool {
-	none := func(i Interval) bool { return i.Median <= 0 || i.spansZero() }
-	return none(t.Measured.Wall) && none(t.Measured.CPU)
-}
-
-// told is a saving with what was predicted of it, and what that does for a worker.
+// told is a saving that was seen, with what was predicted of it, and what that does
+// for a worker.
 func (t *Try) told() string {
-	if t.Measured.Wall.Median <= 0 {
-		return fmt.Sprintf("%s of CPU of each job, measured (%s were predicted), but no time by the clock",
-			milliseconds(t.Measured.CPU.Median), milliseconds(t.PredictedCPU))
+	if !t.Measured.Wall.seen() {
+		return fmt.Sprintf("%s of CPU of each job, measured (%s were predicted)%s",
+			milliseconds(t.Measured.CPU.Median), milliseconds(t.PredictedCPU), t.byTheClock())
 	}
-	return fmt.Sprintf("%s of each job, measured (%s were predicted), and a worker gets through %s times the jobs",
-		milliseconds(t.Measured.Wall.Median), milliseconds(t.PredictedMS), format.Brief(t.Throughput))
+	joined := "and"
+	if t.Throughput < 1 {
+		joined = "but"
+	}
+	return fmt.Sprintf("%s of each job, measured (%s were predicted), %s a worker gets through %s times the jobs",
+		milliseconds(t.Measured.Wall.Median), milliseconds(t.PredictedMS), joined, format.Brief(t.Throughput))
 }
 
 // short is a warm-up for the first line: as it is, or where it stands.

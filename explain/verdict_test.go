@@ -26,6 +26,13 @@ func firstLine(res *Result) string {
 	return r.verdictOfFindings()
 }
 
+// onlyCPU is a saving of CPU; by the clock there may be none, or a loss.
+func onlyCPU(ms, low, high float64) Saving {
+	s := known(ms)
+	s.Wall = Interval{Median: (low + high) / 2, Low: &low, High: &high, rounds: 5}
+	return s
+}
+
 // callSaves is a finding that is a call which saves that.
 func callSaves(s Saving) Item {
 	return Item{
@@ -56,9 +63,15 @@ func TestSavesMore(t *testing.T) {
 		"all calls":          {callSaves(known(20)), []Try{oneJob(known(25)), all(known(40))}, call + "; all of the calls below save 40.0 ms"},
 		"jobs in the parent": {callSaves(known(20)), []Try{{Name: "all of it", Measured: known(31), refork: true}}, call + "; a parent that has run jobs (--refork=5) saves 31.0 ms"},
 		"not much more":      {callSaves(known(20)), []Try{oneJob(known(29))}, call},
-		"not known":          {callSaves(known(20)), []Try{oneJob(unknown(54.2))}, call},
-		"unsafe":             {callSaves(known(20)), []Try{unfit}, call},
-		"as given":           {callSaves(known(20)), []Try{{Name: "the warm-ups as given", Measured: known(60)}}, call},
+		"of CPU": {
+			callSaves(onlyCPU(20, -1, 9)), []Try{oneJob(known(54.2))},
+			"app.load() runs again in every fork, and takes 50 % of each job (50.0 ms of 100 ms); made in the parent before the fork (--warm=app:load), " +
+				"it saves 20.0 ms of CPU of each job, measured (0.00 ms were predicted), but no time that could be seen by the clock" +
+				"; one job in the parent (--warm=job) saves 54.2 ms of CPU",
+		},
+		"not known": {callSaves(known(20)), []Try{oneJob(unknown(54.2))}, call},
+		"unsafe":    {callSaves(known(20)), []Try{unfit}, call},
+		"as given":  {callSaves(known(20)), []Try{{Name: "the warm-ups as given", Measured: known(60)}}, call},
 		"given up again": {leaving, []Try{oneJob(known(54.2))}, "pool.connect runs again in every fork, and takes 50 % of each job (50.0 ms of 100 ms); " +
 			"it leaves a connection open, but made in the parent and given up before the fork (--warm=undo:app:connect), " +
 			"it saves 20.0 ms of each job, measured (21.0 ms were predicted), and a worker gets through 1.30 times the jobs; one job in the parent (--warm=job) saves 54.2 ms"},
@@ -117,5 +130,83 @@ func TestBetterWithout(t *testing.T) {
 	if !strings.Contains(got, "(--warm=undo:app:connect), it saves 22.0 ms") || strings.Contains(got, "app.load()") ||
 		!strings.HasSuffix(got, "; but it draws a token (secrets.token_hex), which is then the same in every child (see below)") {
 		t.Errorf("%s", got)
+	}
+}
+
+// TestUnsafeIsNotAdvised: what forks of a parent share that made a call outranks what
+// it was measured to save.
+func TestUnsafeIsNotAdvised(t *testing.T) {
+	unsafe := callSaves(known(40))
+	unsafe.Call, unsafe.WarmUp, unsafe.Flag = "app.connect", []string{"app.connect()"}, "app:connect"
+	unsafe.Saved.Unfit = []string{"its forks share a TCP connection to 127.0.0.1:6379"}
+	const why = "app.connect() runs again in every fork, and takes 50 % of each job (50.0 ms of 100 ms), but must not be made in the parent as it is: " +
+		"its forks share a TCP connection to 127.0.0.1:6379"
+	for name, c := range map[string]struct {
+		findings []Item
+		want     string
+	}{
+		"alone":               {[]Item{unsafe}, why},
+		"before another call": {[]Item{unsafe, callSaves(known(20))}, why + "; what can be made there is app.load() (--warm=app:load): it saves 20.0 ms"},
+		"after another call": {
+			[]Item{{Call: "app.wait", CallMS: 50, Job: 0.5}, unsafe, callSaves(known(20))},
+			"app.wait runs again in every fork, and takes 50 % of each job (50.0 ms of 100 ms); what can be made there is app.load() (--warm=app:load): it saves 20.0 ms",
+		},
+	} {
+		res := &Result{Findings: c.findings}
+		res.Verdict = firstLine(res)
+		if !strings.HasPrefix(res.Verdict, c.want) || c.want == why && res.Verdict != why {
+			t.Errorf("%s: %s", name, res.Verdict)
+		}
+		if list := (&run{result: res, measured: &measurements{}}).contradictions(); list != nil {
+			t.Errorf("%s: %q", name, list)
+		}
+	}
+	if got := unsafe.hoist(); got != "no: made in the parent, its forks share a TCP connection to 127.0.0.1:6379" {
+		t.Errorf("in the table: %s", got)
+	}
+	undone := Item{Call: "pool.connect", CallMS: 50, Job: 0.5, Hazards: []string{"leaves a connection open"}, Undo: &Undo{Flag: "undo:app:connect", Saved: unsafe.Saved}}
+	if got := undone.hoist(); got != "no: leaves a connection open" {
+		t.Errorf("given up, and unsafe all the same: %s", got)
+	}
+}
+
+// TestToldOfTheClock: what saves CPU only, or loses time, is not told to save time.
+func TestToldOfTheClock(t *testing.T) {
+	for want, s := range map[string]Saving{
+		"20.0 ms of each job, measured": known(20),
+		"20.0 ms of CPU of each job, measured, but no time that could be seen by the clock": onlyCPU(20, -3, 12),
+		"20.0 ms of CPU of each job, measured, but takes 10.0 ms longer by the clock":       onlyCPU(20, -12, -8),
+	} {
+		try := &Try{Measured: s, PredictedCPU: 21, PredictedMS: 21, Throughput: 0.9}
+		if got := try.savings(); got != want {
+			t.Errorf("got  %s\nwant %s", got, want)
+		}
+		told := strings.ReplaceAll(try.told(), " (21.0 ms were predicted)", "")
+		if !strings.HasPrefix(told, want) || strings.Contains(told, "a worker") && !strings.HasSuffix(told, ", but a worker gets through 0.90 times the jobs") {
+			t.Errorf("in the first line: %s", told)
+		}
+	}
+}
+
+// TestPastACollection: a collection of garbage says nothing of what can be hoisted.
+func TestPastACollection(t *testing.T) {
+	collection := Item{Call: "app.make", CallMS: 40, Job: 0.4, Kind: "own", Collection: true}
+	got := firstLine(&Result{Findings: []Item{collection, callSaves(known(20))}})
+	if !strings.HasPrefix(got, "app.load() runs again in every fork, and takes 50 %") || !strings.Contains(got, "(--warm=app:load), it saves 20.0 ms") {
+		t.Errorf("behind a collection: %s", got)
+	}
+	if got := firstLine(&Result{Findings: []Item{collection}}); !strings.HasPrefix(got, nothingWorth) {
+		t.Errorf("a collection alone: %s", got)
+	}
+	jobs := Try{Name: "all of it", Measured: known(31), PredictedMS: 30, Throughput: 1.4, refork: true}
+	res := &Result{Findings: []Item{collection}, Together: []Try{jobs}}
+	res.Verdict = firstLine(res)
+	const want = "no call by itself is what each fork repeats, but a parent that has run jobs (--refork=5) saves 31.0 ms of each job, measured (30.0 ms were predicted), " +
+		"and a worker gets through 1.40 times the jobs; a job takes 100 ms in a fresh fork and 0.00 ms in a process that has run others"
+	if res.Verdict != want {
+		t.Errorf("got  %s\nwant %s", res.Verdict, want)
+	}
+	if list := (&run{result: res, measured: &measurements{}}).contradictions(); list != nil {
+		t.Errorf("%q", list)
 	}
 }

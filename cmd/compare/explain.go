@@ -15,7 +15,6 @@ import (
 	"github.com/spf13/cobra"
 
 	"forkbench/explain"
-	"forkbench/internal/calltree"
 	"forkbench/internal/hoist"
 	"forkbench/live"
 	"forkbench/record"
@@ -256,18 +255,17 @@ func (p *program) writeExplanation(dir string, r *explain.Result) (names []strin
 		write func(io.Writer) error
 	}
 	files := []file{{explanationName, r.WriteJSON}, {explainedName, func(w io.Writer) error { return writeExplained(w, r) }}}
-	for _, m := range r.Trees {
-		graph := calltree.Graph{Title: m.Name + ": " + m.About, About: r.Workload + ", typical of the jobs profiled", Tree: m.Tree}
+	for _, t := range r.Trees {
 		files = append(files,
-			file{"flame-" + m.Name + ".svg", graph.WriteSVG},
-			file{m.Name + ".folded", func(w io.Writer) error { return calltree.WriteFolded(w, m.Tree) }},
-			file{m.Name + ".pb.gz", func(w io.Writer) error { return calltree.WritePprof(w, m.Tree, graph.Title, p.now()) }})
+			file{"flame-" + t.Name + ".svg", t.WriteSVG},
+			file{t.Name + ".folded", t.WriteFolded},
+			file{t.Name + ".pb.gz", func(w io.Writer) error { return t.WritePprof(w, p.now()) }})
 	}
-	if d := difference(r); d != nil {
+	if d := r.Difference(); d != nil {
 		files = append(files, file{differenceName, d.WriteSVG})
 	}
 	if r.Hoist != nil {
-		for _, s := range hoist.Snippets(*r.Hoist) {
+		for _, s := range r.Hoist.Snippets() {
 			files = append(files, file{s.File, func(w io.Writer) error {
 				_, err := io.WriteString(w, s.Text)
 				return err
@@ -283,30 +281,16 @@ func (p *program) writeExplanation(dir string, r *explain.Result) (names []strin
 	return names, nil
 }
 
-// difference is what a cold fork does and the other model's job does not: that of
-// a warm parent, or else of a process that has run jobs.
-func difference(r *explain.Result) *calltree.Graph {
-	if len(r.Trees) < 2 {
-		return nil
-	}
-	cold, other := r.Trees[0], r.Trees[len(r.Trees)-1]
-	return &calltree.Graph{
-		Title: fmt.Sprintf("%s, compared to %s", cold.Name, other.Name),
-		About: fmt.Sprintf("%s: red is what %s adds to %s", r.Workload, cold.About, other.About),
-		Tree:  cold.Tree, Base: other.Tree,
-	}
-}
-
 // writeExplained writes the report with the graphs in it.
 func writeExplained(w io.Writer, r *explain.Result) error {
 	var b bytes.Buffer
 	if err := r.Report().WriteMarkdown(&b); err != nil {
 		return err
 	}
-	for _, m := range r.Trees {
-		fmt.Fprintf(&b, "\n![%s: %s](flame-%[1]s.svg)\n", m.Name, m.About)
+	for _, t := range r.Trees {
+		fmt.Fprintf(&b, "\n![%s: %s](flame-%[1]s.svg)\n", t.Name, t.About)
 	}
-	if d := difference(r); d != nil {
+	if d := r.Difference(); d != nil {
 		fmt.Fprintf(&b, "\n![%s](%s)\n", d.Title, differenceName)
 	}
 	_, err := b.WriteTo(w)
@@ -316,8 +300,8 @@ func writeExplained(w io.Writer, r *explain.Result) error {
 // explanationNames lists all files that an explanation can write.
 func explanationNames() []string {
 	names := append([]string{recordsName, explanationName, explainedName, differenceName}, hoist.Files()...)
-	for _, m := range explain.Models() {
-		names = append(names, "flame-"+m+".svg", m+".folded", m+".pb.gz")
+	for _, t := range explain.TreeNames() {
+		names = append(names, "flame-"+t+".svg", t+".folded", t+".pb.gz")
 	}
 	return names
 }
