@@ -174,8 +174,8 @@ func (h *Host) countJobs(ctx context.Context, r *record.Round) {
 		h.warn("the stream could not be asked what it holds: %v", err)
 		r.Warnings = h.warnings
 	default:
-		r.Settled = counts.Settled
-		r.Dead = counts.Dead
+		r.Settled = counts.Settled - h.r.Former.Settled
+		r.Dead = counts.Dead - h.r.Former.Dead
 	}
 	r.Lost = max(r.Enqueued-r.Settled-r.NotRun-r.Dead, 0)
 }

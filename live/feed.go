@@ -28,6 +28,7 @@ const (
 // has taken nothing, and the next one leads.
 type feed struct {
 	group *stream.Group
+	jobs  int // to be handed out, at most
 	stop  <-chan struct{}
 
 	lead    chan struct{} // held by who leads
@@ -41,18 +42,20 @@ type feed struct {
 	taken int
 }
 
-func newFeed(group *stream.Group, stop <-chan struct{}) *feed {
+func newFeed(group *stream.Group, jobs int, stop <-chan struct{}) *feed {
 	return &feed{
-		group: group, stop: stop,
+		group: group, jobs: jobs, stop: stop,
 		lead: make(chan struct{}, 1), arrived: make(chan struct{}, 1), room: make(chan struct{}, 1), drained: make(chan struct{}),
 	}
 }
 
-// fetch reads until the stream is drained, the context ends, or it fails.
+// fetch reads until all jobs have been, the stream is drained, the context ends, or it
+// fails.
 func (f *feed) fetch(ctx context.Context) error {
 	defer close(f.drained)
-	for count := 1; ; {
-		batch, err := f.group.Read(ctx, count)
+	left := f.jobs
+	for count := 1; left > 0; {
+		batch, err := f.group.Read(ctx, min(count, left))
 		if ctx.Err() != nil {
 			return nil
 		}
@@ -62,6 +65,7 @@ func (f *feed) fetch(ctx context.Context) error {
 		if len(batch) == 0 {
 			return nil
 		}
+		left -= len(batch)
 		count = following(count, batch)
 		for f.add(batch); !f.hasRoom(); {
 			select {
@@ -73,6 +77,7 @@ func (f *feed) fetch(ctx context.Context) error {
 			}
 		}
 	}
+	return nil
 }
 
 // following is how many jobs to fetch after a batch: twice as many as before, if

@@ -50,8 +50,9 @@ type Machine struct {
 type Round struct {
 	Number int    // from 0
 	Model  string // as records name it
-	Jobs   int    // in the stream
+	Jobs   int    // to be run: as many as the stream has, or fewer
 	Group  *stream.Group
+	Former stream.Counts // of the group, by which it has run fewer before: a round may be made in several goes
 	Sink   record.Sink
 
 	// Stop asks for an early end when it is closed: no job is started any more,
@@ -100,7 +101,7 @@ func newHost(m *Machine, r Round) *Host {
 		m: m, r: r, born: monotonic(), cgroup: noCgroup("a check"), lineage: newLineage(), limit: endLimit,
 	}
 	h.gate = newGate(h.beginWork, h.endWork)
-	h.feed = newFeed(r.Group, r.Stop)
+	h.feed = newFeed(r.Group, r.Jobs, r.Stop)
 	h.settle = newSettler(h)
 	return h
 }

@@ -61,6 +61,15 @@ type Executor interface {
 	Execute(ctx context.Context, h Host) error
 }
 
+// JobsApart reports whether the executor says of itself, by a method of this name, that
+// each job has a process of its own that is forked for it, so that it is the same to
+// a job which others ran before it. A host may then run the jobs in several goes, each
+// with processes booted anew.
+func JobsApart(e Executor) bool {
+	apart, ok := e.(interface{ JobsApart() bool })
+	return ok && apart.JobsApart()
+}
+
 // A Host is a machine that hands out jobs and runs processes.
 //
 // The context that Parallel passes to work names the slot it runs in: pass that

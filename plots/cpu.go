@@ -14,6 +14,8 @@ func cpuPlot() Plot {
 			"that a model cost the machine for one job, its blocks say which processes used it, median over rounds.",
 		simulated: "Milliseconds of processor time per job done, start-up not included: the number is everything that a model " +
 			"cost the machine for one job, mean over replications, and the blocks of the bar say which processes used it, medians.",
+		blocks: "Milliseconds of processor time per job done, start-up not included: the number is everything that a model " +
+			"cost the machine for one job, the mean (geometric) of what it ran in a row, and the blocks of the bar say which processes used it, medians over rounds.",
 		build: func(a *runner.Analysis) chart { return cpuChart(a, partsOf(a)) },
 	}
 }
@@ -26,6 +28,8 @@ func cpuModePlot() Plot {
 			"system the time the kernel worked for them (forks, page faults, sockets), median over rounds.",
 		simulated: "Milliseconds of processor time per job done, start-up not included: user is the time spent in programs, " +
 			"system the time the kernel worked for them (forks, page faults, sockets), parts of the mean over replications.",
+		blocks: "Milliseconds of processor time per job done, start-up not included: user is the time spent in programs, " +
+			"system the time the kernel worked for them (forks, page faults, sockets), parts of the mean (geometric) of what a model ran in a row.",
 		build: func(a *runner.Analysis) chart { return cpuChart(a, cpuModes) },
 	}
 }

@@ -174,7 +174,11 @@ func conditions(s *runner.Summary) string {
 	case spec.Rounds > 0 && spec.Simulated:
 		add(format.Plural(spec.Rounds, "replication"))
 	case spec.Until != nil:
-		add(format.Plural(spec.Rounds, "round") + " or more")
+		if inParts(s) {
+			add("1 round or more")
+		} else {
+			add(format.Plural(spec.Rounds, "round") + " or more")
+		}
 	case spec.Rounds > 0:
 		add(format.Plural(spec.Rounds, "round"))
 	}

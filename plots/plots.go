@@ -15,12 +15,14 @@ import (
 	"bytes"
 	"fmt"
 	"io"
+	"slices"
 
 	"gonum.org/v1/plot/vg"
 	"gonum.org/v1/plot/vg/draw"
 	"gonum.org/v1/plot/vg/vgimg"
 	"gonum.org/v1/plot/vg/vgsvg"
 
+	"forkbench/record"
 	"forkbench/runner"
 )
 
@@ -45,6 +47,7 @@ type Plot struct {
 	Caption string // one sentence: the units, and what one mark is
 
 	simulated string // the caption where it was simulated
+	blocks    string // where it was measured in blocks of rounds, if another
 	build     func(*runner.Analysis) chart
 }
 
@@ -85,6 +88,9 @@ func (p Plot) CaptionOf(s *runner.Summary) string {
 	if s.Spec.Simulated && p.simulated != "" {
 		return p.simulated
 	}
+	if s.Spec.Until != nil && p.blocks != "" {
+		return p.blocks
+	}
 	return p.Caption
 }
 
@@ -94,6 +100,19 @@ func turn(s *runner.Summary) string {
 		return "replication"
 	}
 	return "round"
+}
+
+// goOf is what a mark stands for.
+func goOf(s *runner.Summary) string {
+	if inParts(s) {
+		return turn(s) + " or part of one"
+	}
+	return turn(s)
+}
+
+// inParts reports whether rounds of a model were made in parts.
+func inParts(s *runner.Summary) bool {
+	return slices.ContainsFunc(s.Spec.Models, func(m record.Model) bool { return m.Parts > 0 })
 }
 
 func (p *picture) draw(w io.Writer, f Format) error {

@@ -224,7 +224,7 @@ func (k dotKind) key(turn string) key {
 // intervalKey is the legend of the error bars.
 func intervalKey(c color.Color, s *runner.Summary) key {
 	centre := "median"
-	if s.Spec.Simulated {
+	if s.Spec.Simulated || s.Spec.Until != nil {
 		centre = "mean"
 	}
 	return key{"95 % interval of the " + centre, func(cv draw.Canvas, r vg.Rectangle) {

@@ -1,6 +1,9 @@
 package plots
 
-import "forkbench/runner"
+import (
+	"forkbench/record"
+	"forkbench/runner"
+)
 
 func throughputPlot() Plot {
 	return Plot{
@@ -10,6 +13,8 @@ func throughputPlot() Plot {
 			"and each mark under it is one round.",
 		simulated: "Jobs done per second of work, start-up not included: the bar is the mean of a model's replications, " +
 			"and each mark under it is one replication.",
+		blocks: "Jobs done per second of work, start-up not included: the bar is the mean (geometric) of what a model ran in a row, " +
+			"and each mark under it is one round, or a part of one where rounds were made in parts.",
 		build: throughputChart,
 	}
 }
@@ -21,7 +26,7 @@ func throughputChart(a *runner.Analysis) chart {
 	for i := range a.Summary.Models {
 		m := &a.Summary.Models[i]
 		r := row{name: clean(m.Model), remark: outcomes(m)}
-		for _, round := range roundsOf(a, i) {
+		for _, round := range goes(roundsOf(a, i)) {
 			v := rate(&round)
 			if v == 0 {
 				continue
@@ -59,10 +64,26 @@ func throughputChart(a *runner.Analysis) chart {
 	}
 	for k, s := range seen {
 		if s {
-			rc.legend = append(rc.legend, dotKind(k).key(turn(&a.Summary)))
+			rc.legend = append(rc.legend, dotKind(k).key(goOf(&a.Summary)))
 		}
 	}
 	return rc
+}
+
+// goes is the rounds with their parts in place of those that were made in parts.
+func goes(rounds []runner.RoundSeries) []runner.RoundSeries {
+	var all []runner.RoundSeries
+	for _, r := range rounds {
+		if r.Measure.Parts == nil {
+			all = append(all, r)
+		}
+		for _, p := range r.Measure.Parts {
+			measure := record.Round{WorkNS: p.WorkNS, Interrupted: r.Measure.Interrupted}
+			measure.Noise.Contaminated = p.Contaminated
+			all = append(all, runner.RoundSeries{Round: r.Round, Measure: measure, JobsDone: p.Done})
+		}
+	}
+	return all
 }
 
 // seriesOf is the series of the i-th model of the summary; nil if there is none.

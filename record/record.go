@@ -87,6 +87,10 @@ type Model struct {
 	Name  string            `json:"name"`            // in all other lines; no two have the same
 	Model string            `json:"model,omitempty"` // which model it is, where the name says more; see Kind
 	Knobs map[string]string `json:"knobs,omitempty"`
+
+	// Parts is in how many parts its rounds were to be made, and one round is then
+	// enough; 0 is in one go.
+	Parts int `json:"parts,omitempty"`
 }
 
 // Kind is the name of the execution model, whatever its knobs.
@@ -225,6 +229,10 @@ type Round struct {
 	// Block is which of the blocks of the comparison's turns it belongs to, from 1: a
 	// model's turns in a row are one. 0 where each round is one of its own.
 	Block int `json:"block,omitempty"`
+	// Parts are the goes in which the round was made, if it was made in several. The
+	// round's clock stands still between them, its processes are those of all, and its
+	// start-up is their mean.
+	Parts []Part `json:"parts,omitempty"`
 
 	Enqueued    int    `json:"enqueued"`
 	Taken       int    `json:"taken"`      // handed to a slot
@@ -284,6 +292,19 @@ type Round struct {
 	// a connection that its forks share, say. Each reason is a clause that can
 	// follow "because".
 	Unfit []string `json:"unfit,omitempty"`
+}
+
+// A Part is one of the goes in which a round was made: some of the jobs, in their
+// order, by processes booted anew.
+type Part struct {
+	Block     int           `json:"block"` // as of a Round
+	Settled   int           `json:"settled"`
+	Done      int           `json:"done"`
+	StartupNS time.Duration `json:"startup_ns"`
+	WorkNS    time.Duration `json:"work_ns"`
+	CPU       CPU           `json:"cpu"` // of all that has a share in it: see Round.CPU
+
+	Contaminated string `json:"contaminated,omitempty"` // see Noise
 }
 
 // ServiceCPU is what all services used.

@@ -175,6 +175,16 @@ type modelState struct {
 	prediction *record.Prediction // of a simulated run, at its end
 }
 
+// part tells what a round that is made in parts has come to, of which parts are to come:
+// where its model has no other, it stands in for one.
+func (a *Aggregator) part(l *record.Round) {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	if m := a.byName[l.Model]; m != nil && m.open != nil && m.open.number == l.Round {
+		m.open.take(l)
+	}
+}
+
 // Turn is a sink for the lines of one round, after the header, for rounds of one model that go on
 // side by side, as replications of a simulation do. Lines of different turns may
 // come at the same time; those of one come one after another, and its
@@ -238,9 +248,7 @@ func (d *dists) merge(e *dists) {
 
 // close ends the open round r with its own line.
 func (m *modelState) close(r *roundState, l *record.Round, h *record.Header) {
-	r.measure = *l
-	r.measure.Warnings, r.measure.Unfit, r.measure.Hazards = slices.Clone(l.Warnings), slices.Clone(l.Unfit), slices.Clone(l.Hazards)
-	r.measure.Undone = slices.Clone(l.Undone)
+	r.take(l)
 	r.p50, r.p95, r.p99 = r.dists.latency.quantile(0.50), r.dists.latency.quantile(0.95), r.dists.latency.quantile(0.99)
 	if l := l.Latency; l != nil {
 		r.p50, r.p95, r.p99 = millis(l.P50NS), millis(l.P95NS), millis(l.P99NS)
@@ -283,10 +291,20 @@ func (m *modelState) counting() ([]*roundState, *dists) {
 			partial = append(partial, r)
 		}
 	}
-	if complete != nil {
+	switch {
+	case complete != nil:
 		return complete, &m.complete
+	case partial == nil && m.open != nil && m.open.measured():
+		return []*roundState{m.open}, &m.open.dists
 	}
 	return partial, &m.partial
+}
+
+// take takes over the round's own line.
+func (r *roundState) take(l *record.Round) {
+	r.measure = *l
+	r.measure.Warnings, r.measure.Unfit, r.measure.Hazards = slices.Clone(l.Warnings), slices.Clone(l.Unfit), slices.Clone(l.Hazards)
+	r.measure.Undone, r.measure.Parts = slices.Clone(l.Undone), slices.Clone(l.Parts)
 }
 
 // A roundState is what is kept of one round.

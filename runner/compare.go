@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"time"
 
 	"forkbench/live"
@@ -31,7 +32,20 @@ type Turn struct {
 	// those that run are finished and settled. It may be nil.
 	Stop <-chan struct{}
 
+	// Where a round is made in Parts, which are turns of their own, Part is which of
+	// them this is, from 0: some of the jobs, after those of the parts before it. Both
+	// are 0 where the round is made in one go.
+	Part, Parts int
+
 	block int // of turns in a row, from 1; 0 where each round is one of its own
+}
+
+// jobs is how many of a round's the turn is at.
+func (t *Turn) jobs(all int) int {
+	if t.Parts == 0 {
+		return all
+	}
+	return piece(all, t.Part, t.Parts)
 }
 
 // A Contestant is a model as it takes part in a comparison. The same model may
@@ -55,8 +69,43 @@ type Plan struct {
 	Until *Until
 	Sums  *Aggregator
 
-	// Began, if not nil, is called before each contestant's turn at each round.
+	// Began, if not nil, is called before each contestant's turn at each round, or at a
+	// part of one.
 	Began func(round int, contestant string)
+
+	// What the comparison has come to, of each contestant.
+	rounds []int        // that have ended
+	open   []*gathering // the round that is made in parts, between two of them
+}
+
+// Parts is in how many parts each contestant makes a round: turns, between which others
+// take theirs. 1 is in one go, as all are with a fixed number of rounds.
+func (p *Plan) Parts() []int {
+	parts := make([]int, len(p.Contestants))
+	for i, c := range p.Contestants {
+		parts[i] = 1
+		if p.Until != nil && !p.Until.Whole {
+			parts[i] = partsOf(c.Executor, p.Header.Spec.Jobs, p.Header.Spec.Workers)
+		}
+	}
+	return parts
+}
+
+// Least is how many turns each contestant takes at least.
+func (p *Plan) Least() []int {
+	least := p.Parts()
+	for i, parts := range least {
+		least[i] = leastTurns(p.Rounds, parts)
+	}
+	return least
+}
+
+// leastTurns is how many turns a model takes at least that makes rounds in so many parts.
+func leastTurns(rounds, parts int) int {
+	if parts >= enoughBlocks {
+		return parts // one round tells enough
+	}
+	return rounds * parts
 }
 
 // Run makes the comparison and writes its records to the sink.
@@ -72,35 +121,45 @@ func (p *Plan) Run(ctx context.Context, stop <-chan struct{}, sink record.Sink) 
 	if p.Until != nil && p.Sums == nil {
 		return errors.New("a plan with Until needs Sums, to know what was measured")
 	}
-	if err := sink.Write(&p.Header); err != nil {
+	header, parts := p.header(), p.Parts()
+	if err := sink.Write(&header); err != nil {
 		return fmt.Errorf("write a record: %w", err)
 	}
 	order := p.order()
 	failed := make([]error, len(p.Contestants))
-	rounds := make([]int, len(p.Contestants))
+	p.rounds, p.open = make([]int, len(p.Contestants)), make([]*gathering, len(p.Contestants))
 	for {
 		i, block, ok := order.next()
 		if !ok {
 			return errors.Join(failed...)
 		}
-		c := &p.Contestants[i]
 		began := time.Now()
-		done, err := p.turn(ctx, c, Turn{Round: rounds[i], Model: c.Name, Sink: sink, Stop: stop, block: block})
+		t := Turn{Round: p.rounds[i], Model: p.Contestants[i].Name, Sink: sink, Stop: stop, block: block}
+		done, value, err := p.turn(ctx, i, parts[i], t)
 		switch {
 		case err != nil && done != nil && ofItself(err):
 			failed[i] = err
 			order.drop(i)
 			continue
 		case err != nil:
-			return errors.Join(errors.Join(failed...), err)
+			return errors.Join(errors.Join(failed...), err, p.cut(sink))
 		case done.Interrupted:
-			return errors.Join(failed...)
+			return errors.Join(errors.Join(failed...), p.cut(sink))
 		}
-		if p.Until != nil {
-			order.took(i, time.Since(began).Seconds(), p.Sums.donePerSecond(c.Name, rounds[i]))
-		}
-		rounds[i]++
+		order.took(i, time.Since(began).Seconds(), value)
 	}
+}
+
+// header is the plan's, with the parts of rounds that it comes to.
+func (p *Plan) header() record.Header {
+	h := p.Header
+	h.Spec.Models = slices.Clone(h.Spec.Models)
+	for i, parts := range p.Parts() {
+		if parts > 1 && i < len(h.Spec.Models) {
+			h.Spec.Models[i].Parts = parts
+		}
+	}
+	return h
 }
 
 // An orderer says whose turn is next, and to which block of the comparison's turns it
@@ -113,7 +172,7 @@ type orderer interface {
 
 func (p *Plan) order() orderer {
 	if p.Until != nil {
-		return newPacer(*p.Until, p.Rounds, len(p.Contestants))
+		return newPacer(*p.Until, p.Least(), p.Parts())
 	}
 	return newRounds(len(p.Contestants), p.Rounds)
 }
@@ -126,21 +185,61 @@ func ofItself(err error) bool {
 	return died || refused
 }
 
-// turn gives one contestant its turn.
-func (p *Plan) turn(ctx context.Context, c *Contestant, t Turn) (*record.Round, error) {
+// turn gives a contestant its turn, at a round or, where it makes them in parts, at the
+// next one of those. The value is the jobs that it did per second.
+func (p *Plan) turn(ctx context.Context, i, parts int, t Turn) (done *record.Round, value float64, err error) {
+	c := &p.Contestants[i]
 	if p.Began != nil {
 		p.Began(t.Round, c.Name)
 	}
-	done, err := c.Machine.Run(ctx, c.Executor, t)
+	sink := t.Sink
+	if parts > 1 {
+		if p.open[i] == nil {
+			p.open[i] = newGathering(sink, parts)
+		}
+		t.Sink, t.Part, t.Parts = p.open[i], len(p.open[i].whole.Parts), parts
+	}
+	done, err = c.Machine.Run(ctx, c.Executor, t)
 	if done == nil {
-		return nil, err
+		return nil, 0, err
 	}
 	done.Block = t.block
-	if werr := t.Sink.Write(done); werr != nil {
-		return done, errors.Join(err, fmt.Errorf("write a record: %w", werr))
+	if g := p.open[i]; g != nil {
+		g.add(done)
+		if last := g.whole.Parts[t.Part]; last.WorkNS > 0 {
+			value = float64(last.Done) / last.WorkNS.Seconds()
+		}
+		if p.Sums.part(g.round(p.Header.Spec.Jobs)); !g.ended() {
+			return done, value, nil
+		}
+		done, p.open[i] = g.round(p.Header.Spec.Jobs), nil
+	}
+	p.rounds[i]++
+	if werr := sink.Write(done); werr != nil {
+		return done, 0, errors.Join(err, fmt.Errorf("write a record: %w", werr))
+	}
+	if parts == 1 && p.Sums != nil {
+		value = p.Sums.donePerSecond(c.Name, t.Round)
 	}
 	if err != nil && !done.Interrupted {
-		return done, fmt.Errorf("model %s, round %d: %w", c.Name, t.Round+1, err)
+		err = fmt.Errorf("model %s, round %d: %w", c.Name, t.Round+1, err)
+	} else {
+		err = nil
 	}
-	return done, nil
+	return done, value, err
+}
+
+// cut ends the rounds of which parts are to come, as cut short.
+func (p *Plan) cut(sink record.Sink) error {
+	var errs []error
+	for i, g := range p.open {
+		if g == nil {
+			continue
+		}
+		p.open[i] = nil
+		if err := sink.Write(g.round(p.Header.Spec.Jobs)); err != nil {
+			errs = append(errs, fmt.Errorf("write a record: %w", err))
+		}
+	}
+	return errors.Join(errs...)
 }

@@ -4,6 +4,9 @@ import (
 	"iter"
 	"math"
 	"slices"
+
+	"forkbench/models"
+	"forkbench/record"
 )
 
 // The metrics that models are compared in, by their names in [Metrics].
@@ -103,17 +106,66 @@ func (c *Comparison) moreRounds() float64 {
 	return max(2, math.Ceil(half*half/(need*need)-1e-9))
 }
 
-// perBlock is a value for each block of rounds, the geometric mean of theirs: rounds
-// in a row share what the machine did then.
+// perBlock is a value for each block of rounds, or of parts of them: the geometric mean
+// of theirs, for what follows in a row shares what the machine did then. Where the jobs
+// of a part cost more than those of another, the mean of the blocks is not that of the
+// rounds; it is made to be, by a factor that all get.
 func perBlock(rounds []*roundState, of func(*roundState) float64) []float64 {
+	goes := goesOf(rounds)
 	var means, values []float64
-	for i, r := range rounds {
+	for i, r := range goes {
 		values = append(values, of(r))
-		if i+1 == len(rounds) || r.measure.Block == 0 || r.measure.Block != rounds[i+1].measure.Block {
+		if i+1 == len(goes) || r.measure.Block == 0 || r.measure.Block != goes[i+1].measure.Block {
 			means, values = append(means, blockMean(values)), values[:0]
 		}
 	}
+	if len(goes) == len(rounds) {
+		return means
+	}
+	for _, r := range rounds {
+		values = append(values, of(r))
+	}
+	whole, mean := blockMean(values), blockMean(means)
+	if mean <= 0 {
+		return values // it is not known of parts
+	}
+	for i := range means {
+		means[i] *= whole / mean
+	}
 	return means
+}
+
+// goesOf is the rounds with their parts in place of those that were made in parts. Of a
+// part, what is known is what its record.Part says.
+func goesOf(rounds []*roundState) []*roundState {
+	var goes []*roundState
+	for _, r := range rounds {
+		if r.measure.Parts == nil {
+			goes = append(goes, r)
+		}
+		for _, p := range r.measure.Parts {
+			if p.Settled == 0 || p.WorkNS <= 0 {
+				continue // cut short before anything was measured
+			}
+			part := &roundState{number: r.number, measure: record.Round{
+				Block: p.Block, Settled: p.Settled, WorkNS: p.WorkNS, Children: p.CPU,
+			}}
+			part.statuses[models.Done] = p.Done
+			goes = append(goes, part)
+		}
+	}
+	return goes
+}
+
+// contaminatedParts is how many parts of the round were.
+func (r *roundState) contaminatedParts() int {
+	n := 0
+	for _, p := range r.measure.Parts {
+		if p.Contaminated != "" {
+			n++
+		}
+	}
+	return n
 }
 
 // blockMean is the geometric mean of a block's values, or 0 where one has no logarithm.
@@ -121,6 +173,8 @@ func blockMean(values []float64) float64 {
 	switch {
 	case len(values) == 1:
 		return values[0]
+	case len(values) == 0:
+		return 0
 	case slices.Min(values) <= 0:
 		return 0
 	}
@@ -132,7 +186,7 @@ func blockMean(values []float64) float64 {
 func logsPerBlock(m *modelState, of func(*roundState) float64) []float64 {
 	rounds, _ := m.counting()
 	rounds = slices.DeleteFunc(slices.Clone(rounds), func(r *roundState) bool { return of(r) <= 0 })
-	return logs(perBlock(rounds, of))
+	return logs(slices.DeleteFunc(perBlock(rounds, of), func(v float64) bool { return v <= 0 }))
 }
 
 // donePerSecond is that of one of a model's rounds that has ended; 0 if it does not

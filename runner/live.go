@@ -51,6 +51,8 @@ type renamed struct {
 
 func (n renamed) Name() string { return n.name }
 
+func (n renamed) JobsApart() bool { return models.JobsApart(n.Executor) }
+
 func (o Options) withDefaults() Options {
 	o.Workload, o.Arrivals = cmp.Or(o.Workload, workload.Default), cmp.Or(o.Arrivals, "burst")
 	o.Jobs, o.Workers, o.Rounds = cmp.Or(o.Jobs, 1000), cmp.Or(o.Workers, 4), cmp.Or(o.Rounds, 3)

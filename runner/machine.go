@@ -51,25 +51,38 @@ func (b *Backlog) Close() error {
 }
 
 // Machine is m with the backlog's jobs to run.
-func (b *Backlog) Machine(m *live.Machine) Machine { return &onStream{b, m} }
+func (b *Backlog) Machine(m *live.Machine) Machine { return &onStream{Backlog: b, machine: m} }
 
-// onStream is this computer, with the jobs of a backlog.
+// onStream is this computer, with the jobs of a backlog. It is for one contestant.
 type onStream struct {
 	*Backlog
 	machine *live.Machine
+
+	group  *stream.Group // of the round, as long as parts of it are to come
+	former stream.Counts // of its parts before
 }
 
-// Run gives the executor a consumer group of its own for its turn.
+// Run gives the executor a consumer group of its own for its turn; a round's parts read
+// on in one.
 func (r *onStream) Run(ctx context.Context, e models.Executor, t Turn) (*record.Round, error) {
-	group, err := r.jobs.Group(ctx, fmt.Sprintf("%s-%d", t.Model, t.Round))
-	if err != nil {
-		return nil, err
+	if t.Part == 0 {
+		group, err := r.jobs.Group(ctx, fmt.Sprintf("%s-%d", t.Model, t.Round))
+		if err != nil {
+			return nil, err
+		}
+		r.group, r.former = group, stream.Counts{}
 	}
+	group := r.group
 	done, err := r.machine.Run(ctx, e, live.Round{
-		Number: t.Round, Model: t.Model, Jobs: r.n, Group: group, Sink: t.Sink, Stop: t.Stop,
+		Number: t.Round, Model: t.Model, Jobs: t.jobs(r.n), Group: group, Former: r.former, Sink: t.Sink, Stop: t.Stop,
 	})
 	if err != nil || done.Interrupted {
 		return done, err
+	}
+	r.former.Settled += done.Settled
+	r.former.Dead += done.Dead
+	if t.Part+1 < t.Parts {
+		return done, nil
 	}
 	// A group's outcomes are as many as the jobs: they need not pile up.
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), cleanUp)

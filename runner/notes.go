@@ -76,7 +76,7 @@ func (a *Aggregator) warnings(s *Summary) []string {
 		n.add(nil, "the jobs went through miniredis, a stand-in that is slower than Redis: install redis-server or valkey-server, or give --redis=URL")
 	}
 	for i, m := range a.models {
-		asked := s.Spec.Rounds
+		asked := s.leastRounds(m.spec.Parts)
 		if m.unstable() {
 			asked = 0 // more of them say no more
 		}
@@ -105,8 +105,8 @@ func (n *notes) aboutSize(s *Summary) {
 	}
 	least := 0
 	for _, m := range s.Models {
-		if m.Rounds > 0 && (least == 0 || m.Rounds < least) {
-			least = m.Rounds
+		if n := max(m.Rounds, m.Parts); m.Rounds > 0 && (least == 0 || n < least) {
+			least = n
 		}
 	}
 	switch {
@@ -115,6 +115,14 @@ func (n *notes) aboutSize(s *Summary) {
 	case least > 0 && least < fewRounds:
 		n.add(nil, "%d rounds give very wide intervals; try --rounds=%d", least, fewRounds)
 	}
+}
+
+// leastRounds is how many rounds a model makes at least, in so many parts.
+func (s *Summary) leastRounds(parts int) int {
+	if parts >= enoughBlocks {
+		return 1
+	}
+	return s.Spec.Rounds
 }
 
 // interrupted reports whether the run was interrupted, or killed.
@@ -126,7 +134,7 @@ func (a *Aggregator) interrupted() bool {
 
 // aboutWidth tells that the widest interval is wider than it was to be.
 func (n *notes) aboutWidth(s *Summary) {
-	if s.Spec.Until == nil || slices.ContainsFunc(s.Models, func(m ModelSummary) bool { return m.Rounds < s.Spec.Rounds }) {
+	if s.Spec.Until == nil || slices.ContainsFunc(s.Models, func(m ModelSummary) bool { return m.Rounds < s.leastRounds(m.Parts) }) {
 		return // it ended before its time, which is said
 	}
 	var widest *Comparison

@@ -62,6 +62,7 @@ func (a *Aggregator) Analysis() *Analysis {
 	s.Errors = atMost(append(s.Errors, slices.Concat(stopped, impossible)...), maxNotes)
 	s.Warnings = atMost(append(s.Warnings, a.warnings(&s)...), maxNotes)
 	s.Notes = atMost(a.remarks(), maxNotes)
+	s.Advice = advise(&s)
 	s.Verdict = verdict(&s, stopped, impossible)
 	analysis.Summary = s
 	return analysis
@@ -92,11 +93,15 @@ func (m *modelState) summary(allLater *dist, simulated bool) ModelSummary {
 		}
 		return xs
 	}
-	// Rounds of one block are no independent measurements.
+	// Rounds of one block are no independent measurements, and parts of one are.
 	blocks := func(value func(*roundState) float64) []float64 { return perBlock(rounds, value) }
 	mid := func(value func(*roundState) float64) float64 { return median(of(value)) }
 	s := m.outcome()
 	s.Rounds = len(rounds)
+	for _, r := range rounds {
+		s.Parts += len(r.measure.Parts)
+		s.ContaminatedParts += r.contaminatedParts()
+	}
 	s.StartupS = mid(func(r *roundState) float64 { return r.measure.StartupNS.Seconds() })
 	s.ElapsedS = mid(func(r *roundState) float64 { return r.measure.WorkNS.Seconds() })
 	s.DonePerS = interval(blocks((*roundState).donePerSecond))
@@ -220,7 +225,12 @@ func cpuPer(rounds []*roundState, jobs func(*roundState) int, interval func([]fl
 		}
 		return xs
 	}
-	total := perBlock(rounds, func(r *roundState) float64 { return millis(r.cpu().Total()) / float64(jobs(r)) })
+	total := perBlock(rounds, func(r *roundState) float64 {
+		if jobs(r) == 0 {
+			return 0
+		}
+		return millis(r.cpu().Total()) / float64(jobs(r))
+	})
 	return &CPU{
 		Interval:   interval(total),
 		Children:   median(each(func(l *record.Round) record.CPU { return l.Children.Add(l.Parents) })),
@@ -284,7 +294,11 @@ func (r *roundState) residual() (share float64, ok bool) {
 // jobs counts those of all closed rounds.
 func (m *modelState) jobs() Jobs {
 	var j Jobs
-	for _, r := range m.rounds {
+	rounds := m.rounds
+	if len(rounds) == 0 && m.open != nil && m.open.measured() {
+		rounds = []*roundState{m.open} // parts of it are to come
+	}
+	for _, r := range rounds {
 		j.Enqueued += r.measure.Enqueued
 		j.Settled += r.measure.Settled
 		j.Done += r.done()
@@ -359,7 +373,7 @@ func (m *modelState) series() Series {
 	for _, r := range m.rounds {
 		measure := r.measure
 		measure.Warnings, measure.Unfit, measure.Hazards = slices.Clone(measure.Warnings), slices.Clone(measure.Unfit), slices.Clone(measure.Hazards)
-		measure.Undone = slices.Clone(measure.Undone)
+		measure.Undone, measure.Parts = slices.Clone(measure.Undone), slices.Clone(measure.Parts)
 		s.Rounds = append(s.Rounds, RoundSeries{
 			Round:    r.number,
 			Measure:  measure,

@@ -21,6 +21,7 @@ type Summary struct {
 	Shares      []ShareTest        `json:"shares"`             // whether they did
 	Services    []string           `json:"services,omitempty"` // other programs that jobs use, whose CPU is told apart
 	Verdict     string             `json:"verdict"`            // one or two sentences, with intervals
+	Advice      *Advice            `json:"advice,omitempty"`   // which model fits; null where a doubt takes the ground from it
 	Warnings    []string           `json:"warnings"`           // why a number should not be trusted
 	Notes       []string           `json:"notes,omitempty"`    // what takes nothing from the numbers: results that were not kept, say
 	Errors      []string           `json:"errors"`             // sanity checks violated, models that could not go on
@@ -63,6 +64,11 @@ type ModelSummary struct {
 	ResidualPercent *float64 `json:"cgroup_residual_percent"`
 	Contaminated    int      `json:"contaminated_rounds"`
 	Jobs            Jobs     `json:"jobs"` // all rounds together
+
+	// Parts is in how many parts the rounds that count were made, all together; 0 if in
+	// one go each. Contaminated are rounds of which one part was, at least.
+	Parts             int `json:"parts,omitempty"`
+	ContaminatedParts int `json:"contaminated_parts,omitempty"`
 
 	// Hazards are what its processes had that their forks must not share, from all
 	// rounds, each once.

@@ -54,6 +54,8 @@ type synthetic struct {
 
 	// each may change a round's lines before they are handed on.
 	each func(lines []record.Line, m *record.Round) []record.Line
+
+	predictions func(model string) *record.Prediction // of a simulated run
 }
 
 func newSynthetic(jobs, rounds int, bs ...behaviour) *synthetic {
@@ -90,6 +92,11 @@ func (s *synthetic) lines() iter.Seq[record.Line] {
 						return
 					}
 				}
+			}
+		}
+		for i := range s.behaviours {
+			if s.predictions != nil && !yield(s.predictions(s.behaviours[i].name)) {
+				return
 			}
 		}
 	}

@@ -303,7 +303,14 @@ func caption(s *Summary) string {
 		format.Plural(s.Spec.Rounds, s.turn()) + " of each model",
 	}
 	if u := s.Spec.Until; u != nil {
-		parts[3] += fmt.Sprintf(" at least, until ±%g %%", 100*u.HalfWidth)
+		parts[3] += " at least"
+		for _, m := range s.Spec.Models {
+			if m.Parts >= enoughBlocks {
+				parts[3] += fmt.Sprintf(", or one in %d parts", m.Parts)
+				break
+			}
+		}
+		parts[3] += fmt.Sprintf(", until ±%g %%", 100*u.HalfWidth)
 	}
 	if len(s.Spec.Env) > 0 {
 		parts = append(parts, "with "+plain(strings.Join(s.Spec.Env, " ")))

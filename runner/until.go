@@ -16,13 +16,17 @@ type Until struct {
 	HalfWidth float64
 	// Most is how long to go on for that, beyond the least number of rounds.
 	Most time.Duration
+	// Whole has each round made in one go. Otherwise those of models whose jobs do not
+	// know of each other (models.JobsApart) are made in parts, if there are enough jobs,
+	// and one of them is the least.
+	Whole bool
 }
 
 const (
 	// A model's turns in a row take up to such a share of the longest turn of any.
 	// They are spread over the comparison, so that a drift of the machine hits all
 	// models alike, and not put at its end.
-	rowShare = 0.2
+	rowShare = 0.5
 	maxRow   = 10 // turns
 
 	// A model takes part in narrowing an interval if it makes at least such a share
@@ -38,7 +42,6 @@ const (
 // turns took; it knows no clock.
 type pacer struct {
 	until  Until
-	least  int // rounds of each model
 	cycle  int
 	queue  []int   // the models whose turns come next, in this cycle
 	last   int     // whose turn was the last in it; -1 for nobody's
@@ -50,6 +53,8 @@ type pacer struct {
 
 // A pace is what a pacer knows of one model.
 type pace struct {
+	least   int         // turns
+	parts   int         // of a round, a turn each
 	blocks  [][]float64 // logarithms of the metric: of turns that were taken in a row
 	seconds []float64   // that each turn took, start-up included
 	out     bool        // it could not go on
@@ -72,9 +77,18 @@ func (m *pace) hopeless() bool {
 	return m.out || len(m.blocks) >= enoughBlocks && len(m.means()) == 0
 }
 
-func newPacer(until Until, least, models int) *pacer {
-	return &pacer{until: until, least: least, last: -1, models: make([]pace, models)}
+// newPacer needs, for each model, how many turns it takes at least, and how many make a
+// round. That least is whole rounds.
+func newPacer(until Until, least, parts []int) *pacer {
+	p := &pacer{until: until, last: -1}
+	for i := range least {
+		p.models = append(p.models, pace{least: least[i], parts: parts[i]})
+	}
+	return p
 }
+
+// open is how many turns the model's round still takes; 0 if none has begun.
+func (m *pace) open() int { return (m.parts - len(m.seconds)%m.parts) % m.parts }
 
 // next is the model whose turn is next; none if the comparison is at its end. Turns
 // that follow each other in a cycle are of one block.
@@ -115,17 +129,16 @@ func (p *pacer) drop(model int) {
 
 // fill plans a cycle's turns; it reports false if there is no need of another.
 func (p *pacer) fill() bool {
-	wanted := func(int) bool { return true }
-	if p.cycle >= p.least {
+	turns := p.leastTurns()
+	if turns == nil {
 		p.begun = true
-		doubtful := p.doubtful()
-		wanted = func(m int) bool { return doubtful[m] }
+		turns = p.moreTurns()
 	}
-	order := slices.DeleteFunc(Order(len(p.models), p.cycle), func(m int) bool { return p.models[m].out || !wanted(m) })
+	order := slices.DeleteFunc(Order(len(p.models), p.cycle), func(m int) bool { return turns[m] == 0 })
 	for place, m := range order {
 		p.queue = append(p.queue, m)
 		for _, short := range order {
-			p.queue = append(p.queue, slices.Repeat([]int{short}, piece(p.row(short)-1, place, len(order)))...)
+			p.queue = append(p.queue, slices.Repeat([]int{short}, piece(turns[short]-1, place, len(order)))...)
 		}
 	}
 	p.cycle++
@@ -133,20 +146,76 @@ func (p *pacer) fill() bool {
 	return len(p.queue) > 0
 }
 
+// leastTurns is how many turns each model takes in a cycle that is of the least; nil if
+// that is done. The least is spread over as many cycles as the model takes for it that
+// takes the most turns, and models whose turns are short take more.
+func (p *pacer) leastTurns() []int {
+	cycles := 0
+	for i := range p.models {
+		if m := &p.models[i]; !m.out {
+			cycles = max(cycles, m.least)
+		}
+	}
+	if p.cycle >= cycles {
+		return nil
+	}
+	turns := make([]int, len(p.models))
+	longest := 0.0
+	for i := range p.models {
+		if m := &p.models[i]; !m.out {
+			turns[i] = due(m.least, p.cycle+1, cycles) - due(m.least, p.cycle, cycles)
+			longest = max(longest, float64(turns[i])*median(m.seconds))
+		}
+	}
+	for i := range p.models {
+		if m := &p.models[i]; !m.out {
+			turns[i] = max(turns[i], m.row(longest))
+		}
+	}
+	return turns
+}
+
+// due is how many of n are to have been after so many of all cycles: the first of them
+// is in the first.
+func due(n, cycle, cycles int) int { return (n*cycle + cycles - 1) / cycles }
+
+// moreTurns is how many each takes in a cycle beyond the least: those that are in doubt,
+// and in the end what is left of rounds that have begun.
+func (p *pacer) moreTurns() []int {
+	turns := make([]int, len(p.models))
+	doubtful := p.doubtful()
+	for i := range p.models {
+		switch m := &p.models[i]; {
+		case m.out:
+		case doubtful[i]:
+			turns[i] = max(1, m.row(p.longest()))
+		case len(doubtful) == 0:
+			turns[i] = m.open()
+		}
+	}
+	return turns
+}
+
 // piece is how many of n are at one of so many places.
 func piece(n, place, places int) int { return n*(place+1)/places - n*place/places }
 
-// row is how many turns of the model make a row.
-func (p *pacer) row(model int) int {
+// longest is how long the longest turn of any model takes.
+func (p *pacer) longest() float64 {
 	longest := 0.0
 	for i := range p.models {
 		longest = max(longest, median(p.models[i].seconds))
 	}
-	own := median(p.models[model].seconds)
+	return longest
+}
+
+// row is how many turns of the model are no longer than a row may be, beside one of so
+// many seconds; 0 if none is, or nobody knows.
+func (m *pace) row(longest float64) int {
+	own := median(m.seconds)
 	if own == 0 {
-		return 1
+		return 0
 	}
-	return int(min(max(1, rowShare*longest/own), maxRow))
+	return int(min(rowShare*longest/own, maxRow))
 }
 
 // doubtful is the models of which another turn narrows an interval that is too
@@ -178,10 +247,24 @@ func (p *pacer) doubtful() map[int]bool {
 		}
 	}
 	left := p.until.Most.Seconds() - p.excess
-	for m := range p.models {
-		cost := float64(p.row(m)) * median(p.models[m].seconds)
-		if all[m] = all[m] && cost <= left; all[m] {
+	for i := range p.models {
+		if m := &p.models[i]; !m.out {
+			left -= float64(m.open()) * median(m.seconds)
+		}
+	}
+	for i := range p.models {
+		m := &p.models[i]
+		turns := max(1, m.row(p.longest()))
+		switch {
+		case turns <= m.open():
+			turns = 0 // their time is taken off
+		case m.parts > 1:
+			turns = max(turns, m.parts)
+		}
+		if cost := float64(turns) * median(m.seconds); all[i] && cost <= left {
 			left -= cost
+		} else {
+			delete(all, i)
 		}
 	}
 	return all

@@ -54,28 +54,35 @@ func newRestless(seed uint64, m mood) *restless {
 	return r
 }
 
-// A contender is a synthetic model.
-type contender struct{ startup, work, noise float64 }
+// A contender is a synthetic model: the work is that of a round, start-up and noise are
+// those of each of its parts.
+type contender struct {
+	startup, work, noise float64
+	parts                int
+}
 
 // turn is how long one takes, and the jobs per second.
 func (r *restless) turn(c contender) (seconds, value float64) {
 	r.now += c.startup
+	work := c.work / float64(c.parts)
 	first := int(r.now)
-	last := min(int(r.now+c.work), len(r.speed)-1)
+	last := min(int(r.now+work), len(r.speed)-1)
 	speed := stats.Mean(r.speed[first:last+1]) + c.noise*r.rng.NormFloat64()
-	took := c.work * math.Exp(-speed)
+	took := work * math.Exp(-speed)
 	r.now += took
 	return c.startup + took, math.Exp(speed) / c.work
 }
 
 // TestCoverage: what a comparison that stops when it knows enough says is ±10 %, with
 // 95 % confidence, holds in 95 of 100. The unlike models are like those of the default
-// comparison: 0.2, 20 and 3 s of work in a round, the first the noisiest. To stop early
+// comparison: 0.2, 20 and 3 s of work in a round, the latter in parts. To stop early
 // by chance is likeliest with models that are alike, and noise that is neither much
 // less than the interval is to be nor much more.
 func TestCoverage(t *testing.T) {
-	unlike := []contender{{0.4, 0.2, 0.12}, {0.4, 20, 0.02}, {0.5, 3, 0.04}}
-	alike := func(noise float64) []contender { return slices.Repeat([]contender{{0.3, 0.7, noise}}, 2) }
+	unlike := []contender{{0.4, 0.2, 0.12, 1}, {0.4, 20, 0.05, 8}, {0.4, 3, 0.08, 8}}
+	whole := []contender{{0.4, 0.2, 0.12, 1}, {0.4, 20, 0.02, 1}, {0.5, 3, 0.04, 1}}
+	alike := func(noise float64) []contender { return slices.Repeat([]contender{{0.3, 0.7, noise, 1}}, 2) }
+	inParts := func(noise float64) []contender { return slices.Repeat([]contender{{0.3, 8, noise, 8}}, 2) }
 	for _, c := range []struct {
 		name       string
 		mood       mood
@@ -87,6 +94,11 @@ func TestCoverage(t *testing.T) {
 		{"wavering", mood{waver: 0.05}, unlike, 3},
 		{"shared with others", mood{bursts: 2, depth: 0.3}, unlike, 3},
 		{"all at once", mood{drift: 0.02, waver: 0.03, bursts: 1, depth: 0.3}, unlike, 3},
+		{"quiet, rounds in one go", mood{}, whole, 3},
+		{"all at once, rounds in one go", mood{drift: 0.02, waver: 0.03, bursts: 1, depth: 0.3}, whole, 3},
+		{"alike in parts, noise of 6 %", mood{}, inParts(0.06), 3},
+		{"alike in parts, noise of 10 %", mood{}, inParts(0.10), 3},
+		{"alike in parts, noise of 15 %", mood{waver: 0.03}, inParts(0.15), 3},
 		{"alike, noise of 3 %", mood{}, alike(0.03), 3},
 		{"alike, noise of 6 %", mood{}, alike(0.06), 3},
 		{"alike, noise of 10 %", mood{}, alike(0.10), 3},
@@ -94,6 +106,11 @@ func TestCoverage(t *testing.T) {
 		{"alike, one round at least", mood{}, alike(0.10), 1},
 	} {
 		t.Run(c.name, func(t *testing.T) {
+			var least, parts []int
+			for _, x := range c.contenders {
+				parts = append(parts, x.parts)
+				least = append(least, leastTurns(c.least, x.parts))
+			}
 			comparisons := 1000
 			if testing.Short() {
 				comparisons = 200
@@ -101,7 +118,7 @@ func TestCoverage(t *testing.T) {
 			hits, pairs, seconds, longest, wide := 0, 0, 0.0, 0.0, 0
 			for seed := range uint64(comparisons) {
 				r := newRestless(seed, c.mood)
-				p := newPacer(Until{HalfWidth: 0.10, Most: time.Minute}, c.least, len(c.contenders))
+				p := newPacer(Until{HalfWidth: 0.10, Most: time.Minute}, least, parts)
 				for i, _, ok := p.next(); ok; i, _, ok = p.next() {
 					took, value := r.turn(c.contenders[i])
 					p.took(i, took, value)

@@ -148,7 +148,7 @@ func speed(s *Summary, foremost, measured []ModelSummary) string {
 	if slices.ContainsFunc(subjects, func(m ModelSummary) bool { return m.Jobs.Undone > 0 }) && h.ofDone != "" && len(steady) > 0 {
 		text = h.ofDone + text
 	}
-	if slices.ContainsFunc(subjects, func(m ModelSummary) bool { return 2*m.Contaminated > m.Rounds }) {
+	if slices.ContainsFunc(subjects, func(m ModelSummary) bool { return m.mostlyContaminated() }) {
 		text += ", on a machine that was busy with other work"
 	}
 	for i := range measured {
@@ -160,6 +160,9 @@ func speed(s *Summary, foremost, measured []ModelSummary) string {
 		text += ", which has not converged (see the warnings)"
 	}
 	text = also(text, s.repeated(foremost))
+	if s.Advice != nil {
+		text = also(text, s.Advice.Text)
+	}
 	var gone []string
 	for _, m := range s.Models {
 		if m.Rounds == 0 && m.Jobs.Undone == 0 && m.Stopped == "" {
@@ -319,9 +322,25 @@ func (m *ModelSummary) repeatsWork() bool {
 	return p != nil && m.material(*p) && m.processesPerJob() >= repeatedOften
 }
 
-// allContaminated reports whether no round of the model can be trusted with a
-// finding.
-func (m *ModelSummary) allContaminated() bool { return m.Contaminated == m.Rounds }
+// allContaminated reports whether no round of the model, or part of one, can be trusted
+// with a finding.
+func (m *ModelSummary) allContaminated() bool {
+	contaminated, all := m.contaminated()
+	return contaminated == all
+}
+
+// mostlyContaminated reports whether most of them were.
+func (m *ModelSummary) mostlyContaminated() bool {
+	contaminated, all := m.contaminated()
+	return 2*contaminated > all
+}
+
+func (m *ModelSummary) contaminated() (contaminated, all int) {
+	if m.Parts > 0 {
+		return m.ContaminatedParts, m.Parts
+	}
+	return m.Contaminated, m.Rounds
+}
 
 // material reports whether a part of a process's first job is worth a sentence.
 // A first job always costs a little more than a later one: it copies the pages
@@ -351,13 +370,7 @@ func (m *ModelSummary) repeatedPerJob() float64 {
 // was measured only while the machine did other work too is no finding: a first
 // job may have been slow for that.
 func (s *Summary) repeated(ms []ModelSummary) string {
-	var worst *ModelSummary
-	for i := range ms {
-		if m := &ms[i]; m.repeatsWork() && !m.allContaminated() && (worst == nil || m.repeatedPerJob() > worst.repeatedPerJob()) {
-			worst = m
-		}
-	}
-	warm := warmest(ms)
+	worst, warm := mostRepeated(ms), warmest(ms)
 	if worst == nil {
 		return inherited(ms, warm)
 	}
@@ -381,6 +394,18 @@ func (s *Summary) repeated(ms []ModelSummary) string {
 		return text + ", which " + warm.Model + " does not do yet: name it with --warm=MODULE:FUNCTION"
 	}
 	return text + ", as in " + warm.Model
+}
+
+// mostRepeated is the model whose forks repeat the most one-time work, or nil if none
+// repeats any.
+func mostRepeated(ms []ModelSummary) *ModelSummary {
+	var worst *ModelSummary
+	for i := range ms {
+		if m := &ms[i]; m.repeatsWork() && !m.allContaminated() && (worst == nil || m.repeatedPerJob() > worst.repeatedPerJob()) {
+			worst = m
+		}
+	}
+	return worst
 }
 
 // namesWarming reports whether it is known what the parents of a model can do up

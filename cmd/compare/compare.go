@@ -228,7 +228,6 @@ func (p *program) measure(ctx context.Context, in *interrupts, o *options, show 
 		m.analysis = rec.sums.Analysis()
 	}()
 
-	show.begin(plan{models: contestantNames(o.contestants), rounds: o.rounds, jobs: o.jobs, open: o.until != nil})
 	plan := runner.Plan{
 		Header: p.header(o, app, guard, machine.Server, versions),
 		Rounds: o.rounds, Until: o.until, Sums: rec.sums,
@@ -243,8 +242,22 @@ func (p *program) measure(ctx context.Context, in *interrupts, o *options, show 
 			Name: c.name, Executor: c.model.build(&c.options), Machine: backlog.Machine(c.on(machine)),
 		})
 	}
+	show.begin(planOf(&plan, o))
 	defer in.end()
 	return m, plan.Run(ctx, in.stop, rec)
+}
+
+// planOf is what the progress is told of a plan.
+func planOf(p *runner.Plan, o *options) plan {
+	known := plan{models: contestantNames(o.contestants), rounds: o.rounds, jobs: o.jobs, open: o.until != nil}
+	if known.open {
+		known.least, known.parts = make(map[string]int), make(map[string]int)
+		least, parts := p.Least(), p.Parts()
+		for i, name := range known.models {
+			known.least[name], known.parts[name] = least[i], parts[i]
+		}
+	}
+	return known
 }
 
 // check loads the application once for each set of warm-ups that a contestant

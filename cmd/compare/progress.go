@@ -37,16 +37,16 @@ type progress struct {
 	settled atomic.Int64 // jobs of this turn
 	unwell  atomic.Int64 // of which did not end as done
 
-	mu         sync.Mutex
-	plan       plan
-	stage      string        // what is being done outside of turns
-	watched    func() string // says what is being done, in place of stage; nil for nobody
-	turn       *turn         // nil between turns
-	ended      []turn
-	told       time.Time // when it was said what is known
-	toldRounds int       // of each model, by then
-	drawn      bool      // the line is on the screen
-	stopped    bool      // an early end was asked for
+	mu      sync.Mutex
+	plan    plan
+	stage   string        // what is being done outside of turns
+	watched func() string // says what is being done, in place of stage; nil for nobody
+	turn    *turn         // nil between turns
+	ended   []turn
+	begun   map[string]settled // rounds that are made in parts, of which some are to come
+	told    time.Time          // when it was said what is known; zero if it was not
+	drawn   bool               // the line is on the screen
+	stopped bool               // an early end was asked for
 
 	done     chan struct{}
 	printing sync.WaitGroup
@@ -57,7 +57,14 @@ type plan struct {
 	models       []string
 	rounds, jobs int
 	open         bool // it goes on for as long as it has to, after so many rounds
+
+	// Where it is open: how many turns each model takes at least, and how many of them
+	// make a round.
+	least, parts map[string]int
 }
+
+// settled is how many jobs of a round were, and how many of them not as done.
+type settled struct{ all, unwell int64 }
 
 // A turn is one model's turn at a round.
 type turn struct {
@@ -66,6 +73,8 @@ type turn struct {
 	began   time.Time
 	working time.Time // when work began; zero as long as it has not
 	took    time.Duration
+	jobs    int             // that it is at
+	before  int64           // settled in the round's parts before it
 	samples []record.Sample // of the last cpuSpan, and one before
 }
 
@@ -129,27 +138,45 @@ func (p *progress) step(what string) { p.watch(func() string { return what }) }
 func (p *progress) begin(plan plan) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	p.plan, p.ended = plan, nil
+	p.plan, p.ended, p.begun = plan, nil, make(map[string]settled)
 }
 
-// take begins a model's turn. It has the signature of runner.Plan.Turn.
+// take begins a model's turn at a round, or at a part of one. It has the signature of
+// runner.Plan.Began.
 func (p *progress) take(round int, model string) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	p.settled.Store(0)
-	p.unwell.Store(0)
-	p.turn = &turn{model: model, round: round, began: time.Now()}
+	if p.turn != nil && p.plan.parts[p.turn.model] > 1 { // the round goes on later
+		p.begun[p.turn.model] = settled{p.settled.Load(), p.unwell.Load()}
+		p.leave()
+	}
+	before := p.begun[model]
+	p.settled.Store(before.all)
+	p.unwell.Store(before.unwell)
+	p.turn = &turn{
+		model: model, round: round, began: time.Now(),
+		jobs: p.plan.jobs / max(p.plan.parts[model], 1), before: before.all,
+	}
 }
 
-// soFar says what is known, between two turns: when each model has had one turn more,
-// and every ten seconds after the least number of them.
+// leave ends the turn.
+func (p *progress) leave() turn {
+	t := *p.turn
+	t.took, t.samples = time.Since(t.began), nil
+	p.ended = append(p.ended, t)
+	p.turn, p.stage = nil, "between two turns"
+	return t
+}
+
+// soFar says what is known, between two turns: when each model has had one, and every
+// ten seconds from then on.
 func (p *progress) soFar(known func() string) {
 	p.mu.Lock()
-	rounds := p.leastEnded()
-	due := rounds > p.toldRounds || rounds >= p.plan.rounds && time.Since(p.told) >= lineEvery
-	// The interval of two rounds is no use to anybody.
-	if due = due && rounds > 0 && rounds != 2 && p.plan.open && !p.quiet; due {
-		p.toldRounds, p.told = rounds, time.Now()
+	turns := p.leastEnded()
+	// The interval of two turns is no use to anybody.
+	due := turns > 0 && p.told.IsZero() || turns > 2 && time.Since(p.told) >= lineEvery
+	if due = due && p.plan.open && !p.quiet; due {
+		p.told = time.Now()
 	}
 	p.mu.Unlock()
 	if !due {
@@ -216,10 +243,8 @@ func (p *progress) endTurn(r *record.Round) {
 	if p.turn == nil {
 		return
 	}
-	t := *p.turn
-	t.took, t.samples = time.Since(t.began), nil
-	p.ended = append(p.ended, t)
-	p.turn, p.stage = nil, "between two turns"
+	t := p.leave()
+	delete(p.begun, t.model)
 	if p.live || p.quiet {
 		return
 	}
@@ -382,7 +407,7 @@ func (p *progress) left(now time.Time) (time.Duration, bool) {
 		known = append(known, mean(all))
 	}
 	left := this
-	if p.plan.open { // as far as it is known: to the least number of rounds
+	if p.plan.open { // as far as it is known: to the least number of turns
 		ended := make(map[string]int)
 		for _, t := range append(slices.Clone(p.ended), *p.turn) {
 			ended[t.model]++
@@ -392,7 +417,7 @@ func (p *progress) left(now time.Time) (time.Duration, bool) {
 			if took[name] != nil {
 				each = mean(took[name])
 			}
-			left += each * time.Duration(max(0, p.plan.rounds-ended[name]))
+			left += each * time.Duration(max(0, p.plan.least[name]-ended[name]))
 		}
 		return left, true
 	}
@@ -418,7 +443,7 @@ func (p *progress) left(now time.Time) (time.Duration, bool) {
 func (p *progress) leftOfTurn(now time.Time, usually time.Duration) (time.Duration, bool) {
 	t := p.turn
 	if done := p.settled.Load(); done > 0 && !t.working.IsZero() {
-		ahead := max(0, int64(p.plan.jobs)-done)
+		ahead := max(0, int64(t.jobs)-(done-t.before))
 		return time.Duration(float64(now.Sub(t.working)) * float64(ahead) / float64(done)), true
 	}
 	ahead := usually - now.Sub(t.began)

@@ -13,7 +13,7 @@ const (
 )
 
 // checkUntil decides how long the comparison goes on. Whoever wants a number of
-// rounds gets just that, and jobs that come over time take the same time whoever
+// rounds gets just that (with --until at least so many, each in one go), and jobs that come over time take the same time whoever
 // runs them.
 func (o *options) checkUntil() (problems []string) {
 	burst := o.arrivals == nil || o.arrivals.String() == "burst"
@@ -24,7 +24,7 @@ func (o *options) checkUntil() (problems []string) {
 	case o.given[maxTimeFlag] && (!burst || o.given["rounds"] && !o.given[untilFlag]):
 		return []string{fmt.Sprintf("--%s=%s: is of no use with a fixed number of rounds: leave it out, or give --%s", maxTimeFlag, o.texts[maxTimeFlag], untilFlag)}
 	case o.given[untilFlag], !o.given["rounds"] && burst:
-		o.until = &runner.Until{HalfWidth: o.halfWidth, Most: o.maxTime}
+		o.until = &runner.Until{HalfWidth: o.halfWidth, Most: o.maxTime, Whole: o.given["rounds"]}
 	}
 	return nil
 }

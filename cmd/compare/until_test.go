@@ -38,6 +38,38 @@ func TestUntil(t *testing.T) {
 	}
 }
 
+// Rounds of a model whose jobs have a process of their own each are made in parts: its
+// records are those of whole rounds, and are read as such.
+func TestUntilInParts(t *testing.T) {
+	b := newBench(t)
+	args := []string{"--model=prefork,forkperjob", "--workload=noop", "--jobs=90", "--workers=1", "--until=90%", "--max-time=1s"}
+	r := b.run(append(args, "--out=out")...)
+	r.want(t, exitDone)
+	if strings.Contains(r.stdout, "error: ") {
+		t.Errorf("it has errors:\n%s", r.stdout)
+	}
+	s := summaryIn(t, "out")
+	if pool, forks := s.Spec.Models[0].Parts, s.Spec.Models[1].Parts; pool != 0 || forks != 3 {
+		t.Errorf("rounds were to be made in %d and %d parts", pool, forks)
+	}
+	for _, m := range s.Models {
+		if m.Jobs.Done < 90 || m.Jobs.Done%90 != 0 || m.Jobs.Settled != m.Jobs.Done {
+			t.Errorf("%s did %d of %d jobs", m.Model, m.Jobs.Done, m.Jobs.Enqueued)
+		}
+	}
+	again := b.run("report", "out")
+	again.want(t, exitDone)
+	if want := "3 rounds of each model at least, or one in 3 parts, until ±90 %"; !strings.Contains(again.stdout, want) {
+		t.Errorf("the report lacks %q:\n%s", want, again.stdout)
+	}
+
+	// Whoever asks for rounds as well gets them, each in one go.
+	b.run(append(args, "--rounds=2", "--out=whole")...).want(t, exitDone)
+	if s := summaryIn(t, "whole"); s.Spec.Models[1].Parts != 0 || s.Models[1].Jobs.Done < 180 {
+		t.Errorf("%d parts, %d jobs done", s.Spec.Models[1].Parts, s.Models[1].Jobs.Done)
+	}
+}
+
 func TestUntilUsage(t *testing.T) {
 	b := newBench(t)
 	for _, c := range []struct {

@@ -26,6 +26,9 @@ var _ models.Executor = Model{}
 // Name is "forkperjob".
 func (Model) Name() string { return "forkperjob" }
 
+// JobsApart is true: see [models.JobsApart].
+func (Model) JobsApart() bool { return true }
+
 // Execute runs the jobs of h with a parent for each worker and a child for each
 // job.
 func (m Model) Execute(ctx context.Context, h models.Host) error {

@@ -35,6 +35,9 @@ var _ models.Executor = Model{}
 // Name is "hybrid".
 func (Model) Name() string { return "hybrid" }
 
+// JobsApart is for children that are forked for one job: see [models.JobsApart].
+func (m Model) JobsApart() bool { return m.JobsPerChild <= 1 && m.Spares == 0 && m.Refork == 0 }
+
 // Execute runs the jobs of h in children of one warm template.
 func (m Model) Execute(ctx context.Context, h models.Host) error {
 	parent, err := h.Boot(ctx)
