@@ -8,6 +8,7 @@ import (
 	"github.com/prometheus/procfs"
 	"golang.org/x/sys/unix"
 
+	"forkbench/internal/format"
 	"forkbench/record"
 )
 
@@ -133,20 +134,17 @@ func judge(begin, end reading, own time.Duration) record.Noise {
 		n.StallNS = end.stall - begin.stall
 	}
 	capacity := end.total - begin.total
+	share := func(used time.Duration) float64 { return min(1, float64(used)/float64(max(capacity, 1))) }
 	var reasons []string
 	exceeds := func(used time.Duration, limit float64) bool {
 		return used > resolution && float64(used) > limit*float64(capacity)
 	}
 	if exceeds(n.ForeignNS, foreignLimit) {
-		reasons = append(reasons, fmt.Sprintf("other processes used %s of the CPU", percent(n.ForeignNS, capacity)))
+		reasons = append(reasons, fmt.Sprintf("other processes used %s of the CPU", format.Percent(share(n.ForeignNS), 0)))
 	}
 	if exceeds(n.StealNS, stealLimit) {
-		reasons = append(reasons, fmt.Sprintf("the hypervisor took %s of the CPU", percent(n.StealNS, capacity)))
+		reasons = append(reasons, fmt.Sprintf("the hypervisor took %s of the CPU", format.Percent(share(n.StealNS), 0)))
 	}
 	n.Contaminated = strings.Join(reasons, " and ")
 	return n
-}
-
-func percent(part, whole time.Duration) string {
-	return fmt.Sprintf("%.0f %%", 100*min(1, float64(part)/float64(max(whole, 1))))
 }

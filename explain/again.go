@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"forkbench/internal/calltree"
+	"forkbench/internal/format"
 )
 
 // What of a finding jobs do again, when their parent has done something, is told by
@@ -130,7 +131,7 @@ func (r *run) again(f *found, after *calltree.Node) (saved, left []string) {
 					continue // by its own parts
 				}
 			}
-			text := fmt.Sprintf("%s (%s of it)", speaking(c), percent(share))
+			text := fmt.Sprintf("%s (%s of it)", speaking(c), format.Percent(share, 0))
 			if still <= gone {
 				saved = append(saved, text)
 			} else {

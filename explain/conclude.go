@@ -9,7 +9,9 @@ import (
 	"time"
 
 	"forkbench/internal/calltree"
+	"forkbench/internal/format"
 	"forkbench/internal/hoist"
+	"forkbench/internal/stats"
 	"forkbench/live"
 )
 
@@ -126,7 +128,7 @@ func (r *run) item(f *found, cold int) Item {
 	for _, o := range f.seen {
 		faults = append(faults, float64(o.Faults))
 	}
-	it.Pages = median(faults)
+	it.Pages = stats.Median(faults)
 	if len(f.ways) == 0 {
 		return it
 	}
@@ -151,7 +153,7 @@ func parts(n *calltree.Node) (list []string) {
 	}
 	for _, c := range n.Children {
 		if part := cost(c.Total()).score() / all; all > 0 && part >= 0.15 {
-			list = append(list, fmt.Sprintf("%s (%s of it)", c.Function, percent(part)))
+			list = append(list, fmt.Sprintf("%s (%s of it)", c.Function, format.Percent(part, 0)))
 		}
 	}
 	return list
@@ -302,15 +304,15 @@ func (r *run) profiling() Profiling {
 	for _, one := range r.raw {
 		p.OverheadNS = one.Overhead.WallNS
 		if one.Seq == 1 {
-			walls, events = append(walls, ms(time.Duration(one.WallNS))), append(events, float64(one.Events))
+			walls, events = append(walls, format.Millis(time.Duration(one.WallNS))), append(events, float64(one.Events))
 		}
 	}
-	p.Events = median(events)
+	p.Events = stats.Median(events)
 	if first := r.result.FirstJob.Wall.Median; first > 0 {
-		p.Slowdown = median(walls) / first
+		p.Slowdown = stats.Median(walls) / first
 	}
 	if cpu := r.result.FirstJob.CPU.Median; cpu > 0 {
-		p.Accounted = ms(r.cold.first.Total().CPU) / cpu
+		p.Accounted = format.Millis(r.cold.first.Total().CPU) / cpu
 	}
 	return p
 }
@@ -395,11 +397,11 @@ func (r *run) notes() {
 	}
 	if displaced > 0 {
 		res.Warnings = append(res.Warnings, fmt.Sprintf("%d of %s set a profiler of their own (sys.setprofile, cProfile): "+
-			"what they did after that was not seen, and is in no finding and no flame graph: take it out to have it explained", displaced, plural(len(r.raw), "profiled job")))
+			"what they did after that was not seen, and is in no finding and no flame graph: take it out to have it explained", displaced, format.Plural(len(r.raw), "profiled job")))
 	}
 	if cut > 0 {
 		res.Warnings = append(res.Warnings, fmt.Sprintf("%d of %s made calls in too many places, or too deep in one another: "+
-			"the time of those is their callers'", cut, plural(len(r.raw), "profiled job")))
+			"the time of those is their callers'", cut, format.Plural(len(r.raw), "profiled job")))
 	}
 	contaminated := 0
 	for _, round := range r.rounds {
@@ -409,7 +411,7 @@ func (r *run) notes() {
 	}
 	if contaminated > 0 {
 		res.Warnings = append(res.Warnings, fmt.Sprintf("%d of %s disturbed by other programs: times by the clock are too long, CPU times less so",
-			contaminated, plural(len(r.rounds), "measurement")+were(contaminated)))
+			contaminated, format.Plural(len(r.rounds), "measurement")+were(contaminated)))
 	}
 }
 

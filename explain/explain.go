@@ -15,7 +15,6 @@ import (
 	"iter"
 	"slices"
 	"strings"
-	"time"
 
 	"forkbench/internal/calltree"
 	"forkbench/live"
@@ -346,5 +345,3 @@ func (r *run) measureAll(ctx context.Context, list []contestant) (*jobSink, erro
 	err = sink.problem()
 	return sink, err
 }
-
-func ms(d time.Duration) float64 { return float64(d) / float64(time.Millisecond) }

@@ -4,6 +4,8 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+
+	"forkbench/internal/format"
 )
 
 // How what is left open is told begins, and how what SQLite has ends.
@@ -123,7 +125,7 @@ func (r *run) noRefork() string {
 	}
 	for _, p := range r.looked {
 		if p.Threads > 0 {
-			return fmt.Sprintf("its jobs leave %s running", plural(p.Threads, "thread"))
+			return fmt.Sprintf("its jobs leave %s running", format.Plural(p.Threads, "thread"))
 		}
 		for _, what := range p.Handed {
 			if strings.HasPrefix(what, "socket:") {

@@ -9,6 +9,8 @@ import (
 
 	"golang.org/x/perf/benchmath"
 
+	"forkbench/internal/format"
+	"forkbench/internal/stats"
 	"forkbench/models"
 	"forkbench/models/forkperjob"
 	"forkbench/models/hybrid"
@@ -87,9 +89,9 @@ func (s sample) add(round int, x float64) { s[round] = append(s[round], x) }
 func (s sample) interval() Interval {
 	var xs, rounds []float64
 	for _, of := range s {
-		xs, rounds = append(xs, of...), append(rounds, median(of))
+		xs, rounds = append(xs, of...), append(rounds, stats.Median(of))
 	}
-	i := Interval{Median: median(xs), rounds: len(rounds)}
+	i := Interval{Median: stats.Median(xs), rounds: len(rounds)}
 	if len(xs) < 6 {
 		return i
 	}
@@ -100,15 +102,6 @@ func (s sample) interval() Interval {
 	low, high := min(i.Median, o.Lo, slices.Min(rounds)), max(i.Median, o.Hi, slices.Max(rounds))
 	i.Low, i.High = &low, &high
 	return i
-}
-
-func median(xs []float64) float64 {
-	if len(xs) == 0 {
-		return 0
-	}
-	s := slices.Sorted(slices.Values(xs))
-	n := len(s)
-	return (s[(n-1)/2] + s[n/2]) / 2
 }
 
 // A Saving is what a job takes less, in milliseconds.
@@ -161,8 +154,8 @@ func (m *measurements) saving(a, b string) Saving {
 	walls, cpus := make(sample), make(sample)
 	for at, x := range m.jobs {
 		if y, ok := m.jobs[place{b, at.round, at.id}]; ok && at.contestant == a {
-			walls.add(at.round, ms(runTime(x)-runTime(y)))
-			cpus.add(at.round, ms(x.CPUNS-y.CPUNS))
+			walls.add(at.round, format.Millis(runTime(x)-runTime(y)))
+			cpus.add(at.round, format.Millis(x.CPUNS-y.CPUNS))
 		}
 	}
 	return Saving{walls.interval(), cpus.interval()}
@@ -174,12 +167,12 @@ func (m *measurements) saving(a, b string) Saving {
 func (m *measurements) warm(contestant string) float64 {
 	var own, none []float64
 	for _, d := range m.warming[contestant] {
-		own = append(own, ms(d))
+		own = append(own, format.Millis(d))
 	}
 	for _, d := range m.warming[frozen().name] {
-		none = append(none, ms(d))
+		none = append(none, format.Millis(d))
 	}
-	return max(0, median(own)-median(none))
+	return max(0, stats.Median(own)-stats.Median(none))
 }
 
 // typical is what a job of a contestant takes.
@@ -187,8 +180,8 @@ func (m *measurements) typical(contestant string) Saving {
 	walls, cpus := make(sample), make(sample)
 	for at, x := range m.jobs {
 		if at.contestant == contestant {
-			walls.add(at.round, ms(runTime(x)))
-			cpus.add(at.round, ms(x.CPUNS))
+			walls.add(at.round, format.Millis(runTime(x)))
+			cpus.add(at.round, format.Millis(x.CPUNS))
 		}
 	}
 	return Saving{walls.interval(), cpus.interval()}
@@ -218,7 +211,7 @@ func (m *measurements) throughput(contestant string) float64 {
 			rates = append(rates, float64(r.jobs)/(r.ended-r.began).Seconds())
 		}
 	}
-	return median(rates)
+	return stats.Median(rates)
 }
 
 // measure runs what was found, unprofiled: cold forks, warm processes, a frozen

@@ -7,6 +7,7 @@ import (
 	"strings"
 
 	"forkbench/internal/calltree"
+	"forkbench/internal/format"
 	"forkbench/live"
 	"forkbench/models/hybrid"
 	"forkbench/workload"
@@ -100,7 +101,7 @@ func (r *run) oneJobNotes() (notes []string) {
 		if part == 0 || len(hazards(f.seen)) == 0 || f.release != nil {
 			continue
 		}
-		text := fmt.Sprintf("Of %s, %s is spared when one job has run in the parent and its connections are given up before the first fork (--warm=job)", f.Call, percent(part))
+		text := fmt.Sprintf("Of %s, %s is spared when one job has run in the parent and its connections are given up before the first fork (--warm=job)", f.Call, format.Percent(part, 0))
 		saved, left := r.again(f, r.oneJob.after)
 		if saved != nil {
 			text += ": " + strings.Join(saved, ", ")

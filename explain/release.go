@@ -9,6 +9,7 @@ import (
 	"strings"
 
 	"forkbench/internal/calltree"
+	"forkbench/internal/format"
 )
 
 // What leaves a connection can be done in a parent all the same: the connection is
@@ -149,11 +150,11 @@ func (u *Undo) flags() string { return "--warm=" + shellWord(u.Flag) }
 
 // parts tell what is spared, and what is not.
 func (u *Undo) parts() string {
-	text := fmt.Sprintf("%s of it is done once", percent(u.Spares))
+	text := fmt.Sprintf("%s of it is done once", format.Percent(u.Spares, 0))
 	if len(u.Does) > 0 {
 		text += ": " + strings.Join(u.Does, ", ")
 	}
-	if text += fmt.Sprintf("; the other %s, which nothing saves, each job does for itself", percent(1-u.Spares)); len(u.Left) > 0 {
+	if text += fmt.Sprintf("; the other %s, which nothing saves, each job does for itself", format.Percent(1-u.Spares, 0)); len(u.Left) > 0 {
 		text += ": " + strings.Join(u.Left, ", ")
 	}
 	return text

@@ -61,7 +61,7 @@ func (r *Result) findingsTable() report.Table {
 			pages = bytes(it.Pages * pageSize)
 		}
 		t.Rows = append(t.Rows, []string{
-			it.label(), it.CalledFrom, it.about(it.CallMS), it.about(it.CallCPU), percent(it.Job), pages, strconv.Itoa(it.Repeated),
+			it.label(), it.CalledFrom, it.about(it.CallMS), it.about(it.CallCPU), format.Percent(it.Job, 0), pages, strconv.Itoa(it.Repeated),
 		})
 	}
 	return t
@@ -124,9 +124,9 @@ func (it *Item) hoist() string {
 	case it.unsafe() != "":
 		return "no: made in the parent, " + it.unsafe()
 	case it.Undo != nil && it.Undo.unsafe() == "":
-		return fmt.Sprintf("not as it is: %s; made and given up in the parent (%s), %s of it is spared", it.Hazards[0], it.Undo.flags(), percent(it.Undo.Spares))
+		return fmt.Sprintf("not as it is: %s; made and given up in the parent (%s), %s of it is spared", it.Hazards[0], it.Undo.flags(), format.Percent(it.Undo.Spares, 0))
 	case len(it.Hazards) > 0 && it.OneJob > 0:
-		return fmt.Sprintf("not as it is: %s; connected and given up in the parent (--warm=job), %s of it is spared", it.Hazards[0], percent(it.OneJob))
+		return fmt.Sprintf("not as it is: %s; connected and given up in the parent (--warm=job), %s of it is spared", it.Hazards[0], format.Percent(it.OneJob, 0))
 	case len(it.Hazards) > 0 && it.Untried != "":
 		return fmt.Sprintf("not as it is: %s; not tried: %s", it.Hazards[0], it.mayWarm())
 	case len(it.Hazards) > 0:
@@ -244,7 +244,8 @@ func (r *Result) legend() string {
 	return fmt.Sprintf("Times are of one job. […] 95 %% interval over %s of %s. %sPredicted: the call's time in such a fork, without a profiler, less that of copying the pages that it shares with all forks once it is done in the parent. "+
 		"Profiled were %s, none of which is in a measurement; the profiler makes a first job %s× as long (%s calls and returns; %d ns for each call are taken out again, "+
 		"and what is left is %s of the unprofiled CPU time). It sees the job's own thread only.",
-		plural(r.Rounds, "round"), plural(r.Jobs, "job"), compared, plural(p.Jobs, "job"), format.Brief(p.Slowdown), strconv.FormatFloat(p.Events, 'f', 0, 64), p.OverheadNS, percent(p.Accounted))
+		format.Plural(r.Rounds, "round"), format.Plural(r.Jobs, "job"), compared, format.Plural(p.Jobs, "job"), format.Brief(p.Slowdown),
+		format.Group(strconv.FormatFloat(p.Events, 'f', 0, 64)), p.OverheadNS, format.Percent(p.Accounted, 0))
 }
 
 // WriteCSV writes a line for each finding, under a line of names.
@@ -292,13 +293,6 @@ func abridged(text string, most int) string {
 	return string(runes[:head]) + "…" + string(runes[len(runes)-(most-head-1):])
 }
 
-func plural(n int, noun string) string {
-	if n == 1 {
-		return "1 " + noun
-	}
-	return fmt.Sprintf("%d %ss", n, noun)
-}
-
 func were(n int) string {
 	if n == 1 {
 		return " was"
@@ -307,8 +301,6 @@ func were(n int) string {
 }
 
 func milliseconds(x float64) string { return format.Brief(x) + " ms" }
-
-func percent(x float64) string { return strconv.FormatFloat(100*x, 'f', 0, 64) + " %" }
 
 func bytes(x float64) string {
 	if x < 1<<20 {

@@ -7,6 +7,7 @@ import (
 	"strings"
 
 	"forkbench/internal/calltree"
+	"forkbench/internal/format"
 )
 
 // Much one-time work has no call of its own that is worth a line: dozens of small
@@ -169,7 +170,7 @@ func (f *found) largest() (list []string) {
 	all := cost(f.Cost).score()
 	for _, path := range f.Paths[:min(4, len(f.Paths))] {
 		n := path[len(path)-1]
-		list = append(list, fmt.Sprintf("%s (%s of it)", n.Function, percent(part(int64(cost(n.Total()).score()), int64(all)))))
+		list = append(list, fmt.Sprintf("%s (%s of it)", n.Function, format.Percent(part(int64(cost(n.Total()).score()), int64(all)), 0)))
 	}
 	return list
 }
@@ -244,9 +245,9 @@ func (r *Result) share() string {
 	if r.Named == nil || r.OneTime.Wall.Median <= 0 {
 		return ""
 	}
-	text := fmt.Sprintf(" What is named below comes to %s of it (%s)", milliseconds(r.Named.WallMS), percent(r.Named.WallMS/r.OneTime.Wall.Median))
+	text := fmt.Sprintf(" What is named below comes to %s of it (%s)", milliseconds(r.Named.WallMS), format.Percent(r.Named.WallMS/r.OneTime.Wall.Median, 0))
 	if r.OneTime.CPU.Median > 0 {
-		text += fmt.Sprintf(", and to %s of the CPU (%s)", milliseconds(r.Named.CPUMS), percent(r.Named.CPUMS/r.OneTime.CPU.Median))
+		text += fmt.Sprintf(", and to %s of the CPU (%s)", milliseconds(r.Named.CPUMS), format.Percent(r.Named.CPUMS/r.OneTime.CPU.Median, 0))
 	}
 	return text + "."
 }

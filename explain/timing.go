@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"slices"
 
+	"forkbench/internal/stats"
 	"forkbench/models"
 	"forkbench/models/forkperjob"
 	"forkbench/models/hybrid"
@@ -65,7 +66,7 @@ func (r *run) time(ctx context.Context) error {
 			for _, p := range list {
 				costs = append(costs, float64(p.FaultNS)/1e6)
 			}
-			r.copying = copying{cost: median(costs), cold: faults(list, 0), pages: make(map[string]float64)}
+			r.copying = copying{cost: stats.Median(costs), cold: faults(list, 0), pages: make(map[string]float64)}
 		}
 	}
 	return nil
@@ -87,7 +88,7 @@ func timings(list []*profile, f *found) *timing {
 		return nil
 	}
 	of := float64(len(walls)) / float64(len(list)) // not all jobs make the call
-	return &timing{of * median(walls), of * median(cpus), median(pages)}
+	return &timing{of * stats.Median(walls), of * stats.Median(cpus), stats.Median(pages)}
 }
 
 // faults is the median of the page faults of jobs in processes that were forked
@@ -99,7 +100,7 @@ func faults(list []*profile, inherited int) float64 {
 			all = append(all, float64(p.Faults))
 		}
 	}
-	return median(all)
+	return stats.Median(all)
 }
 
 // countPages counts the page faults of jobs in forks of each parent that is going

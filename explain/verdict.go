@@ -74,7 +74,7 @@ func (r *run) verdictOfFindings() string {
 		return plain
 	}
 	text := fmt.Sprintf("%s runs again in every fork, and takes %s of each job (%s of %s)",
-		abridged(top.name(), namedInLine), percent(top.Job), milliseconds(top.CallMS), milliseconds(first.Wall.Median))
+		abridged(top.name(), namedInLine), format.Percent(top.Job, 0), milliseconds(top.CallMS), milliseconds(first.Wall.Median))
 	way, named := r.wayOut(top)
 	return text + way + r.savesMore(named)
 }

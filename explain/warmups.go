@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"forkbench/internal/calltree"
+	"forkbench/internal/format"
 	"forkbench/live"
 	"forkbench/models/hybrid"
 	"forkbench/workload"
@@ -68,7 +69,7 @@ func (r *run) checkWarmUps(ctx context.Context) error {
 			if p.Kind != "warm" {
 				continue
 			}
-			w.TookMS = ms(time.Duration(p.WallNS))
+			w.TookMS = format.Millis(time.Duration(p.WallNS))
 			w.Undone = append(w.Undone, p.Undone...)
 			if w.Hazards = hazards([]observation{{LeftOpen: p.LeftOpen, Threads: p.Threads}}); w.Hazards == nil && left != "" {
 				w.Hazards = []string{"must not be made in the parent: " + left}
@@ -87,7 +88,7 @@ func (r *run) checkWarmUps(ctx context.Context) error {
 			if r.spared(f, t.first) && r.share(f) >= smallest {
 				w.Does = append(w.Does, f.Call.String())
 			} else if w.parts[f] >= gone && r.share(f) >= smallest {
-				inPart = append(inPart, fmt.Sprintf("%s of %s", percent(w.parts[f]), f.Call))
+				inPart = append(inPart, fmt.Sprintf("%s of %s", format.Percent(w.parts[f], 0), f.Call))
 			}
 		}
 		w.spares = len(w.Does)+len(inPart) > 0

@@ -7,6 +7,7 @@ import (
 	"slices"
 
 	"forkbench/internal/calltree"
+	"forkbench/internal/format"
 	"forkbench/live"
 	"forkbench/models/hybrid"
 )
@@ -141,7 +142,7 @@ func (r *run) try(ctx context.Context, f *found, ways []warmCall) (sight, error)
 	}
 	seen.why = "changes nothing: the jobs do it again"
 	if part := r.sparing(seen.tree)[f]; part >= gone {
-		seen.why = fmt.Sprintf("spares the jobs %s of it only", percent(part))
+		seen.why = fmt.Sprintf("spares the jobs %s of it only", format.Percent(part, 0))
 	}
 	return seen, nil
 }

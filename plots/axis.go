@@ -121,14 +121,8 @@ func logTicks(lo, hi float64, format func(float64) string) []tick {
 
 // shortMillis writes a round time given in milliseconds: 5 ms, 20 s.
 func shortMillis(ms float64) string {
-	u := timeUnit{"s", 1000}
-	switch {
-	case ms < 0.9995:
-		u = timeUnit{"µs", 1e-3}
-	case ms < 999.5:
-		u = timeUnit{"ms", 1}
-	}
-	return roundNumber(ms/u.millis) + " " + u.name
+	each, unit := format.TimeUnit(ms)
+	return roundNumber(ms/each) + " " + unit
 }
 
 // A frame is the area in which data is drawn, with its two axes.

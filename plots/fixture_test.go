@@ -7,6 +7,8 @@ import (
 	"slices"
 	"time"
 
+	"forkbench/internal/format"
+	"forkbench/internal/stats"
 	"forkbench/models"
 	"forkbench/record"
 	"forkbench/runner"
@@ -50,7 +52,7 @@ func simulate(rounds, jobs, workers, keep int, policies ...policy) *runner.Analy
 			round, processes, js := p.play(r, jobs, workers, rng)
 			s.Rounds = append(s.Rounds, round)
 			for _, j := range js {
-				latencies = append(latencies, toMillis(j.FinishedNS-j.DueNS))
+				latencies = append(latencies, format.Millis(j.FinishedNS-j.DueNS))
 			}
 			if r == 0 {
 				s.Processes = processes[:min(keep, len(processes))]
@@ -108,7 +110,7 @@ func (p policy) play(round, jobs, workers int, rng *rand.Rand) (runner.RoundSeri
 	}
 	end := func(c *record.Process, t float64) float64 {
 		c.EndNS, c.ReapNS = at(t), at(t+vary(p.exit))
-		return toMillis(c.ReapNS)
+		return format.Millis(c.ReapNS)
 	}
 	work := 0.0
 	for id := range jobs {
@@ -121,7 +123,7 @@ func (p policy) play(round, jobs, workers int, rng *rand.Rand) (runner.RoundSeri
 		t := clock[slot]
 		j := record.Job{Model: p.name, Round: round, ID: uint64(id), Slot: slot, Attempt: 1, Status: models.Done, DequeuedNS: at(t)}
 		if child[slot] == 0 {
-			t = toMillis(fork(slot, t).ReadyNS) + 0.1
+			t = format.Millis(fork(slot, t).ReadyNS) + 0.1
 		}
 		c := &processes[child[slot]-1]
 		c.Jobs++
@@ -175,7 +177,7 @@ func (p policy) summarise(s *runner.Series, latencies []float64, jobs int) runne
 		processes = int(float64(jobs)/float64(len(s.Rounds))*forks) + 1
 	}
 	m := runner.ModelSummary{
-		Model: p.name, Rounds: len(s.Rounds), StartupS: 0.7, DonePerS: about(median(rates)),
+		Model: p.name, Rounds: len(s.Rounds), StartupS: 0.7, DonePerS: about(stats.Median(rates)),
 		Phases:    runner.Phases{Fork: p.fork, FirstJobPenalty: new(p.penalty), Run: p.run, Exit: p.exit},
 		Memory:    runner.Memory{PeakPSS: new(p.memory * 1.04), USSPerWorker: new(9.0)},
 		Processes: processes,

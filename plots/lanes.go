@@ -7,6 +7,8 @@ import (
 	"math"
 	"slices"
 
+	"forkbench/internal/format"
+	"forkbench/internal/stats"
 	"forkbench/models"
 	"forkbench/record"
 	"forkbench/runner"
@@ -89,10 +91,10 @@ func newLifePanel(s *runner.Series, ph *runner.Phases, workers, limit int) lifeP
 	for _, l := range lives {
 		if l.Role == record.RoleParent {
 			m.parents = append(m.parents, l)
-			p.booted = append(p.booted, toMillis(l.ForkNS))
+			p.booted = append(p.booted, format.Millis(l.ForkNS))
 		} else {
 			m.children[l.Slot] = append(m.children[l.Slot], l)
-			p.forked = append(p.forked, toMillis(l.ForkNS))
+			p.forked = append(p.forked, format.Millis(l.ForkNS))
 		}
 	}
 	m.strays = strays
@@ -106,7 +108,7 @@ func newLifePanel(s *runner.Series, ph *runner.Phases, workers, limit int) lifeP
 	p.slots, p.shown = max(len(m.slots), workers), min(len(m.slots), limit)
 	m.slots = m.slots[:p.shown]
 	for i := range s.Jobs {
-		p.finished = append(p.finished, toMillis(s.Jobs[i].FinishedNS))
+		p.finished = append(p.finished, format.Millis(s.Jobs[i].FinishedNS))
 	}
 	if !m.all && len(p.finished) > 0 {
 		p.complete = slices.Max(p.finished)
@@ -232,7 +234,7 @@ func childLanes(children []*life, sp splitter) []lane {
 	lanes := []lane{{}}
 	free := []float64{math.Inf(-1)} // when each lane is
 	for _, c := range children {
-		from, to := toMillis(c.ForkNS), bodySpan(c.Process).hi
+		from, to := format.Millis(c.ForkNS), bodySpan(c.Process).hi
 		k := slices.IndexFunc(free, func(t float64) bool { return t <= from })
 		switch {
 		case k >= 0:
@@ -251,26 +253,26 @@ func childLanes(children []*life, sp splitter) []lane {
 func (l *lane) add(p *life, sp splitter) {
 	body := bodySpan(p.Process)
 	l.bodies = append(l.bodies, body)
-	birth := span{toMillis(p.ForkNS), toMillis(p.ReadyNS)}
+	birth := span{format.Millis(p.ForkNS), format.Millis(p.ReadyNS)}
 	if p.Role == record.RoleParent {
 		l.block(phaseBoot, birth)
 	} else {
 		birth = forkSpan(p.Process)
 		if len(p.jobs) > 0 && p.jobs[0].Seq <= 1 && p.jobs[0].DequeuedNS <= p.ForkNS && p.jobs[0].StartedNS > p.ForkNS {
 			// Forked for this very job: the fork ends with the job's beginning.
-			birth.hi = toMillis(p.jobs[0].StartedNS)
+			birth.hi = format.Millis(p.jobs[0].StartedNS)
 		}
 		l.block(phaseFork, birth)
 	}
 	if p.WarmNS > 0 {
-		l.block(phaseWarm, span{birth.hi, birth.hi + toMillis(p.WarmNS)})
+		l.block(phaseWarm, span{birth.hi, birth.hi + format.Millis(p.WarmNS)})
 	}
 	for _, j := range p.jobs {
 		l.blocks = append(l.blocks, sp.job(j)...)
 	}
-	end := toMillis(p.EndNS)
+	end := format.Millis(p.EndNS)
 	if n := len(p.jobs); n > 0 && n >= p.Jobs {
-		end = math.Max(end, toMillis(p.jobs[n-1].FinishedNS))
+		end = math.Max(end, format.Millis(p.jobs[n-1].FinishedNS))
 	}
 	if p.EndNS != 0 {
 		l.block(phaseExit, span{end, body.hi})
@@ -302,7 +304,7 @@ func (l *lane) lastKnown() float64 {
 
 // bodySpan is a process's life; it does not end where its end is unknown.
 func bodySpan(p *record.Process) span {
-	s := span{toMillis(p.ForkNS), toMillis(p.ReapNS)}
+	s := span{format.Millis(p.ForkNS), format.Millis(p.ReapNS)}
 	if p.ReapNS == 0 || s.hi <= s.lo {
 		s.hi = math.Inf(1)
 	}
@@ -310,7 +312,7 @@ func bodySpan(p *record.Process) span {
 }
 
 func forkSpan(p *record.Process) span {
-	return span{toMillis(p.ForkNS), math.Max(toMillis(p.ForkNS), toMillis(p.ReadyNS))}
+	return span{format.Millis(p.ForkNS), math.Max(format.Millis(p.ForkNS), format.Millis(p.ReadyNS))}
 }
 
 // A splitter divides the time of a process's first job into the penalty and
@@ -322,7 +324,7 @@ type splitter struct {
 
 // job is the blocks of one job.
 func (sp splitter) job(j *record.Job) []block {
-	s := span{toMillis(j.StartedNS), toMillis(j.FinishedNS)}
+	s := span{format.Millis(j.StartedNS), format.Millis(j.FinishedNS)}
 	bad := j.Status != models.Done
 	if j.StartedNS == 0 && bad { // it never started
 		s.lo = s.hi
@@ -361,7 +363,7 @@ func (p *lifePanel) measure(all bool) {
 			gaps = append(gaps, ends[i]-ends[i-1])
 		}
 		if len(gaps) > 0 {
-			cycle = math.Max(cycle, median(gaps))
+			cycle = math.Max(cycle, stats.Median(gaps))
 		}
 	}
 	if p.end <= 0 {

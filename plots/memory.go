@@ -4,6 +4,8 @@ import (
 	"math"
 	"slices"
 
+	"forkbench/internal/format"
+	"forkbench/internal/stats"
 	"forkbench/runner"
 )
 
@@ -33,7 +35,7 @@ func memoryChart(a *runner.Analysis) chart {
 		for j := range rounds {
 			if c := memoryCurve(&rounds[j]); len(c) > 0 {
 				curves = append(curves, c)
-				ends = append(ends, math.Max(c[len(c)-1].x, toMillis(rounds[j].Measure.WorkNS)))
+				ends = append(ends, math.Max(c[len(c)-1].x, format.Millis(rounds[j].Measure.WorkNS)))
 			}
 		}
 		if len(curves) == 0 {
@@ -54,7 +56,7 @@ func memoryChart(a *runner.Analysis) chart {
 			lc.bands = "lowest to highest " + turn(&a.Summary)
 		}
 		lc.lines = append(lc.lines, l)
-		lengths = append(lengths, math.Max(median(ends), 1e-3))
+		lengths = append(lengths, math.Max(stats.Median(ends), 1e-3))
 	}
 	if len(lc.lines) == 0 {
 		if few {
@@ -74,7 +76,7 @@ func memoryCurve(r *runner.RoundSeries) []xy {
 	var pts []xy
 	for _, s := range r.Memory {
 		if s.PSS > 0 {
-			pts = append(pts, xy{toMillis(s.AtNS), float64(s.PSS) / 1e6})
+			pts = append(pts, xy{format.Millis(s.AtNS), float64(s.PSS) / 1e6})
 		}
 	}
 	slices.SortStableFunc(pts, func(a, b xy) int {

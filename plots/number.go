@@ -3,33 +3,27 @@ package plots
 import (
 	"math"
 	"strconv"
-	"time"
 
 	"forkbench/internal/format"
 )
 
-// number writes v with three significant digits: 0.0412, 41.2, 4,120, 41.2k.
+// number writes v with three significant digits: 0.0412, 41.2, 4,120, 41.2k. There is
+// little room in a picture, so that large numbers have a suffix here, and only here.
 func number(v float64) string {
 	if !finite(v) {
 		return "?"
 	}
-	if v < 0 {
-		return "−" + number(-v)
-	}
-	switch {
-	case v == 0:
-		return "0"
-	case v < 1e-4 || v >= 9.995e14:
+	switch a := math.Abs(v); {
+	case v != 0 && a < 1e-4 || a >= 9.995e14:
 		return strconv.FormatFloat(v, 'g', 3, 64)
-	case v < 9999.5:
-		return format.Group(significant(v))
-	}
-	for _, s := range siSuffixes {
-		if v/s.value >= 0.9995 {
-			return significant(v/s.value) + s.name
+	case a >= 9999.5:
+		for _, s := range siSuffixes {
+			if a/s.value >= 0.9995 {
+				return format.Significant(v/s.value, 3) + s.name
+			}
 		}
 	}
-	return significant(v)
+	return format.Significant(v, 3)
 }
 
 var siSuffixes = [...]struct {
@@ -37,20 +31,8 @@ var siSuffixes = [...]struct {
 	name  string
 }{{1e12, "T"}, {1e9, "G"}, {1e6, "M"}, {1e3, "k"}}
 
-// significant writes v > 0 to three significant digits, without an exponent.
-func significant(v float64) string {
-	digits := 2 - int(math.Floor(math.Log10(v)))
-	s := strconv.FormatFloat(v, 'f', max(digits, 0), 64)
-	if rounded, err := strconv.ParseFloat(s, 64); err == nil && rounded > 0 {
-		// 9.996 has become 10.00: one digit too many.
-		if d := 2 - int(math.Floor(math.Log10(rounded))); d < digits {
-			s = strconv.FormatFloat(v, 'f', max(d, 0), 64)
-		}
-	}
-	return s
-}
-
-// roundNumber writes a round number, as on a logarithmic axis: 0.5, 20, 5k.
+// roundNumber writes a round number, as on a logarithmic axis: 0.5, 20, 5k. What is not
+// quite round is so for how it was computed, and not shown.
 func roundNumber(v float64) string {
 	name := ""
 	if v >= 9999.5 {
@@ -82,14 +64,8 @@ func brief(v float64) string {
 
 // millis writes a time given in milliseconds in the unit that suits it.
 func millis(ms float64) string {
-	u := timeUnit{"s", 1000}
-	switch {
-	case math.Abs(ms) < 0.9995:
-		u = timeUnit{"µs", 1e-3}
-	case math.Abs(ms) < 999.5:
-		u = timeUnit{"ms", 1}
-	}
-	return number(ms/u.millis) + " " + u.name
+	each, unit := format.TimeUnit(ms)
+	return number(ms/each) + " " + unit
 }
 
 // A timeUnit is a unit that an axis can be in.
@@ -98,7 +74,9 @@ type timeUnit struct {
 	millis float64
 }
 
-// unitFor is the unit in which times up to ms milliseconds read well.
+// unitFor is the unit in which an axis up to ms milliseconds reads well. One up to
+// 1,500 ms has more round marks than one up to 1.5 s, so seconds begin later than in
+// format.TimeUnit.
 func unitFor(ms float64) timeUnit {
 	switch ms = math.Abs(ms); {
 	case ms < 1:
@@ -109,6 +87,3 @@ func unitFor(ms float64) timeUnit {
 		return timeUnit{"s", 1000}
 	}
 }
-
-// toMillis is d in milliseconds.
-func toMillis(d time.Duration) float64 { return float64(d) / float64(time.Millisecond) }

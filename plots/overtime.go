@@ -4,6 +4,8 @@ import (
 	"math"
 	"slices"
 	"strings"
+
+	"forkbench/internal/stats"
 )
 
 // spread is the difference between the longest and the shortest run above which
@@ -83,7 +85,7 @@ func merge(curves [][]xy) ([]xy, []band) {
 		starts, ends = append(starts, c[0].x), append(ends, c[len(c)-1].x)
 	}
 	const steps = 200
-	lo, hi := median(starts), median(ends)
+	lo, hi := stats.Median(starts), stats.Median(ends)
 	var pts []xy
 	var bands []band
 	for i := range steps + 1 {
@@ -97,7 +99,7 @@ func merge(curves [][]xy) ([]xy, []band) {
 		if len(ys) == 0 {
 			continue
 		}
-		pts = append(pts, xy{x, median(ys)})
+		pts = append(pts, xy{x, stats.Median(ys)})
 		bands = append(bands, band{x, slices.Min(ys), slices.Max(ys)})
 		if hi <= lo {
 			break
@@ -128,14 +130,4 @@ func interpolate(c []xy, x float64) (float64, bool) {
 	}
 	f := (x - c[i-1].x) / (c[i].x - c[i-1].x)
 	return c[i-1].y + f*(c[i].y-c[i-1].y), true
-}
-
-// median of at least one value.
-func median(v []float64) float64 {
-	s := slices.Sorted(slices.Values(v))
-	n := len(s)
-	if n%2 == 1 {
-		return s[n/2]
-	}
-	return (s[n/2-1] + s[n/2]) / 2
 }

@@ -52,7 +52,7 @@ func sweepPictures(r *sweep.Result) []*sweepPicture {
 		{picture{name: names[1], title: "Cost over " + clean(s.Reference), conditions: conditions,
 			caption: fmt.Sprintf("%s of each model over that of %s, as a ratio on a logarithmic axis, by %s: %s; "+
 				"below the dotted limit it costs less than %s more.",
-				sentence(cost), clean(s.Reference), s.ParameterLabel(), kind, percent(s.Within))},
+				sentence(cost), clean(s.Reference), s.ParameterLabel(), kind, format.TrimmedPercent(s.Within))},
 			func() chart { return sweepCostChart(r) }},
 	}
 }
@@ -64,8 +64,6 @@ func sentence(text string) string {
 	}
 	return strings.ToUpper(text[:1]) + text[1:]
 }
-
-func percent(share float64) string { return roundNumber(100*share) + " %" }
 
 // sweepConditions is the line under the title: what the numbers depend on.
 func sweepConditions(r *sweep.Result) string {
@@ -97,7 +95,7 @@ func sweepChart(r *sweep.Result) chart {
 		factor = 1 / factor
 	}
 	if reference := &lc.lines[0]; len(r.BreakEvens) > 0 && reference.model == clean(r.Spec.Reference) {
-		l := limit{name: percent(r.Spec.Within) + " over " + small.shorten(clean(r.Spec.Reference), 160)}
+		l := limit{name: format.TrimmedPercent(r.Spec.Within) + " over " + small.shorten(clean(r.Spec.Reference), 160)}
 		for _, p := range reference.points {
 			l.points = append(l.points, xy{p.x, p.y * factor})
 		}
@@ -137,7 +135,7 @@ func sweepCostChart(r *sweep.Result) chart {
 	x := sweepSpan(r)
 	top := 1 + r.Spec.Within
 	lc.layers = append(lc.layers,
-		limit{[]xy{{x.lo, top}, {x.hi, top}}, percent(r.Spec.Within) + " more than " + small.shorten(clean(r.Spec.Reference), 160)})
+		limit{[]xy{{x.lo, top}, {x.hi, top}}, format.TrimmedPercent(r.Spec.Within) + " more than " + small.shorten(clean(r.Spec.Reference), 160)})
 	finishSweep(lc, r, measured)
 	_, y := lc.bounds()
 	y = y.with(top).with(1)
@@ -232,7 +230,7 @@ func finishSweep(lc *lineChart, r *sweep.Result, measured marks) {
 					continue
 				}
 				c := crossing{x: end.bound.At, color: style, band: &span{x.lo, x.hi},
-					text: clean(b.Model) + ": within " + percent(r.Spec.Within) + " " + end.word + r.Spec.Bound(end.bound)}
+					text: clean(b.Model) + ": within " + format.TrimmedPercent(r.Spec.Within) + " " + end.word + r.Spec.Bound(end.bound)}
 				if end.bound.Low != nil {
 					c.band.lo = *end.bound.Low
 				}

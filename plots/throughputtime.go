@@ -4,6 +4,8 @@ import (
 	"math"
 	"slices"
 
+	"forkbench/internal/format"
+	"forkbench/internal/stats"
 	"forkbench/runner"
 )
 
@@ -92,8 +94,8 @@ func overTime(rounds []runner.RoundSeries) (pts []xy, bands []band, length float
 		if n == 0 || r.Bucket <= 0 {
 			continue
 		}
-		end := toMillis(r.Bucket) * float64(len(r.Done))
-		if w := toMillis(r.Measure.WorkNS); w > 0 && w < end {
+		end := format.Millis(r.Bucket) * float64(len(r.Done))
+		if w := format.Millis(r.Measure.WorkNS); w > 0 && w < end {
 			end = w
 		}
 		used, ends, jobs = append(used, r), append(ends, end), append(jobs, float64(n))
@@ -101,9 +103,9 @@ func overTime(rounds []runner.RoundSeries) (pts []xy, bands []band, length float
 	if len(used) == 0 {
 		return nil, nil, 0
 	}
-	length = median(ends)
+	length = stats.Median(ends)
 	// As many steps as jobs in a step: enough of either to see something.
-	steps := int(math.Min(60, math.Max(1, math.Sqrt(median(jobs)))))
+	steps := int(math.Min(60, math.Max(1, math.Sqrt(stats.Median(jobs)))))
 	width := length / float64(steps)
 	rates := make([][]float64, steps) // by step and round
 	for k, r := range used {
@@ -112,7 +114,7 @@ func overTime(rounds []runner.RoundSeries) (pts []xy, bands []band, length float
 		}
 	}
 	for i, ys := range rates {
-		x0, x1, y := float64(i)*width, float64(i+1)*width, median(ys)
+		x0, x1, y := float64(i)*width, float64(i+1)*width, stats.Median(ys)
 		pts = append(pts, xy{x0, y}, xy{x1, y})
 		if len(ys) > 1 {
 			lo, hi := slices.Min(ys), slices.Max(ys)
@@ -126,7 +128,7 @@ func overTime(rounds []runner.RoundSeries) (pts []xy, bands []band, length float
 // evenly over the time it covers. The round's last bucket ends with the round.
 func rebin(r *runner.RoundSeries, end, width float64, steps int) []float64 {
 	out := make([]float64, steps)
-	bucket := toMillis(r.Bucket)
+	bucket := format.Millis(r.Bucket)
 	for i, n := range r.Done {
 		from := float64(i) * bucket
 		to := math.Min(from+bucket, end)

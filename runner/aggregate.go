@@ -11,6 +11,7 @@ import (
 	"sync"
 	"time"
 
+	"forkbench/internal/format"
 	"forkbench/models"
 	"forkbench/record"
 )
@@ -251,7 +252,7 @@ func (m *modelState) close(r *roundState, l *record.Round, h *record.Header) {
 	r.take(l)
 	r.p50, r.p95, r.p99 = r.dists.latency.quantile(0.50), r.dists.latency.quantile(0.95), r.dists.latency.quantile(0.99)
 	if l := l.Latency; l != nil {
-		r.p50, r.p95, r.p99 = millis(l.P50NS), millis(l.P95NS), millis(l.P99NS)
+		r.p50, r.p95, r.p99 = format.Millis(l.P50NS), format.Millis(l.P95NS), format.Millis(l.P99NS)
 	}
 	r.fates.close(l.Settled == l.Enqueued)
 	r.causes.forget()

@@ -7,9 +7,10 @@ import (
 	"slices"
 	"strings"
 
-	"github.com/aclements/go-moremath/stats"
+	moremath "github.com/aclements/go-moremath/stats"
 
 	"forkbench/internal/format"
+	"forkbench/internal/stats"
 	"forkbench/record"
 )
 
@@ -202,11 +203,11 @@ func (a *Analysis) piece() float64 {
 	for i := range a.Series {
 		for _, r := range a.rounds(a.Series[i].Model) {
 			if ns := r.Measure.Noise.PieceNS; ns > 0 {
-				all = append(all, millis(ns))
+				all = append(all, format.Millis(ns))
 			}
 		}
 	}
-	return median(all)
+	return stats.Median(all)
 }
 
 // fisher is the two-sided mid-p-value of Fisher's exact test (1922, "On the
@@ -218,7 +219,7 @@ func fisher(doneA, undoneA, doneB, undoneB int) float64 {
 	if undone == 0 || undone == all || draws == 0 || draws == all {
 		return 1
 	}
-	x := stats.HypergeometicDist{N: all, K: undone, Draws: draws}
+	x := moremath.HypergeometicDist{N: all, K: undone, Draws: draws}
 	k := float64(undoneA)
 	lower := x.CDF(k) - x.PMF(k)/2
 	return min(1, 2*max(0, min(lower, 1-lower)))

@@ -5,6 +5,7 @@ import (
 	"math"
 	"slices"
 
+	"forkbench/internal/stats"
 	"forkbench/models"
 	"forkbench/record"
 )
@@ -21,7 +22,7 @@ const (
 // comparisons compares each model with each one after it, in the rounds that
 // count for both, unless there is no ratio between them.
 func (a *Aggregator) comparisons(s *Summary) []Comparison {
-	centre := median
+	centre := stats.Median[float64]
 	if s.Spec.Simulated {
 		centre = geometricMean
 	}

@@ -117,7 +117,7 @@ func (r *RoundSeries) donePerSecond() float64 {
 }
 
 func (r *RoundSeries) cpuPerDone() float64 {
-	return millis(r.Measure.CPU().Total()) / float64(max(r.JobsDone, 1))
+	return format.Millis(r.Measure.CPU().Total()) / float64(max(r.JobsDone, 1))
 }
 
 func (r *RoundSeries) faultsPerJob() float64 {

@@ -6,6 +6,7 @@ import (
 	"slices"
 	"strings"
 
+	"forkbench/internal/format"
 	"forkbench/report"
 )
 
@@ -28,7 +29,7 @@ func (d *Diff) verdict() string {
 	}
 	clauses := slices.Concat(broken, changed)
 	if same != nil {
-		clauses = append(clauses, fmt.Sprintf("%s: the same within ±%g %%", list(same), 100*Immaterial))
+		clauses = append(clauses, fmt.Sprintf("%s: the same within ±%g %%", format.List(same), 100*Immaterial))
 	}
 	clauses = append(clauses, untold...)
 	text := strings.Join(clauses, "; ") + "."
@@ -87,7 +88,7 @@ func (d *Diff) others() string {
 			}
 		}
 		if what != nil {
-			clauses = append(clauses, kind.text+" ("+list(what)+")")
+			clauses = append(clauses, kind.text+" ("+format.List(what)+")")
 		}
 	}
 	return strings.Join(clauses, "; ")

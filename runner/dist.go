@@ -4,6 +4,8 @@ import (
 	"time"
 
 	"github.com/HdrHistogram/hdrhistogram-go"
+
+	"forkbench/internal/format"
 )
 
 // longest is the longest time that a dist tells from longer ones.
@@ -54,13 +56,13 @@ func (d *dist) quantile(share float64) float64 {
 		return 0
 	}
 	// A bucket's end may lie beyond the exact maximum.
-	return millis(min(time.Duration(d.h.ValueAtQuantile(100*share)), d.max))
+	return format.Millis(min(time.Duration(d.h.ValueAtQuantile(100*share)), d.max))
 }
 
 func (d *dist) median() float64 { return d.quantile(0.5) }
 
 func (d *dist) quantiles() Quantiles {
-	return Quantiles{P50: d.quantile(0.50), P95: d.quantile(0.95), P99: d.quantile(0.99), Max: millis(d.max)}
+	return Quantiles{P50: d.quantile(0.50), P95: d.quantile(0.95), P99: d.quantile(0.99), Max: format.Millis(d.max)}
 }
 
 // cdfPoints bounds what cumulative returns.
@@ -87,13 +89,11 @@ func (d *dist) cumulative() []CDFPoint {
 		if bar.Count == 0 || share < marks[0] {
 			continue
 		}
-		points = append(points, CDFPoint{millis(min(time.Duration(bar.To), d.max)), share})
+		points = append(points, CDFPoint{format.Millis(min(time.Duration(bar.To), d.max)), share})
 		for len(marks) > 1 && marks[0] <= share {
 			marks = marks[1:]
 		}
 	}
-	points[len(points)-1].Millis = millis(d.max)
+	points[len(points)-1].Millis = format.Millis(d.max)
 	return points
 }
-
-func millis(d time.Duration) float64 { return float64(d) / float64(time.Millisecond) }

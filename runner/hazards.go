@@ -91,7 +91,7 @@ func unusable(ms []ModelSummary) string {
 		if len(w.models) > 1 {
 			pronoun = "they are"
 		}
-		texts = append(texts, fmt.Sprintf("do not use %s as %s: %s", list(w.models), pronoun, w.why))
+		texts = append(texts, fmt.Sprintf("do not use %s as %s: %s", format.List(w.models), pronoun, w.why))
 	}
 	return strings.Join(texts, "; ")
 }

@@ -392,7 +392,7 @@ func (n *notes) join(separator string) []string {
 	var texts []string
 	for _, note := range n.all {
 		if note.models != nil {
-			note.text = list(note.models) + separator + note.text
+			note.text = format.List(note.models) + separator + note.text
 		}
 		texts = append(texts, note.text)
 	}
@@ -404,15 +404,6 @@ func atMost(texts []string, n int) []string {
 		return texts
 	}
 	return append(slices.Clone(texts[:n]), fmt.Sprintf("and %d more", len(texts)-n))
-}
-
-// list is "a", "a and b" or "a, b and c".
-func list(names []string) string {
-	if len(names) < 2 {
-		return strings.Join(names, "")
-	}
-	last := len(names) - 1
-	return strings.Join(names[:last], ", ") + " and " + names[last]
 }
 
 func were(n int, noun string) string {

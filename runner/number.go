@@ -2,21 +2,18 @@ package runner
 
 import (
 	"math"
-	"strconv"
 
 	"forkbench/internal/format"
 )
 
-// number writes a measured value for people: three significant digits, two where
-// it is below 0.1, thousands separated.
+// number writes a measured value for people: to three significant digits, or to two
+// below 0.1, where the third would be of microseconds that no clock tells.
 func number(v float64) string {
-	if math.Abs(v) < 1e-9 { // less than a clock tells
+	switch a := math.Abs(v); {
+	case a < 1e-9:
 		return "0"
+	case a < 0.1:
+		return format.Significant(v, 2)
 	}
-	magnitude := int(math.Floor(math.Log10(math.Abs(v))))
-	decimals := 2 - magnitude
-	if magnitude < -1 {
-		decimals--
-	}
-	return format.Group(strconv.FormatFloat(v, 'f', max(decimals, 0), 64))
+	return format.Significant(v, 3)
 }

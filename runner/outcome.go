@@ -44,7 +44,7 @@ func (s *Summary) Outcome() string {
 		clauses = append(clauses, fmt.Sprintf("%s more did not do all of theirs", format.Count(left)))
 	}
 	for _, same := range alike(whole, func(m *ModelSummary) string { return format.Count(m.Jobs.Done) }) {
-		clauses = append(clauses, fmt.Sprintf("%s did all %s", list(namesOf(same)), format.Count(same[0].Jobs.Done)))
+		clauses = append(clauses, fmt.Sprintf("%s did all %s", format.List(namesOf(same)), format.Count(same[0].Jobs.Done)))
 	}
 	text := strings.Join(clauses, "; ")
 	if s.sameByChance() {
@@ -104,7 +104,7 @@ func (m *ModelSummary) outcomeOf(names []string) string {
 	if len(names) > 1 {
 		of += " each"
 	}
-	text := list(names) + " did " + of
+	text := format.List(names) + " did " + of
 	if why := m.why(); why != "" {
 		text += ", " + why
 	}
@@ -131,7 +131,7 @@ func (m *ModelSummary) why() string {
 			kinds = append(kinds, format.Count(k.n)+" "+k.what)
 		}
 	}
-	text := list(kinds)
+	text := format.List(kinds)
 	if len(m.Causes) == 0 || m.Stopped != "" && j.neverRun() > m.Causes[0].Jobs {
 		return text
 	}

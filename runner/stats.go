@@ -6,8 +6,10 @@ import (
 	"math"
 	"slices"
 
-	"github.com/aclements/go-moremath/stats"
+	moremath "github.com/aclements/go-moremath/stats"
 	"golang.org/x/perf/benchmath"
+
+	"forkbench/internal/stats"
 )
 
 const (
@@ -41,24 +43,12 @@ func holm(ps []float64) []float64 {
 	return corrected
 }
 
-// median is the middle of xs, or 0 if there are none.
-func median(xs []float64) float64 {
-	if len(xs) == 0 {
-		return 0
-	}
-	s := slices.Sorted(slices.Values(xs))
-	if n := len(s); n%2 == 0 {
-		return s[n/2-1]/2 + s[n/2]/2
-	}
-	return s[len(s)/2]
-}
-
 // medianIfAny is the median of xs, or nil if there are none.
 func medianIfAny(xs []float64) *float64 {
 	if len(xs) == 0 {
 		return nil
 	}
-	return new(median(xs))
+	return new(stats.Median(xs))
 }
 
 // interval is the median of xs, a value for each round, with its 95 % confidence
@@ -72,7 +62,7 @@ func medianIfAny(xs []float64) *float64 {
 //     standard deviation that a median can be from its mean;
 //   - 1 round, or values that have no logarithm: no interval.
 func interval(xs []float64) Interval {
-	i := Interval{Median: median(xs)}
+	i := Interval{Median: stats.Median(xs)}
 	if len(xs) < enoughForRanks {
 		i.Low, i.High = logT(xs, i.Median)
 		return i
@@ -89,7 +79,7 @@ func meanInterval(xs []float64) Interval {
 	if len(xs) == 0 {
 		return Interval{}
 	}
-	mean, low, high := (&stats.Sample{Xs: xs}).MeanCI(confidence)
+	mean, low, high := (&moremath.Sample{Xs: xs}).MeanCI(confidence)
 	i := Interval{Median: mean}
 	if len(xs) > 1 {
 		i.Low, i.High = around(mean, low, high)
@@ -166,12 +156,12 @@ func ratio(as, bs []float64, centre func([]float64) float64) difference {
 	}
 	d.low, d.high = logT(ratios, d.ratio)
 	var value float64
-	switch t, err := stats.PairedTTest(logs(as), logs(bs), 0, stats.LocationDiffers); {
+	switch t, err := moremath.PairedTTest(logs(as), logs(bs), 0, moremath.LocationDiffers); {
 	case err == nil:
 		value = min(1, max(0, t.P)) // rounding can put it outside
-	case errors.Is(err, stats.ErrZeroVariance) && d.ratio == 1:
+	case errors.Is(err, moremath.ErrZeroVariance) && d.ratio == 1:
 		value = 1 // no difference, in every round
-	case errors.Is(err, stats.ErrZeroVariance):
+	case errors.Is(err, moremath.ErrZeroVariance):
 		value = 0 // the very same difference in every round
 	}
 	d.p = &value
@@ -195,7 +185,7 @@ func (d *difference) same() bool {
 
 // quantileT is that of Student's t.
 func quantileT(freedom, share float64) float64 {
-	return stats.InvCDF(stats.TDist{V: freedom})(share)
+	return moremath.InvCDF(moremath.TDist{V: freedom})(share)
 }
 
 // unpairedRatio compares models that were measured in blocks, each as often as was
@@ -204,7 +194,7 @@ func quantileT(freedom, share float64) float64 {
 func unpairedRatio(as, bs []float64) difference {
 	w, ok := newWelch(as, bs, sequential)
 	if !ok {
-		return difference{ratio: math.Exp(stats.Mean(as) - stats.Mean(bs))}
+		return difference{ratio: math.Exp(moremath.Mean(as) - moremath.Mean(bs))}
 	}
 	d := difference{ratio: math.Exp(w.difference), p: &w.p}
 	d.low, d.high = around(d.ratio, math.Exp(w.difference-w.half), math.Exp(w.difference+w.half))

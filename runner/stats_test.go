@@ -6,31 +6,11 @@ import (
 	"slices"
 	"testing"
 	"time"
+
+	"forkbench/internal/stats"
 )
 
 func near(a, b float64) bool { return math.Abs(a-b) <= 1e-5*max(math.Abs(a), math.Abs(b)) }
-
-func TestMedian(t *testing.T) {
-	for _, c := range []struct {
-		xs   []float64
-		want float64
-	}{
-		{nil, 0},
-		{[]float64{7}, 7},
-		{[]float64{3, 1}, 2},
-		{[]float64{9, 1, 4}, 4},
-		{[]float64{4, 1, 3, 2}, 2.5},
-		{[]float64{math.MaxFloat64, math.MaxFloat64}, math.MaxFloat64},
-	} {
-		before := slices.Clone(c.xs)
-		if got := median(c.xs); got != c.want {
-			t.Errorf("median(%v) = %v, want %v", c.xs, got, c.want)
-		}
-		if !slices.Equal(before, c.xs) {
-			t.Errorf("median changed %v to %v", before, c.xs)
-		}
-	}
-}
 
 // The quantiles of Student's t are from the usual tables.
 func TestInterval(t *testing.T) {
@@ -82,11 +62,11 @@ func TestIdenticalRounds(t *testing.T) {
 		if got.Median != 0.1 || got.Low == nil || !near(*got.Low, 0.1) || !near(*got.High, 0.1) {
 			t.Errorf("%d identical rounds: %+v", n, got)
 		}
-		if r, low, high, p := parts(ratio(xs, xs, median)); r != 1 || low == nil || *low != 1 || *high != 1 || *p != 1 {
+		if r, low, high, p := parts(ratio(xs, xs, stats.Median[float64])); r != 1 || low == nil || *low != 1 || *high != 1 || *p != 1 {
 			t.Errorf("%d rounds against themselves: %v [%v, %v], p %v", n, r, low, high, p)
 		}
 		twice := slices.Repeat([]float64{0.2}, n)
-		if r, low, high, p := parts(ratio(twice, xs, median)); r != 2 || !near(*low, 2) || !near(*high, 2) || *p > 1e-6 {
+		if r, low, high, p := parts(ratio(twice, xs, stats.Median[float64])); r != 2 || !near(*low, 2) || !near(*high, 2) || *p > 1e-6 {
 			t.Errorf("%d rounds against half of them: %v [%v, %v], p %v", n, r, *low, *high, *p)
 		}
 	}
@@ -98,12 +78,12 @@ func parts(d difference) (r float64, low, high, p *float64) { return d.ratio, d.
 func TestRatio(t *testing.T) {
 	// Logarithms of the ratios: ln 2 and ln 8, mean ln 4, deviation ln 4 / √2,
 	// so t = 2 with one degree of freedom: p = 1 - 2/π·atan 2 = 0.2952.
-	r, low, high, p := parts(ratio([]float64{2, 8}, []float64{1, 1}, median))
+	r, low, high, p := parts(ratio([]float64{2, 8}, []float64{1, 1}, stats.Median[float64]))
 	half := 12.70620474 * math.Log(4) / 2
 	if r != 5 || !near(*low, 4*math.Exp(-half)) || !near(*high, 4*math.Exp(half)) || !near(*p, 1-2/math.Pi*math.Atan(2)) {
 		t.Errorf("ratio %v [%v, %v], p %v", r, *low, *high, *p)
 	}
-	if r, low, high, p := parts(ratio([]float64{6}, []float64{2}, median)); r != 3 || low != nil || high != nil || p != nil {
+	if r, low, high, p := parts(ratio([]float64{6}, []float64{2}, stats.Median[float64])); r != 3 || low != nil || high != nil || p != nil {
 		t.Errorf("one round: %v [%v, %v], p %v", r, low, high, p)
 	}
 	// Simulated, the centre is the middle of the interval.
@@ -111,7 +91,7 @@ func TestRatio(t *testing.T) {
 		t.Errorf("geometric mean of 2 and 8: %v", r)
 	}
 	// Pairing takes out what rounds have in common.
-	if _, _, _, p := parts(ratio([]float64{100, 300, 900}, []float64{91, 270, 830}, median)); *p >= 0.01 {
+	if _, _, _, p := parts(ratio([]float64{100, 300, 900}, []float64{91, 270, 830}, stats.Median[float64])); *p >= 0.01 {
 		t.Errorf("a steady 10 %% between unsteady rounds: p %v", *p)
 	}
 }
@@ -134,7 +114,7 @@ func TestIntervalProperties(t *testing.T) {
 		if i.Low != nil && (*i.Low > i.Median || *i.High < i.Median || math.IsNaN(*i.Low+*i.High)) {
 			t.Fatalf("interval(%v) = %v [%v, %v]", as, i.Median, *i.Low, *i.High)
 		}
-		r, low, high, p := parts(ratio(as, bs, median))
+		r, low, high, p := parts(ratio(as, bs, stats.Median[float64]))
 		if p == nil || math.IsNaN(*p) || *p < 0 || *p > 1 {
 			t.Fatalf("ratio(%v, %v): p %v", as, bs, p)
 		}
@@ -276,7 +256,7 @@ func TestTellsSame(t *testing.T) {
 		{"nobody knows", around(1, 1.5), false, false},
 		{"around what matters", around(1.04, 1.08), false, false},
 	} {
-		for how, d := range map[string]difference{"paired": ratio(c.as, ones, median), "in blocks": unpairedRatio(logs(c.as), logs(ones))} {
+		for how, d := range map[string]difference{"paired": ratio(c.as, ones, stats.Median[float64]), "in blocks": unpairedRatio(logs(c.as), logs(ones))} {
 			all := []Comparison{{Metric: MetricDone}}
 			all[0].set(d)
 			correct(all)

@@ -5,6 +5,8 @@ import (
 	"maps"
 	"slices"
 
+	"forkbench/internal/format"
+	"forkbench/internal/stats"
 	"forkbench/models"
 	"forkbench/record"
 )
@@ -95,7 +97,7 @@ func (m *modelState) summary(allLater *dist, simulated bool) ModelSummary {
 	}
 	// Rounds of one block are no independent measurements, and parts of one are.
 	blocks := func(value func(*roundState) float64) []float64 { return perBlock(rounds, value) }
-	mid := func(value func(*roundState) float64) float64 { return median(of(value)) }
+	mid := func(value func(*roundState) float64) float64 { return stats.Median(of(value)) }
 	s := m.outcome()
 	s.Rounds = len(rounds)
 	for _, r := range rounds {
@@ -221,7 +223,7 @@ func cpuPer(rounds []*roundState, jobs func(*roundState) int, interval func([]fl
 	each := func(part func(*record.Round) record.CPU) []float64 {
 		xs := make([]float64, len(rounds))
 		for i, r := range rounds {
-			xs[i] = millis(part(&r.measure).Total()) / float64(jobs(r))
+			xs[i] = format.Millis(part(&r.measure).Total()) / float64(jobs(r))
 		}
 		return xs
 	}
@@ -229,16 +231,16 @@ func cpuPer(rounds []*roundState, jobs func(*roundState) int, interval func([]fl
 		if jobs(r) == 0 {
 			return 0
 		}
-		return millis(r.cpu().Total()) / float64(jobs(r))
+		return format.Millis(r.cpu().Total()) / float64(jobs(r))
 	})
 	return &CPU{
 		Interval:   interval(total),
-		Children:   median(each(func(l *record.Round) record.CPU { return l.Children.Add(l.Parents) })),
-		Parents:    median(each(func(l *record.Round) record.CPU { return l.Parents })),
-		Strayed:    median(each(func(l *record.Round) record.CPU { return l.Strayed })),
-		Supervisor: median(each(func(l *record.Round) record.CPU { return l.Supervisor })),
-		Redis:      median(each(func(l *record.Round) record.CPU { return l.Redis })),
-		Services:   median(each((*record.Round).ServiceCPU)),
+		Children:   stats.Median(each(func(l *record.Round) record.CPU { return l.Children.Add(l.Parents) })),
+		Parents:    stats.Median(each(func(l *record.Round) record.CPU { return l.Parents })),
+		Strayed:    stats.Median(each(func(l *record.Round) record.CPU { return l.Strayed })),
+		Supervisor: stats.Median(each(func(l *record.Round) record.CPU { return l.Supervisor })),
+		Redis:      stats.Median(each(func(l *record.Round) record.CPU { return l.Redis })),
+		Services:   stats.Median(each((*record.Round).ServiceCPU)),
 	}
 }
 
@@ -256,7 +258,7 @@ func (r *roundState) cpuPerDone() float64 {
 	if r.done() == 0 {
 		return 0
 	}
-	return millis(r.cpu().Total()) / float64(r.done())
+	return format.Millis(r.cpu().Total()) / float64(r.done())
 }
 
 // cpuPerDone is the CPU time of all parts for each job done, in milliseconds.
@@ -276,7 +278,7 @@ func (r *roundState) cpu() record.CPU { return r.measure.CPU() }
 
 // cpuPerJob is the CPU time of all parts, in milliseconds per job settled.
 func (r *roundState) cpuPerJob() float64 {
-	return millis(r.cpu().Total()) / float64(r.measure.Settled)
+	return format.Millis(r.cpu().Total()) / float64(r.measure.Settled)
 }
 
 // residual is the share of the cgroup's CPU time that was not booked on a process.

@@ -5,7 +5,9 @@ import (
 	"slices"
 	"time"
 
-	"github.com/aclements/go-moremath/stats"
+	moremath "github.com/aclements/go-moremath/stats"
+
+	"forkbench/internal/stats"
 )
 
 // Until has a comparison go on until it is known how its models compare. Time goes
@@ -66,7 +68,7 @@ func (m *pace) means() []float64 {
 	var means []float64
 	for _, b := range m.blocks {
 		if len(b) > 0 {
-			means = append(means, stats.Mean(b))
+			means = append(means, moremath.Mean(b))
 		}
 	}
 	return means
@@ -164,7 +166,7 @@ func (p *pacer) leastTurns() []int {
 	for i := range p.models {
 		if m := &p.models[i]; !m.out {
 			turns[i] = due(m.least, p.cycle+1, cycles) - due(m.least, p.cycle, cycles)
-			longest = max(longest, float64(turns[i])*median(m.seconds))
+			longest = max(longest, float64(turns[i])*stats.Median(m.seconds))
 		}
 	}
 	for i := range p.models {
@@ -203,7 +205,7 @@ func piece(n, place, places int) int { return n*(place+1)/places - n*place/place
 func (p *pacer) longest() float64 {
 	longest := 0.0
 	for i := range p.models {
-		longest = max(longest, median(p.models[i].seconds))
+		longest = max(longest, stats.Median(p.models[i].seconds))
 	}
 	return longest
 }
@@ -211,7 +213,7 @@ func (p *pacer) longest() float64 {
 // row is how many turns of the model are no longer than a row may be, beside one of so
 // many seconds; 0 if none is, or nobody knows.
 func (m *pace) row(longest float64) int {
-	own := median(m.seconds)
+	own := stats.Median(m.seconds)
 	if own == 0 {
 		return 0
 	}
@@ -249,7 +251,7 @@ func (p *pacer) doubtful() map[int]bool {
 	left := p.until.Most.Seconds() - p.excess
 	for i := range p.models {
 		if m := &p.models[i]; !m.out {
-			left -= float64(m.open()) * median(m.seconds)
+			left -= float64(m.open()) * stats.Median(m.seconds)
 		}
 	}
 	for i := range p.models {
@@ -261,7 +263,7 @@ func (p *pacer) doubtful() map[int]bool {
 		case m.parts > 1:
 			turns = max(turns, m.parts)
 		}
-		if cost := float64(turns) * median(m.seconds); all[i] && cost <= left {
+		if cost := float64(turns) * stats.Median(m.seconds); all[i] && cost <= left {
 			left -= cost
 		} else {
 			delete(all, i)
@@ -294,7 +296,7 @@ func newWelch(as, bs []float64, confidence float64) (w welch, ok bool) {
 	}
 	na, nb := float64(len(as)), float64(len(bs))
 	va, vb := variance(as)/na, variance(bs)/nb
-	w.difference = stats.Mean(as) - stats.Mean(bs)
+	w.difference = moremath.Mean(as) - moremath.Mean(bs)
 	v := va + vb
 	if v == 0 {
 		w.shareA = 0.5
@@ -303,7 +305,7 @@ func newWelch(as, bs []float64, confidence float64) (w welch, ok bool) {
 		}
 		return w, true
 	}
-	t := stats.TDist{V: v * v / (va*va/(na-1) + vb*vb/(nb-1))}
+	t := moremath.TDist{V: v * v / (va*va/(na-1) + vb*vb/(nb-1))}
 	w.half = quantileT(t.V, (1+confidence)/2) * math.Sqrt(v)
 	w.shareA = va / v
 	// As many p-values are below alpha as intervals are without 0.
@@ -312,4 +314,4 @@ func newWelch(as, bs []float64, confidence float64) (w welch, ok bool) {
 	return w, true
 }
 
-func variance(xs []float64) float64 { return (&stats.Sample{Xs: xs}).Variance() }
+func variance(xs []float64) float64 { return (&moremath.Sample{Xs: xs}).Variance() }

@@ -170,7 +170,7 @@ func speed(s *Summary, foremost, measured []ModelSummary) string {
 		}
 	}
 	if gone != nil {
-		text += "; nothing was measured of " + list(gone)
+		text += "; nothing was measured of " + format.List(gone)
 	}
 	return text
 }
@@ -257,13 +257,13 @@ func (h headline) compare(s *Summary, ms []ModelSummary) (text string, subjects 
 	}
 	var parts []string
 	if ahead != nil {
-		parts = append(parts, list(ahead))
+		parts = append(parts, format.List(ahead))
 	}
 	if same != nil {
-		parts = append(parts, fmt.Sprintf("there is no difference in %s that matters, within ±%g %%, between %s and %s", h.what, 100*Immaterial, best, list(same)))
+		parts = append(parts, fmt.Sprintf("there is no difference in %s that matters, within ±%g %%, between %s and %s", h.what, 100*Immaterial, best, format.List(same)))
 	}
 	if untold != nil {
-		parts = append(parts, fmt.Sprintf("not measured long enough to tell %s from %s in %s%s", best, list(untold), h.what, s.longer(more)))
+		parts = append(parts, fmt.Sprintf("not measured long enough to tell %s from %s in %s%s", best, format.List(untold), h.what, s.longer(more)))
 	}
 	if parts == nil {
 		subjects = ms

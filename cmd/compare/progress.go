@@ -12,6 +12,7 @@ import (
 	"unicode/utf8"
 
 	"forkbench/internal/format"
+	"forkbench/internal/stats"
 	"forkbench/models"
 	"forkbench/record"
 	"forkbench/runner"
@@ -395,7 +396,7 @@ func (p *progress) left(now time.Time) (time.Duration, bool) {
 	for _, t := range p.ended {
 		took[t.model] = append(took[t.model], t.took)
 	}
-	this, ok := p.leftOfTurn(now, mean(took[p.turn.model]))
+	this, ok := p.leftOfTurn(now, stats.Mean(took[p.turn.model]))
 	if !ok {
 		return 0, false
 	}
@@ -404,7 +405,7 @@ func (p *progress) left(now time.Time) (time.Duration, bool) {
 	}
 	var known []time.Duration
 	for _, all := range took {
-		known = append(known, mean(all))
+		known = append(known, stats.Mean(all))
 	}
 	left := this
 	if p.plan.open { // as far as it is known: to the least number of turns
@@ -413,9 +414,9 @@ func (p *progress) left(now time.Time) (time.Duration, bool) {
 			ended[t.model]++
 		}
 		for _, name := range p.plan.models {
-			each := mean(known)
+			each := stats.Mean(known)
 			if took[name] != nil {
-				each = mean(took[name])
+				each = stats.Mean(took[name])
 			}
 			left += each * time.Duration(max(0, p.plan.least[name]-ended[name]))
 		}
@@ -429,9 +430,9 @@ func (p *progress) left(now time.Time) (time.Duration, bool) {
 			case !come:
 				come = name == p.turn.model
 			case took[name] != nil:
-				left += mean(took[name])
+				left += stats.Mean(took[name])
 			default:
-				left += mean(known)
+				left += stats.Mean(known)
 			}
 		}
 	}
@@ -448,14 +449,6 @@ func (p *progress) leftOfTurn(now time.Time, usually time.Duration) (time.Durati
 	}
 	ahead := usually - now.Sub(t.began)
 	return ahead, ahead > 0
-}
-
-func mean(ds []time.Duration) time.Duration {
-	var sum time.Duration
-	for _, d := range ds {
-		sum += d
-	}
-	return sum / time.Duration(max(len(ds), 1))
 }
 
 func seconds(d time.Duration) string { return format.Brief(d.Seconds()) + " s" }

@@ -9,6 +9,8 @@ import (
 	"cmp"
 	"slices"
 	"time"
+
+	"forkbench/internal/stats"
 )
 
 // A Kind says what a function is.
@@ -142,7 +144,7 @@ func typical(same []*Node, jobs float64) *Node {
 			below[c.Function] = append(below[c.Function], c)
 		}
 	}
-	n.Self = Cost{scale(median(walls), n.Jobs), scale(median(cpus), n.Jobs)}
+	n.Self = Cost{scale(stats.Median(walls), n.Jobs), scale(stats.Median(cpus), n.Jobs)}
 	for _, f := range order {
 		n.Children = append(n.Children, typical(below[f], jobs))
 	}
@@ -150,12 +152,6 @@ func typical(same []*Node, jobs float64) *Node {
 }
 
 func scale(d time.Duration, by float64) time.Duration { return time.Duration(float64(d) * by) }
-
-func median(ds []time.Duration) time.Duration {
-	slices.Sort(ds)
-	n := len(ds)
-	return (ds[(n-1)/2] + ds[n/2]) / 2
-}
 
 // WithoutOverhead is the tree without what the profiler itself added: so much for
 // each call, half of it booked on the caller and half on the called. No node

@@ -220,6 +220,8 @@ func fit(name string, wide float64) string {
 	return ""
 }
 
+// span writes a time with a digit behind the point more than tables have: frames are
+// told apart by it.
 func span(d time.Duration) string {
 	switch {
 	case d >= 100*time.Millisecond:

@@ -31,6 +31,8 @@ import (
 	"slices"
 	"strings"
 
+	"forkbench/internal/format"
+	"forkbench/internal/stats"
 	"forkbench/models"
 	"forkbench/record"
 	"forkbench/sim"
@@ -183,19 +185,19 @@ func (c *calibration) boot() {
 		var own, warmed []float64
 		for i := range r.parents {
 			p := &r.parents[i]
-			cpu := milli(p.StartupUserNS + p.StartupSysNS)
+			cpu := format.Millis(p.StartupUserNS + p.StartupSysNS)
 			if p.Warmed {
 				if p.BootCPUNS > 0 {
-					warmed = append(warmed, milli(p.BootCPUNS))
+					warmed = append(warmed, format.Millis(p.BootCPUNS))
 				} else {
 					old = true
-					warmed = append(warmed, max(cpu-milli(p.WarmNS), 0))
+					warmed = append(warmed, max(cpu-format.Millis(p.WarmNS), 0))
 				}
 				continue
 			}
 			own = append(own, cpu)
-			user, system = user+milli(p.StartupUserNS), system+milli(p.StartupSysNS)
-			if rest := milli(p.ReadyNS-p.ForkNS) - cpu; len(r.parents) == 1 && (wait < 0 || rest < wait) {
+			user, system = user+format.Millis(p.StartupUserNS), system+format.Millis(p.StartupSysNS)
+			if rest := format.Millis(p.ReadyNS-p.ForkNS) - cpu; len(r.parents) == 1 && (wait < 0 || rest < wait) {
 				wait = rest
 			}
 		}
@@ -204,11 +206,11 @@ func (c *calibration) boot() {
 	b := &c.profile.Boot
 	switch {
 	case !cold.empty():
-		b.CPU = sim.Constant(rounded(median(cold.all)))
+		b.CPU = sim.Constant(rounded(stats.Median(cold.all)))
 		c.source("boot", "median of the CPU of %d parents that were not warmed, from their records", len(cold.all))
 		b.System = rounded(system / max(user+system, 1e-9))
 	default:
-		b.CPU = sim.Constant(rounded(median(warm.all)))
+		b.CPU = sim.Constant(rounded(stats.Median(warm.all)))
 		b.System = 0.2
 		if old {
 			c.lacking("boot", "no parent without a warm-up: CPU of %d parents less the time that their warm-up took; the share of system time is assumed", len(warm.all))

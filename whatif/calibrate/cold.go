@@ -4,6 +4,8 @@ import (
 	"math"
 	"slices"
 
+	"forkbench/internal/format"
+	"forkbench/internal/stats"
 	"forkbench/sim"
 )
 
@@ -47,10 +49,10 @@ func (c *calibration) coldCaches() {
 			if n < enoughForks {
 				continue
 			}
-			each := milli(r.Children.Total()) / n
+			each := format.Millis(r.Children.Total()) / n
 			jobs := float64(r.Settled) / n
 			alone = alone || r.crowding() == 0
-			x, y = append(x, 2*r.crowding()), append(y, milli(r.Parents.Total())/n) // it forks, and it reaps
+			x, y = append(x, 2*r.crowding()), append(y, format.Millis(r.Parents.Total())/n) // it forks, and it reaps
 			z, w = append(z, r.crowding()*(1+jobs*turns(each/jobs))), append(w, each)
 		}
 		// Those with several crowdings above 0 tell too little.
@@ -103,7 +105,7 @@ func (c *calibration) byContestant() [][]*Round {
 type slope struct{ xy, xx float64 }
 
 func (s *slope) add(x, y []float64) {
-	mx, my := mean(x), mean(y)
+	mx, my := stats.Mean(x), stats.Mean(y)
 	for i := range x {
 		s.xy += (x[i] - mx) * (y[i] - my)
 		s.xx += (x[i] - mx) * (x[i] - mx)

@@ -4,6 +4,8 @@ import (
 	"fmt"
 	"math"
 
+	"forkbench/internal/format"
+	"forkbench/internal/stats"
 	"forkbench/record"
 	"forkbench/sim"
 )
@@ -37,9 +39,9 @@ func (c *calibration) memory() {
 			continue
 		}
 		if r.warm() {
-			warm = append(warm, median(own))
+			warm = append(warm, stats.Median(own))
 		} else {
-			cold = append(cold, median(own))
+			cold = append(cold, stats.Median(own))
 		}
 	}
 	m := &c.profile.Memory
@@ -47,10 +49,10 @@ func (c *calibration) memory() {
 	c.source("memory.page_kb", "the page of this architecture; huge pages are %q", c.rounds[0].Header.Environment.HugePages)
 	switch {
 	case len(cold) > 0:
-		m.BootedMB = rounded(median(cold))
+		m.BootedMB = rounded(stats.Median(cold))
 		c.source("memory.booted_mb", "PSS of the tree less the children's own memory, in %d rounds with one cold parent", len(cold))
 	case len(warm) > 0:
-		m.BootedMB = rounded(median(warm))
+		m.BootedMB = rounded(stats.Median(warm))
 		c.lacking("memory.booted_mb", "no round with one cold parent: from %d rounds with a warm one", len(warm))
 	default:
 		m.BootedMB = 10
@@ -58,7 +60,7 @@ func (c *calibration) memory() {
 	}
 	c.files()
 	if len(cold) > 0 && len(warm) > 0 {
-		c.profile.OneTime.MemoryMB = rounded(max(median(warm)-median(cold), 0))
+		c.profile.OneTime.MemoryMB = rounded(max(stats.Median(warm)-stats.Median(cold), 0))
 		c.source("one_time.memory_mb", "the same of %d rounds with one warm parent, less that", len(warm))
 	} else {
 		c.lacking("one_time.memory_mb", "no rounds with one cold and with one warm parent to compare: taken as none")
@@ -81,14 +83,14 @@ func (c *calibration) files() {
 			own = append(own, (n*m.BootedMB-parents)/(n-1))
 		}
 		if len(own) > 0 {
-			shared = append(shared, min(max(median(own), 0), m.BootedMB))
+			shared = append(shared, min(max(stats.Median(own), 0), m.BootedMB))
 		}
 	}
 	if len(shared) == 0 {
 		c.lacking("memory.file_mb", "no round with several parents: taken as none")
 		return
 	}
-	m.FileMB = rounded(median(shared))
+	m.FileMB = rounded(stats.Median(shared))
 	c.source("memory.file_mb", "what is missing in the tree's PSS in %d rounds with several parents, for each parent but one", len(shared))
 }
 
@@ -134,7 +136,7 @@ func (c *calibration) child() {
 	c.profile.Supervisor.Protocol = sim.Constant(rounded(protocol))
 	share := 0.5
 	if len(starts) > 0 {
-		s, e := median(starts), median(exits)
+		s, e := stats.Median(starts), stats.Median(exits)
 		share = s / max(s+e, 1e-9)
 	}
 	f, exit := &c.profile.Fork, &c.profile.Exit
@@ -192,8 +194,8 @@ func (r *Round) ends() (starts, exits []float64) {
 	}
 	for _, j := range r.jobs {
 		if p := born[j.process]; p != nil && p.ForkNS >= j.dequeued {
-			starts = append(starts, max(milli(j.started-p.ReadyNS), 0))
-			exits = append(exits, max(milli(p.ReapNS-p.EndNS), 0))
+			starts = append(starts, max(format.Millis(j.started-p.ReadyNS), 0))
+			exits = append(exits, max(format.Millis(p.ReapNS-p.EndNS), 0))
 		}
 	}
 	return starts, exits
@@ -210,7 +212,7 @@ func (c *calibration) parent() {
 		if n < enoughForks {
 			continue
 		}
-		each := milli(r.Parents.Total()) / float64(n)
+		each := format.Millis(r.Parents.Total()) / float64(n)
 		each -= 2 * r.crowding() * c.profile.Cores.ColdParent.Mean() // it forks, and it reaps
 		if sockets, _ := r.sockets(); 2*sockets > n {
 			with = append(with, each)
@@ -220,10 +222,10 @@ func (c *calibration) parent() {
 		var own []float64
 		for i := range r.children {
 			if p := &r.children[i]; !p.Before {
-				own = append(own, milli(p.ReadyNS-p.ForkNS))
+				own = append(own, format.Millis(p.ReadyNS-p.ForkNS))
 			}
 		}
-		calls = append(calls, median(own))
+		calls = append(calls, stats.Median(own))
 	}
 	f := &c.profile.Fork
 	all := len(with) + len(without)
@@ -232,12 +234,12 @@ func (c *calibration) parent() {
 		c.lacking("fork", "no round forked %d children during work: what a small Python process takes, measured elsewhere", enoughForks)
 		return
 	}
-	total := median(without)
+	total := stats.Median(without)
 	if len(without) == 0 {
-		total = median(with)
+		total = stats.Median(with)
 	}
 	c.socketParent(with, without)
-	call := min(median(calls), total)
+	call := min(stats.Median(calls), total)
 	f.PerMB = rounded(min(defaultForkPerMB, call/2/max(c.profile.Memory.BootedMB, 1)))
 	f.Base = sim.Constant(rounded(max(call-f.PerMB*c.profile.Memory.BootedMB, 0)))
 	f.Reap = sim.Constant(rounded(total - call))
@@ -252,11 +254,11 @@ func (c *calibration) redis() {
 	var ones []float64
 	user, system := 0.0, 0.0
 	for _, r := range c.rounds {
-		total := milli(r.Redis.Total())
+		total := format.Millis(r.Redis.Total())
 		if total <= 0 {
 			continue
 		}
-		user, system = user+milli(r.Redis.User), system+milli(r.Redis.System)
+		user, system = user+format.Millis(r.Redis.User), system+format.Millis(r.Redis.System)
 		rows = append(rows, []float64{float64(r.batches+r.reads()) / total, float64(r.Settled) / total})
 		ones = append(ones, 1)
 	}
@@ -291,8 +293,8 @@ func (r *Round) reads() int { return (r.Enqueued + readAhead - 1) / readAhead }
 func (c *calibration) strays() {
 	var left, all, jobs float64
 	for _, r := range c.rounds {
-		left += milli(r.Strayed.Total())
-		all += milli(r.Children.Total())
+		left += format.Millis(r.Strayed.Total())
+		all += format.Millis(r.Children.Total())
 		jobs += float64(r.Settled)
 	}
 	if left > noStrays*all {

@@ -6,6 +6,8 @@ import (
 	"slices"
 	"strings"
 
+	"forkbench/internal/format"
+	"forkbench/internal/stats"
 	"forkbench/record"
 	"forkbench/sim"
 )
@@ -157,7 +159,7 @@ func (c *calibration) sort(r *Round, kinds classes, to []*class) {
 		i := kinds.of(j.id)
 		v := &found[i]
 		to[i].count++
-		cpu, wait := milli(j.cpu), milli(j.finished-j.started-j.took)
+		cpu, wait := format.Millis(j.cpu), format.Millis(j.finished-j.started-j.took)
 		cpu = c.warmed(r, cpu, turns(cpu))
 		switch isFirst := first[place{j.process, i}] == j.seq; {
 		case !isFirst:
@@ -236,8 +238,8 @@ func (k *class) wait() sim.Dist {
 		}
 		k.idleUse = idle
 	}
-	cpu := mean(k.later.all)
-	if len(k.laterWait) > 0 && k.idleUse < idle && median(values) > max(0.1*cpu, 0.05) {
+	cpu := stats.Mean(k.later.all)
+	if len(k.laterWait) > 0 && k.idleUse < idle && stats.Median(values) > max(0.1*cpu, 0.05) {
 		s := sample{all: values}
 		return s.distribution()
 	}
@@ -281,7 +283,7 @@ func (c *calibration) private(coldest, warmest float64) pages {
 			cold = append(cold, largest(own))
 		}
 	}
-	found := pages{cold: median(cold), warm: median(warm), faults: median(faults), known: len(cold)+len(warm) > 0}
+	found := pages{cold: stats.Median(cold), warm: stats.Median(warm), faults: stats.Median(faults), known: len(cold)+len(warm) > 0}
 	if len(cold) == 0 {
 		found.cold = found.warm
 	}
@@ -310,7 +312,7 @@ const pageBytes = 4096
 
 // largest is the ninth decile: that of children at the end of their lives.
 func largest(xs []float64) float64 {
-	return quantile(slices.Sorted(slices.Values(xs)), 0.9)
+	return stats.Quantile(slices.Sorted(slices.Values(xs)), 0.9)
 }
 
 // defaultCopy is the CPU of copying a page: 0.6 ms for each MB, measured on a

@@ -3,6 +3,8 @@ package calibrate
 import (
 	"math"
 	"slices"
+
+	"forkbench/internal/format"
 )
 
 // A lives is the lives of one round's children.
@@ -46,7 +48,7 @@ func (c *calibration) lives(r *Round) *lives {
 		k := place{j.process, kinds.of(j.id)}
 		if first[k] == j.seq && !seen[k] {
 			seen[k] = true
-			cold := milli(j.cpu)
+			cold := format.Millis(j.cpu)
 			spent[j.process] += c.warmed(r, cold, turns(cold))
 			again[j.process] += turns(cold)
 			continue
@@ -59,7 +61,7 @@ func (c *calibration) lives(r *Round) *lives {
 		if p.Killed {
 			continue
 		}
-		cpu := c.warmed(r, milli(p.UserNS+p.SystemNS), 1+again[p.ID])
+		cpu := c.warmed(r, format.Millis(p.UserNS+p.SystemNS), 1+again[p.ID])
 		l.cpu += cpu
 		l.besides += cpu - spent[p.ID]
 		l.jobs += float64(p.Jobs)

@@ -4,40 +4,12 @@ import (
 	"math"
 	"slices"
 
+	"forkbench/internal/stats"
 	"forkbench/sim"
 )
 
-// quantile is that of sorted values, linear between them; 0 if there are none.
-func quantile(sorted []float64, q float64) float64 {
-	if len(sorted) == 0 {
-		return 0
-	}
-	at := q * float64(len(sorted)-1)
-	i := min(int(at), len(sorted)-1)
-	if i+1 == len(sorted) {
-		return sorted[i]
-	}
-	return sorted[i] + (at-float64(i))*(sorted[i+1]-sorted[i])
-}
-
-func median(xs []float64) float64 {
-	sorted := slices.Sorted(slices.Values(xs))
-	return quantile(sorted, 0.5)
-}
-
 // lower is the first decile.
-func lower(xs []float64) float64 { return quantile(slices.Sorted(slices.Values(xs)), 0.1) }
-
-func mean(xs []float64) float64 {
-	if len(xs) == 0 {
-		return 0
-	}
-	sum := 0.0
-	for _, x := range xs {
-		sum += x
-	}
-	return sum / float64(len(xs))
-}
+func lower(xs []float64) float64 { return stats.Quantile(slices.Sorted(slices.Values(xs)), 0.1) }
 
 // enough is the number of values from which on a mean stands for itself.
 const enough = 5
@@ -51,7 +23,7 @@ type sample struct {
 // add takes one round's values.
 func (s *sample) add(xs []float64) {
 	if len(xs) >= enough {
-		s.rounds = append(s.rounds, mean(xs))
+		s.rounds = append(s.rounds, stats.Mean(xs))
 	}
 	s.all = append(s.all, xs...)
 }
@@ -62,9 +34,9 @@ func (s *sample) empty() bool { return len(s.all) == 0 }
 // up, and a median, because a round may have been disturbed.
 func (s *sample) centre() float64 {
 	if len(s.rounds) > 0 {
-		return median(s.rounds)
+		return stats.Median(s.rounds)
 	}
-	return mean(s.all)
+	return stats.Mean(s.all)
 }
 
 // grid is where an empirical distribution is kept.
@@ -79,7 +51,7 @@ func (s *sample) distribution() sim.Dist {
 	sorted := slices.Sorted(slices.Values(s.all))
 	ms := make([]float64, len(grid))
 	for i, q := range grid {
-		ms[i] = max(quantile(sorted, q), 0)
+		ms[i] = max(stats.Quantile(sorted, q), 0)
 	}
 	d := sim.Quantiles(grid, ms)
 	if m := d.Mean(); m > 0 {

@@ -5,6 +5,8 @@ import (
 	"slices"
 	"time"
 
+	"forkbench/internal/format"
+	"forkbench/internal/stats"
 	"forkbench/record"
 	"forkbench/sim"
 )
@@ -24,7 +26,7 @@ func (c *calibration) pace() {
 	var known []float64
 	for _, r := range c.rounds {
 		if r.Noise.PieceNS > 0 {
-			known = append(known, milli(r.Noise.PieceNS))
+			known = append(known, format.Millis(r.Noise.PieceNS))
 		}
 	}
 	c.elasticity()
@@ -32,7 +34,7 @@ func (c *calibration) pace() {
 		c.source("pace_ms", "not in the records of all rounds: they are taken as they are")
 		return
 	}
-	typical := median(known)
+	typical := stats.Median(known)
 	c.profile.Pace = rounded(typical)
 	c.source("pace_ms", "median of %d rounds; the CPU of each was brought to it, but for jobs that are not elastic", len(known))
 	for i, r := range c.rounds {
@@ -51,13 +53,13 @@ func (c *calibration) elasticity() {
 		for _, j := range r.jobs {
 			if j.seq > 1 {
 				k := kinds.of(j.id)
-				took[k] = append(took[k], milli(j.took))
+				took[k] = append(took[k], format.Millis(j.took))
 			}
 		}
 		for k, name := range kinds.names {
 			c.elastic[name] = 1
-			if m := mean(took[k]); len(took[k]) >= enough && m > 0 && r.Noise.PieceNS > 0 {
-				x[name], y[name] = append(x[name], math.Log(milli(r.Noise.PieceNS))), append(y[name], math.Log(m))
+			if m := stats.Mean(took[k]); len(took[k]) >= enough && m > 0 && r.Noise.PieceNS > 0 {
+				x[name], y[name] = append(x[name], math.Log(format.Millis(r.Noise.PieceNS))), append(y[name], math.Log(m))
 			}
 		}
 	}
@@ -73,7 +75,7 @@ func (c *calibration) elasticity() {
 // atPace is the round as it would have been at another pace, as far as its CPU is
 // concerned.
 func (c *calibration) atPace(r *Round, pace float64) *Round {
-	f := pace / milli(r.Noise.PieceNS)
+	f := pace / format.Millis(r.Noise.PieceNS)
 	scaled := *r
 	scaled.jobs, scaled.children = nil, nil
 	kinds := classesOf(&r.Header.Spec)
@@ -123,10 +125,10 @@ func paced(p *sim.Profile, rounds []*Round) *sim.Profile {
 	var known []float64
 	for _, r := range rounds {
 		if r.Noise.PieceNS > 0 {
-			known = append(known, milli(r.Noise.PieceNS))
+			known = append(known, format.Millis(r.Noise.PieceNS))
 		}
 	}
-	pace := median(known)
+	pace := stats.Median(known)
 	if pace <= 0 || p.Pace <= 0 {
 		return p
 	}

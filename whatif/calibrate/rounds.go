@@ -8,6 +8,8 @@ import (
 	"slices"
 	"time"
 
+	"forkbench/internal/format"
+	"forkbench/internal/stats"
 	"forkbench/models"
 	"forkbench/record"
 )
@@ -95,7 +97,7 @@ func Read(name string, lines iter.Seq2[record.Line, error]) ([]*Round, error) {
 				return nil, fmt.Errorf("model %q is not in the header", l.Model)
 			}
 			r.Model = h.Spec.Models[i]
-			r.use = r.CPU() * float64(r.Settled) / milli(r.WorkNS) / float64(max(h.Environment.Cores, 1))
+			r.use = r.CPU() * float64(r.Settled) / format.Millis(r.WorkNS) / float64(max(h.Environment.Cores, 1))
 			ended = append(ended, r)
 			delete(open, k)
 			delete(settled, r)
@@ -155,14 +157,14 @@ func (r *Round) unusable(marked bool) string {
 
 // CPU is that of all parts, in milliseconds for each job settled.
 func (r *Round) CPU() float64 {
-	return milli(r.Round.CPU().Total()) / float64(r.Settled)
+	return format.Millis(r.Round.CPU().Total()) / float64(r.Settled)
 }
 
 // Throughput is jobs settled per second of work.
 func (r *Round) Throughput() float64 { return float64(r.Settled) / r.WorkNS.Seconds() }
 
 // CPUDone is CPU for each job done.
-func (r *Round) CPUDone() float64 { return milli(r.Round.CPU().Total()) / float64(len(r.jobs)) }
+func (r *Round) CPUDone() float64 { return format.Millis(r.Round.CPU().Total()) / float64(len(r.jobs)) }
 
 // Done is jobs done per second of work.
 func (r *Round) Done() float64 { return float64(len(r.jobs)) / r.WorkNS.Seconds() }
@@ -173,11 +175,11 @@ func (r *Round) Latency(q float64, first int) float64 {
 	var all []float64
 	for _, j := range r.jobs {
 		if j.id >= uint64(first) {
-			all = append(all, milli(j.finished-j.due))
+			all = append(all, format.Millis(j.finished-j.due))
 		}
 	}
 	slices.Sort(all)
-	return quantile(all, q)
+	return stats.Quantile(all, q)
 }
 
 // PeakPSS is the largest sample of the tree's memory, in megabytes of 1e6 bytes;
@@ -205,5 +207,3 @@ func (r *Round) forks() int {
 func (r *Round) warm() bool {
 	return len(r.parents) > 0 && !slices.ContainsFunc(r.parents, func(p record.Process) bool { return !p.Warmed })
 }
-
-func milli(d time.Duration) float64 { return float64(d) / 1e6 }

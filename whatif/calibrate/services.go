@@ -3,6 +3,8 @@ package calibrate
 import (
 	"slices"
 
+	"forkbench/internal/format"
+	"forkbench/internal/stats"
 	"forkbench/record"
 	"forkbench/sim"
 )
@@ -29,8 +31,8 @@ func (c *calibration) services() {
 			used := 0.0
 			for _, s := range r.Services {
 				if s.Name == name {
-					used += milli(s.CPU.Total())
-					user, system = user+milli(s.CPU.User), system+milli(s.CPU.System)
+					used += format.Millis(s.CPU.Total())
+					user, system = user+format.Millis(s.CPU.User), system+format.Millis(s.CPU.System)
 				}
 			}
 			x, y = append(x, float64(r.busy())/jobs), append(y, used/jobs)
@@ -39,13 +41,13 @@ func (c *calibration) services() {
 		s := sim.Service{Name: name, System: rounded(system / max(user+system, 1e-9))}
 		first := 0.0
 		if line.xx > leastFirsts*leastFirsts*float64(len(x)) {
-			first = min(line.value(), max(mean(y)/max(mean(x), 1e-9), 0))
+			first = min(line.value(), max(stats.Mean(y)/max(stats.Mean(x), 1e-9), 0))
 		} else {
 			c.Warnings = append(c.Warnings, "services: no rounds with many and with few jobs for each process: what "+name+
 				" does for the first job of a process, a connection, is not told from what it does for each")
 		}
 		s.First = sim.Constant(rounded(first))
-		s.Job = sim.Constant(rounded(max(mean(y)-first*mean(x), 0)))
+		s.Job = sim.Constant(rounded(max(stats.Mean(y)-first*stats.Mean(x), 0)))
 		c.profile.Services = append(c.profile.Services, s)
 	}
 	if names != nil {

@@ -1,6 +1,9 @@
 package calibrate
 
-import "forkbench/sim"
+import (
+	"forkbench/internal/stats"
+	"forkbench/sim"
+)
 
 // sockets is how many of the children made during work had a socket of their own,
 // and how many had none.
@@ -59,7 +62,7 @@ func (c *calibration) socketParent(with, without []float64) {
 	if !c.bothKinds {
 		return
 	}
-	c.profile.Socket.Parent = sim.Constant(rounded(median(with) - median(without)))
+	c.profile.Socket.Parent = sim.Constant(rounded(stats.Median(with) - stats.Median(without)))
 	c.source("socket.parent_ms", "the parents' CPU for each child, median of %d rounds whose children have a socket less that of %d whose children have none",
 		len(with), len(without))
 }

@@ -8,6 +8,8 @@ import (
 	"math"
 	"time"
 
+	"forkbench/internal/format"
+	"forkbench/internal/stats"
 	"forkbench/models"
 	"forkbench/record"
 	"forkbench/sim"
@@ -30,7 +32,7 @@ func (c *calibration) supervisor(ctx context.Context) error {
 	s := &c.profile.Supervisor
 	user, system := 0.0, 0.0
 	for _, r := range c.rounds {
-		user, system = user+milli(r.Supervisor.User), system+milli(r.Supervisor.System)
+		user, system = user+format.Millis(r.Supervisor.User), system+format.Millis(r.Supervisor.System)
 	}
 	s.System = rounded(system / max(user+system, 1e-9))
 	c.source("supervisor.system_share", "its system time over all its time, summed over %d rounds", len(c.rounds))
@@ -148,13 +150,13 @@ func (c *calibration) supervisorCPU(trials []*trial) {
 	for _, t := range trials {
 		var measured []float64
 		for _, r := range t.rounds {
-			measured = append(measured, milli(r.Supervisor.Total()))
+			measured = append(measured, format.Millis(r.Supervisor.Total()))
 		}
-		row(t.rounds[0], float64(t.done.RedisCommands), float64(t.done.SupervisorWaits), median(measured))
+		row(t.rounds[0], float64(t.done.RedisCommands), float64(t.done.SupervisorWaits), stats.Median(measured))
 	}
 	for _, r := range c.rounds {
 		if trials == nil {
-			row(r, float64(r.batches+r.reads()), 0, milli(r.Supervisor.Total()))
+			row(r, float64(r.batches+r.reads()), 0, format.Millis(r.Supervisor.Total()))
 		}
 	}
 	x := fit(rows, targets)
@@ -200,7 +202,7 @@ func (c *calibration) scheduling(ctx context.Context, trials []*trial) error {
 		for _, r := range t.rounds {
 			all = append(all, r.Throughput())
 		}
-		measured[i] = median(all)
+		measured[i] = stats.Median(all)
 	}
 	type way struct {
 		latency, hot float64 // ms

@@ -7,6 +7,7 @@ import (
 	"math"
 	"slices"
 
+	"forkbench/internal/stats"
 	"forkbench/sim"
 	"forkbench/whatif/predict"
 	"forkbench/workload"
@@ -147,7 +148,7 @@ func predictRow(ctx context.Context, profile *sim.Profile, s Setting, rounds []*
 			measured = append(measured, m.measured(r))
 		}
 		x := Metric{
-			Name: m.name, Unit: m.unit, Predicted: m.predicted.Value, Measured: median(measured),
+			Name: m.name, Unit: m.unit, Predicted: m.predicted.Value, Measured: stats.Median(measured),
 			Low: slices.Min(measured), High: slices.Max(measured),
 		}
 		if !m.predicted.Known() || x.Measured == 0 {
@@ -189,7 +190,7 @@ func Summarize(rows []Row) []Summary {
 			}
 		}
 		if s.Settings > 0 {
-			s.Median = median(errs)
+			s.Median = stats.Median(errs)
 			all = append(all, s)
 		}
 	}

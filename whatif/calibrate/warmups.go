@@ -5,6 +5,8 @@ import (
 	"fmt"
 	"slices"
 
+	"forkbench/internal/format"
+	"forkbench/internal/stats"
 	"forkbench/workload"
 )
 
@@ -39,16 +41,16 @@ func (c *calibration) warming() (ms float64, clock string) {
 			switch {
 			case !p.Warmed:
 			case p.BootCPUNS > 0:
-				spent = append(spent, milli(p.WarmCPUNS))
+				spent = append(spent, format.Millis(p.WarmCPUNS))
 			default:
-				passed = append(passed, milli(p.WarmNS))
+				passed = append(passed, format.Millis(p.WarmNS))
 			}
 		}
 	}
 	if len(spent) == 0 {
-		return median(passed), "of wall time (older records have no other)"
+		return stats.Median(passed), "of wall time (older records have no other)"
 	}
-	return median(spent), "of their own CPU"
+	return stats.Median(spent), "of their own CPU"
 }
 
 // tellApart is by how much more a first job may take, as a share, for two warm-ups to
@@ -74,7 +76,7 @@ func (c *calibration) oneWarmUp(all []*Round) error {
 			}
 		}
 		for _, j := range least {
-			firsts[r.warmedBy()] = append(firsts[r.warmedBy()], milli(j.cpu))
+			firsts[r.warmedBy()] = append(firsts[r.warmedBy()], format.Millis(j.cpu))
 		}
 	}
 	if len(firsts) < 2 {
@@ -83,12 +85,12 @@ func (c *calibration) oneWarmUp(all []*Round) error {
 	before := len(c.rounds)
 	best, least := "", 0.0
 	for by, all := range firsts {
-		if m := median(all); best == "" || m < least || m == least && by < best {
+		if m := stats.Median(all); best == "" || m < least || m == least && by < best {
 			best, least = by, m
 		}
 	}
 	c.rounds = slices.DeleteFunc(c.rounds, func(r *Round) bool {
-		if !r.warm() || r.warmedBy() == best || median(firsts[r.warmedBy()]) <= (1+tellApart)*least+alike {
+		if !r.warm() || r.warmedBy() == best || stats.Median(firsts[r.warmedBy()]) <= (1+tellApart)*least+alike {
 			return false
 		}
 		c.Excluded = append(c.Excluded, fmt.Sprintf("%s: its parents were warmed by %s, which spares first jobs less than %s does, and a profile has one warm-up",

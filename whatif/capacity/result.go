@@ -6,7 +6,6 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"math"
 	"strconv"
 	"strings"
 
@@ -111,7 +110,7 @@ func (r *Result) Conclude() {
 		}
 	}
 	parts = append(parts, cannot...)
-	r.Verdict = fmt.Sprintf("%s/s at a %s of %s or less: %s", number(r.Spec.Rate), r.Spec.Quantile, duration(r.Spec.LimitMS), strings.Join(parts, "; "))
+	r.Verdict = fmt.Sprintf("%s/s at a %s of %s or less: %s", format.Trimmed(r.Spec.Rate, 3), r.Spec.Quantile, format.Time(r.Spec.LimitMS), strings.Join(parts, "; "))
 	if parts == nil {
 		r.Verdict = "cut short before any model had a size"
 	}
@@ -123,7 +122,7 @@ func (r *Result) Conclude() {
 // why is the reason that no size holds the target.
 func (r *Result) why(c *Cannot) string {
 	if b := c.Bottleneck; b != nil {
-		return fmt.Sprintf("up to %s it does %s/s at most: %s", Size{r.Spec.WorkersMax, r.Spec.CoresMax}, number(c.Best.Capacity), b.Note)
+		return fmt.Sprintf("up to %s it does %s/s at most: %s", Size{r.Spec.WorkersMax, r.Spec.CoresMax}, format.Trimmed(c.Best.Capacity, 3), b.Note)
 	}
 	return fmt.Sprintf("up to %s its %s is %s at best, with %s", Size{r.Spec.WorkersMax, r.Spec.CoresMax}, r.Spec.Quantile, milliseconds(c.Best.Latency), c.Best.Size)
 }
@@ -131,7 +130,7 @@ func (r *Result) why(c *Cannot) string {
 // does is what a size does, in words.
 func (r *Result) does(p *Point) string {
 	if p.Overloaded() {
-		return "only " + number(p.Capacity) + "/s"
+		return "only " + format.Trimmed(p.Capacity, 3) + "/s"
 	}
 	return milliseconds(p.Latency)
 }
@@ -188,7 +187,7 @@ func (r *Result) Report() *report.Report {
 		case m.Chosen != nil:
 			c := m.Chosen
 			copy(row[1:], []string{
-				strconv.Itoa(c.Cores), strconv.Itoa(c.Workers), megabytes(c.Memory), milliseconds(c.Latency), number(c.Capacity) + "/s",
+				strconv.Itoa(c.Cores), strconv.Itoa(c.Workers), megabytes(c.Memory), milliseconds(c.Latency), format.Trimmed(c.Capacity, 3) + "/s",
 			})
 			for j := range m.Smaller {
 				s := &m.Smaller[j]
@@ -199,7 +198,7 @@ func (r *Result) Report() *report.Report {
 				}
 			}
 		case m.Cannot != nil:
-			row[4], row[5] = r.does(&m.Cannot.Best), number(m.Cannot.Best.Capacity)+"/s"
+			row[4], row[5] = r.does(&m.Cannot.Best), format.Trimmed(m.Cannot.Best.Capacity, 3)+"/s"
 		}
 		t.Rows = append(t.Rows, row)
 		notes = append(notes, m.Model+" tried "+m.trail())
@@ -208,7 +207,7 @@ func (r *Result) Report() *report.Report {
 	return &report.Report{
 		Verdict: r.Verdict,
 		Caption: fmt.Sprintf("%s jobs come at random at %s/s, simulated from the profile %s, %d replications, up to %s",
-			number(float64(r.Spec.Jobs)), number(r.Spec.Rate), r.Spec.Profile, r.Spec.Replications, Size{r.Spec.WorkersMax, r.Spec.CoresMax}),
+			format.Count(r.Spec.Jobs), format.Trimmed(r.Spec.Rate, 3), r.Spec.Profile, r.Spec.Replications, Size{r.Spec.WorkersMax, r.Spec.CoresMax}),
 		Tables: []report.Table{t}, Notes: notes, Warnings: r.Warnings,
 	}
 }
@@ -244,10 +243,10 @@ func milliseconds(e predict.Estimate) string {
 		return absent
 	}
 	if e.N < 2 {
-		return duration(e.Value)
+		return format.Time(e.Value)
 	}
-	unit, name := scale(e.Value)
-	return fmt.Sprintf("%s [%s, %s] %s", number(e.Value/unit), number(e.Low/unit), number(e.High/unit), name)
+	unit, name := format.TimeUnit(e.Value)
+	return fmt.Sprintf("%s [%s, %s] %s", format.Trimmed(e.Value/unit, 3), format.Trimmed(e.Low/unit, 3), format.Trimmed(e.High/unit, 3), name)
 }
 
 func megabytes(e predict.Estimate) string {
@@ -255,35 +254,7 @@ func megabytes(e predict.Estimate) string {
 		return absent
 	}
 	if e.N < 2 || e.High-e.Low < 0.01*e.Value {
-		return number(e.Value) + " MB"
+		return format.Trimmed(e.Value, 3) + " MB"
 	}
-	return fmt.Sprintf("%s [%s, %s] MB", number(e.Value), number(e.Low), number(e.High))
-}
-
-// duration writes milliseconds in the unit that suits them.
-func duration(ms float64) string {
-	unit, name := scale(ms)
-	return number(ms/unit) + " " + name
-}
-
-func scale(ms float64) (unit float64, name string) {
-	switch {
-	case ms < 0.9995:
-		return 1e-3, "µs"
-	case ms < 999.5:
-		return 1, "ms"
-	}
-	return 1000, "s"
-}
-
-// number writes a value to three significant digits, and all of its whole part.
-func number(v float64) string {
-	if v <= 0 || math.IsInf(v, 0) || math.IsNaN(v) {
-		return strconv.FormatFloat(v, 'f', -1, 64)
-	}
-	text := strconv.FormatFloat(v, 'f', max(2-int(math.Floor(math.Log10(v))), 0), 64)
-	if strings.Contains(text, ".") {
-		return strings.TrimRight(strings.TrimRight(text, "0"), ".")
-	}
-	return format.Group(text)
+	return fmt.Sprintf("%s [%s, %s] MB", format.Trimmed(e.Value, 3), format.Trimmed(e.Low, 3), format.Trimmed(e.High, 3))
 }

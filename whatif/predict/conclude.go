@@ -4,7 +4,8 @@ import (
 	"fmt"
 	"math"
 	"slices"
-	"strconv"
+
+	"forkbench/internal/format"
 )
 
 // leastReplications is how many an interval wants: with 2, Student's t is
@@ -64,7 +65,7 @@ func (q *Question) conclude(s *series, stopped bool) {
 	switch {
 	case p.Unstable:
 		fail("unstable: jobs come at %s/s, and %d workers on %d cores do %s/s at most: the queue grows without end, and latencies with it",
-			digits(p.Offered), q.Workers, q.Cores, digits(p.Capacity))
+			format.Significant(p.Offered, 3), q.Workers, q.Cores, format.Significant(p.Capacity, 3))
 		p.Mean, p.P50, p.P95, p.P99 = Estimate{}, Estimate{}, Estimate{}, Estimate{}
 	case stopped:
 		fail("stopped after %d of %d replications", len(p.Runs), q.replications())
@@ -76,7 +77,7 @@ func (q *Question) conclude(s *series, stopped bool) {
 	}
 	if name, width := p.widest(); !p.Unstable && !stopped && q.Until > 0 && width > q.Until {
 		fail("not precise: after %d replications the half-width of %s is %s %% of it, and %s %% was asked for",
-			len(p.Runs), name, digits(100*width), digits(100*q.Until))
+			len(p.Runs), name, format.Significant(100*width, 3), format.Significant(100*q.Until, 3))
 	}
 	p.Converged = p.Reasons == nil
 }
@@ -93,15 +94,6 @@ func (q *Question) checkWarmUp(s *series, fail func(string, ...any)) {
 	relaxation := p.Load / math.Pow(1-math.Sqrt(p.Load), 2)
 	if need := relaxations * relaxation; float64(q.Jobs) < need {
 		fail("too short: at a load of %s the queue takes about %s jobs to forget its beginning, and %d are few; give at least %s",
-			digits(p.Load), digits(math.Ceil(relaxation)), q.Jobs, digits(math.Ceil(need)))
+			format.Significant(p.Load, 3), format.Significant(math.Ceil(relaxation), 3), q.Jobs, format.Significant(math.Ceil(need), 3))
 	}
-}
-
-// digits writes a number with three significant digits, or all of its whole part.
-func digits(x float64) string {
-	if x == 0 || math.IsInf(x, 0) || math.IsNaN(x) {
-		return strconv.FormatFloat(x, 'f', -1, 64)
-	}
-	decimals := 2 - int(math.Floor(math.Log10(math.Abs(x))))
-	return strconv.FormatFloat(x, 'f', max(decimals, 0), 64)
 }

@@ -5,6 +5,8 @@ import (
 	"slices"
 	"time"
 
+	"forkbench/internal/format"
+	"forkbench/internal/stats"
 	"forkbench/models"
 	"forkbench/record"
 )
@@ -77,7 +79,7 @@ func (m *meter) see(j *record.Job) {
 		m.done++
 	}
 	m.max = max(m.max, latency)
-	ms := millis(latency)
+	ms := format.Millis(latency)
 	m.total += ms
 	i := 0
 	if m.steady {
@@ -92,15 +94,15 @@ func (m *meter) see(j *record.Job) {
 // replication is what the meter saw, but for the latencies: they wait for the
 // warm-up to be known.
 func (m *meter) replication(number int, r *record.Round) *Replication {
-	out := &Replication{Number: number, Round: *r, Max: millis(m.max), PeakPSS: float64(m.peak) / 1e6}
+	out := &Replication{Number: number, Round: *r, Max: format.Millis(m.max), PeakPSS: float64(m.peak) / 1e6}
 	out.Jobs = m.done
 	if r.WorkNS > 0 {
 		out.Throughput = float64(r.Settled) / r.WorkNS.Seconds()
 		out.Done = float64(m.done) / r.WorkNS.Seconds()
 	}
 	cpu := r.CPU()
-	out.CPU = millis(cpu.Total()) / float64(max(r.Settled, 1))
-	out.CPUDone = millis(cpu.Total()) / float64(m.done) // +Inf if none was done
+	out.CPU = format.Millis(cpu.Total()) / float64(max(r.Settled, 1))
+	out.CPUDone = format.Millis(cpu.Total()) / float64(m.done) // +Inf if none was done
 	out.seen = &latencies{mean: m.total / float64(max(m.settled, 1)), step: m.step, size: m.size}
 	for i := range m.steps {
 		out.seen.steps = append(out.seen.steps, m.steps[i].bins())
@@ -142,20 +144,12 @@ func (r *Replication) measure(cut int) {
 	if from >= len(l.batches) {
 		return
 	}
-	r.Mean = mean(l.batches[from:])
+	r.Mean = stats.Mean(l.batches[from:])
 	if n := (len(l.batches) - from) / batchCount; n > 0 {
 		for b := range batchCount {
-			r.batch = append(r.batch, mean(l.batches[from+b*n:from+(b+1)*n]))
+			r.batch = append(r.batch, stats.Mean(l.batches[from+b*n:from+(b+1)*n]))
 		}
 	}
-}
-
-func mean(xs []float64) float64 {
-	sum := 0.0
-	for _, x := range xs {
-		sum += x
-	}
-	return sum / float64(len(xs))
 }
 
 // warmUp is how many jobs the replications' latencies are to leave out, and
@@ -181,5 +175,3 @@ func warmUp(runs []*Replication) (jobs int, over bool) {
 	batches, over := mser(sums)
 	return min((batches*l.size+l.step-1)/l.step, cuttable) * l.step, over
 }
-
-func millis(d time.Duration) float64 { return float64(d) / float64(time.Millisecond) }

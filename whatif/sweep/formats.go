@@ -4,10 +4,12 @@ import (
 	"encoding/csv"
 	"fmt"
 	"io"
+	"math"
 	"slices"
 	"strconv"
 	"strings"
 
+	"forkbench/internal/format"
 	"forkbench/report"
 )
 
@@ -83,7 +85,7 @@ func (r *Result) caption() string {
 	parts := []string{
 		fmt.Sprintf("%s over --%s=%s", r.Spec.metric.Label(), p.Name, Range{p, r.Spec.From, r.Spec.To}),
 		"simulated from the profile " + s.Profile,
-		fmt.Sprintf("%s jobs (%s)", number(float64(s.Jobs)), s.Arrivals),
+		fmt.Sprintf("%s jobs (%s)", format.Count(s.Jobs), s.Arrivals),
 	}
 	if p.Name != Workers {
 		parts = append(parts, fmt.Sprintf("%d workers", s.Workers))
@@ -188,6 +190,14 @@ func at(points []Point, x float64) *Point {
 }
 
 const absent = "–"
+
+// column writes a number that stands among others.
+func column(v float64) string {
+	if math.Abs(v) < 1e-9 { // less than a clock tells
+		return "0"
+	}
+	return format.Significant(v, 3)
+}
 
 func cell(p *Point, m Metric) string {
 	if p == nil {

@@ -78,8 +78,8 @@ func (k Kind) Format(v float64) string {
 	return ""
 }
 
-// digits writes a number that is not negative to three significant digits,
-// without an exponent.
+// digits writes a number that is not negative to three significant digits, without an
+// exponent, and without commas: it is read again.
 func digits(v float64) string {
 	return strconv.FormatFloat(significant(v), 'f', -1, 64)
 }

@@ -4,7 +4,6 @@ import (
 	"fmt"
 	"math"
 	"slices"
-	"strconv"
 	"strings"
 
 	"forkbench/internal/format"
@@ -27,7 +26,7 @@ func (s *Sweep) verdict(r *Result) string {
 		if how == last { // as the one before
 			parts = append(parts, b.Model+" "+b.Phrase)
 		} else {
-			parts = append(parts, fmt.Sprintf("%s takes %s %s more %s than %s %s", b.Model, how, percent(s.Within), cost, reference, b.Phrase))
+			parts = append(parts, fmt.Sprintf("%s takes %s %s more %s than %s %s", b.Model, how, format.TrimmedPercent(s.Within), cost, reference, b.Phrase))
 		}
 		last = how
 	}
@@ -61,7 +60,7 @@ func (s *Sweep) levelVerdict(r *Result) string {
 	return fmt.Sprintf("%s of %s: %s", s.Metric.Label(), c.Model, strings.Join(ends, ", "))
 }
 
-func (s *Sweep) withUnit(v float64) string { return number(v) + " " + s.Metric.Unit() }
+func (s *Sweep) withUnit(v float64) string { return format.Trimmed(v, 3) + " " + s.Metric.Unit() }
 
 // each is a value in words: 18 jobs per child.
 func (s *Sweep) each(x float64) string {
@@ -143,44 +142,14 @@ func moreOf(e *Estimate) string {
 func more(ratio float64) string {
 	switch {
 	case ratio >= 1.995:
-		return number(ratio) + " times as much"
+		return format.Trimmed(ratio, 3) + " times as much"
 	case math.Abs(ratio-1) < 0.0005:
 		return "as much"
 	case ratio >= 1:
-		return percent(ratio-1) + " more"
+		return format.TrimmedPercent(ratio-1) + " more"
 	}
-	return percent(1-ratio) + " less"
+	return format.TrimmedPercent(1-ratio) + " less"
 }
-
-// percent writes a share as a percentage.
-func percent(share float64) string { return number(100*share) + " %" }
-
-// number writes a value to three digits, without zeros at its end.
-func number(v float64) string {
-	switch {
-	case v < 0:
-		return "−" + number(-v)
-	case v >= 1000:
-		return thousands(v)
-	}
-	return digits(v)
-}
-
-// column writes a value to three digits, zeros included: it stands among others.
-func column(v float64) string {
-	switch {
-	case v < 0:
-		return "−" + column(-v)
-	case v >= 999.5:
-		return thousands(v)
-	case v < 1e-9: // less than a clock tells
-		return "0"
-	}
-	v = significant(v)
-	return strconv.FormatFloat(v, 'f', max(2-int(math.Floor(math.Log10(v)+1e-12)), 0), 64)
-}
-
-func thousands(v float64) string { return format.Group(strconv.FormatFloat(v, 'f', 0, 64)) }
 
 // note adds what a reader has to know besides.
 func (s *Sweep) note(r *Result) {
@@ -245,17 +214,10 @@ func (s *Sweep) compareLive(r *Result, i int) {
 	if n == 0 {
 		return
 	}
-	text := fmt.Sprintf("%s: the simulated %s is off the measured one by %s", c.Model, s.Metric.Label(), signed(worst))
+	text := fmt.Sprintf("%s: the simulated %s is off the measured one by %s", c.Model, s.Metric.Label(), format.Signed(format.TrimmedPercent(worst)))
 	if n > 1 {
 		text = fmt.Sprintf("%s: the simulated %s is off the measured one by %s on average over %d points, %s at worst (with %s)",
-			c.Model, s.Metric.Label(), percent(sum/float64(n)), n, signed(worst), s.Range.Parameter.Kind.Format(at))
+			c.Model, s.Metric.Label(), format.TrimmedPercent(sum/float64(n)), n, format.Signed(format.TrimmedPercent(worst)), s.Range.Parameter.Kind.Format(at))
 	}
 	r.Notes = append(r.Notes, text)
-}
-
-func signed(share float64) string {
-	if share >= 0 {
-		return "+" + percent(share)
-	}
-	return percent(share)
 }
