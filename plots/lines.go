@@ -266,12 +266,12 @@ func thin(pts []xy, limit int) []xy {
 	return out
 }
 
-// bounds is the range of the lines and their bands.
+// bounds is the range of the lines, their marks and their bands.
 func (lc *lineChart) bounds() (x, y span) {
 	x = span{math.Inf(1), math.Inf(-1)}
 	y = x
 	for i := range lc.lines {
-		for _, p := range lc.lines[i].points {
+		for _, p := range slices.Concat(lc.lines[i].points, lc.lines[i].marks) {
 			x.lo, x.hi = math.Min(x.lo, p.x), math.Max(x.hi, p.x)
 			y.lo, y.hi = math.Min(y.lo, p.y), math.Max(y.hi, p.y)
 		}

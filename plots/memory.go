@@ -3,6 +3,7 @@ package plots
 import (
 	"math"
 	"slices"
+	"strings"
 
 	"forkbench/internal/format"
 	"forkbench/internal/stats"
@@ -26,7 +27,8 @@ func memoryChart(a *runner.Analysis) chart {
 	apart := "its " + turn(&a.Summary) + "s have too few memory samples to be drawn as one line"
 	lc := &lineChart{}
 	var lengths []float64
-	few := false
+	var short []string // models whose rounds are
+	sparse := false
 	for i := range a.Summary.Models {
 		m := &a.Summary.Models[i]
 		rounds := roundsOf(a, i)
@@ -43,10 +45,15 @@ func memoryChart(a *runner.Analysis) chart {
 			continue
 		}
 		l := line{model: clean(m.Model), style: styleOf(i)}
-		l.points, l.band = merge(curves)
+		if few(curves) {
+			l.points, l.marks = pool(curves)
+			short = append(short, small.shorten(l.model, 220))
+		} else {
+			l.points, l.band = merge(curves)
+		}
 		if len(l.points) == 0 {
 			lc.remarks = missing(lc.remarks, m.Model, apart)
-			few = true
+			sparse = true
 			continue
 		}
 		if p := m.Memory.PeakPSS; p != nil && finite(*p) && *p > 0 {
@@ -59,12 +66,16 @@ func memoryChart(a *runner.Analysis) chart {
 		lengths = append(lengths, math.Max(stats.Median(ends), 1e-3))
 	}
 	if len(lc.lines) == 0 {
-		if few {
+		if sparse {
 			return noData(apart)
 		}
 		return noData(why)
 	}
 	lc.setTime(lengths)
+	if short != nil {
+		lc.remarks = append(lc.remarks, "Marks are single samples: the "+turn(&a.Summary)+"s of "+strings.Join(short, ", ")+
+			" are too short for more than a few each, and a line through marks is one through their medians.")
+	}
 	_, y := lc.bounds()
 	top := math.Max(y.hi*1.08, 1e-6)
 	lc.y = axis{linearScale{0, top}, linearTicks(0, top, 6), "tree PSS (MB)"}

@@ -1,6 +1,7 @@
 package plots
 
 import (
+	"cmp"
 	"math"
 	"slices"
 	"strings"
@@ -62,6 +63,9 @@ func (l *line) rescale(by float64) {
 	for i := range l.band {
 		l.band[i].x /= by
 	}
+	for i := range l.marks {
+		l.marks[i].x /= by
+	}
 }
 
 // from drops what is before x, unless that is everything.
@@ -71,6 +75,7 @@ func (l *line) from(x float64) {
 	}
 	l.points = slices.DeleteFunc(l.points, func(p xy) bool { return p.x < x })
 	l.band = slices.DeleteFunc(l.band, func(b band) bool { return b.x < x })
+	l.marks = slices.DeleteFunc(l.marks, func(p xy) bool { return p.x < x })
 }
 
 // merge is the median of the curves and their range, on a grid of times from
@@ -109,6 +114,36 @@ func merge(curves [][]xy) ([]xy, []band) {
 		bands = nil
 	}
 	return pts, bands
+}
+
+// fewPoints is up to how many points a curve has few: what is between them is not known,
+// and of two such curves there is no time that both reach.
+const fewPoints = 4
+
+// few reports whether most of the curves have few points.
+func few(curves [][]xy) bool {
+	var lengths []float64
+	for _, c := range curves {
+		lengths = append(lengths, float64(len(c)))
+	}
+	return stats.Median(lengths) <= fewPoints
+}
+
+// pool is the points of all curves, and a line through the medians of those that are
+// next to each other.
+func pool(curves [][]xy) (line, all []xy) {
+	all = slices.Concat(curves...)
+	slices.SortStableFunc(all, func(a, b xy) int { return cmp.Compare(a.x, b.x) })
+	const most = 12
+	groups := min(max(len(all)/5, min(len(all), 2)), most)
+	for g := range groups {
+		var xs, ys []float64
+		for _, p := range all[len(all)*g/groups : len(all)*(g+1)/groups] {
+			xs, ys = append(xs, p.x), append(ys, p.y)
+		}
+		line = append(line, xy{stats.Median(xs), stats.Median(ys)})
+	}
+	return line, thin(all, 60)
 }
 
 // interpolate reads a curve at x, if it reaches there.
