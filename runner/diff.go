@@ -185,22 +185,17 @@ func NewDiff(before, now DiffRun) *Diff {
 	d.correct()
 	d.Verdict = d.verdict()
 	for _, run := range []DiffRun{before, now} {
+		var of []string
 		for _, m := range run.Analysis.Summary.Models {
 			if m.Contaminated > 0 {
-				d.Warnings = append(d.Warnings, fmt.Sprintf("%s: %s of %s %s contaminated: other programs disturbed it, and its times are too long",
-					run.Name, m.Model, format.Plural(m.Rounds, "round"), was(m.Contaminated)))
+				of = append(of, fmt.Sprintf("%s of %s of %s", format.Count(m.Contaminated), format.Plural(m.Rounds, "round"), m.Model))
 			}
+		}
+		if of != nil {
+			d.Warnings = append(d.Warnings, fmt.Sprintf("in %s, other programs disturbed %s: their times are too long", run.Name, format.List(of)))
 		}
 	}
 	return d
-}
-
-// was is a number of things that were.
-func was(n int) string {
-	if n == 1 {
-		return "1 was"
-	}
-	return format.Count(n) + " were"
 }
 
 // model is the one of that name, or nil.

@@ -216,6 +216,20 @@ func TestDiffSaysWhatElseDiffers(t *testing.T) {
 	}
 }
 
+func TestDiffWarnsOfDisturbedRounds(t *testing.T) {
+	disturbed := newSynthetic(200, 3, prefork, hybrid)
+	disturbed.each = func(lines []record.Line, m *record.Round) []record.Line {
+		if m.Round > 0 {
+			m.Noise.Contaminated = "other processes used 31 % of the CPU"
+		}
+		return lines
+	}
+	want := []string{"in after, other programs disturbed 2 of 3 rounds of prefork and 2 of 3 rounds of hybrid: their times are too long"}
+	if d := diffOf(t, newSynthetic(200, 3, prefork, hybrid), disturbed); !slices.Equal(d.Warnings, want) {
+		t.Errorf("warnings %q", d.Warnings)
+	}
+}
+
 func TestDiffRefuses(t *testing.T) {
 	for want, change := range map[string]func(*synthetic){
 		"other jobs: record_event and noop":       func(s *synthetic) { s.header.Spec.Workload = "noop" },

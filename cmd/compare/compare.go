@@ -51,7 +51,7 @@ func (p *program) rootCommand() *cobra.Command {
 	root.SetFlagErrorFunc(flagError)
 	root.SetHelpFunc(p.help)
 	root.AddCommand(
-		p.explainCommand(), p.simulateCommand(), p.calibrateCommand(), p.validateCommand(), p.sweepCommand(), p.planCommand(), p.reportCommand(), p.diffCommand(), p.plotCommand(), p.recordCommand(),
+		p.explainCommand(), p.simulateCommand(), p.calibrateCommand(), p.validateCommand(), p.sweepCommand(), p.planCommand(), p.reportCommand(), p.diffCommand(), p.plotCommand(), p.recordCommand(), p.serveCommand(),
 		p.workloadsCommand(), p.doctorCommand(), p.versionCommand(),
 	)
 	return root

@@ -101,6 +101,11 @@
 //
 //	compare diff OLD NEW
 //
+// Pages and an API to start comparisons, to watch them and to look them up
+// (docs/service.md):
+//
+//	compare serve --dir=runs --allow-runs
+//
 // # A machine that is not at hand
 //
 // The same models run on a simulated machine of any size, by what things cost

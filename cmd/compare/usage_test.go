@@ -119,7 +119,7 @@ func TestUsageErrors(t *testing.T) {
 
 func TestHelp(t *testing.T) {
 	for _, args := range [][]string{
-		{"--help"}, {"report", "--help"}, {"plot", "-h"}, {"help", "doctor"}, {"workloads", "--help"}, {"record", "--help"}, {"simulate", "--help"}, {"explain", "--help"}, {"diff", "--help"},
+		{"--help"}, {"report", "--help"}, {"plot", "-h"}, {"help", "doctor"}, {"workloads", "--help"}, {"record", "--help"}, {"simulate", "--help"}, {"explain", "--help"}, {"diff", "--help"}, {"serve", "--help"},
 	} {
 		name := "help-" + strings.Trim(strings.Join(args, ""), "-")
 		t.Run(name, func(t *testing.T) {

@@ -1,0 +1,15 @@
+package serve
+
+import "time"
+
+// SetPatience is how long the server waits for clients that are slow to send.
+func (s *Server) SetPatience(d time.Duration) { s.patience = d }
+
+// APIPatterns are the routes that openapi.json describes.
+func APIPatterns() []string {
+	var all []string
+	for _, r := range new(Server).apiRoutes() {
+		all = append(all, r.pattern)
+	}
+	return all
+}
