@@ -46,19 +46,10 @@ type actor struct {
 	deadline int64 // 0 if there is none
 	timer    bool  // the entry is in the heap
 
-	// While it computes, for cpus.
-	demand int64
-	vEnd   float64
-	since  int64
-	got    int64 // if it was taken off early
-
-	// The same, for runqueues. The core stays that where it computed last.
-	core   *core
-	thread *thread
-	exits  bool  // what wakes the next one is the end of a process, and not a message
-	left   int64 // of the demand
-	lead   int64 // of what it wanted, the core's waking up
-	wanted int64 // at first: the demand is what it came to this core with
+	// While it computes: what the one or the other kind of cores knows of it.
+	share share
+	run   run
+	got   int64 // of its demand, if it was taken off early
 }
 
 // A place is what an actor waits for.

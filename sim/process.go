@@ -557,9 +557,9 @@ func (p *process) wait(cost int64) reason {
 	if why := p.busy.enter(&h.engine); why != ready {
 		return why
 	}
-	h.current.exits = true
+	h.current.run.exits = true
 	why := h.use(p, cost, 1)
-	h.current.exits = false
+	h.current.run.exits = false
 	p.busy.leave(&h.engine)
 	if why != ready {
 		return why

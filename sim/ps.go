@@ -30,6 +30,13 @@ type cpus struct {
 	stay   int64   // sum of everybody's time here
 }
 
+// A share is what cpus know of an actor that computes.
+type share struct {
+	demand int64
+	vEnd   float64 // the V at which it leaves
+	since  int64
+}
+
 func (c *cpus) advance(now int64) {
 	dt := now - c.at
 	c.at = now
@@ -46,8 +53,8 @@ func (c *cpus) add(a *actor, now, demand int64, seq uint64) {
 	c.advance(now)
 	c.n++
 	c.ops++
-	a.demand, a.vEnd, a.since = demand, c.v+float64(demand), now
-	c.heap.push(entry{key: math.Float64bits(a.vEnd), seq: seq, who: a, gen: a.gen})
+	a.share.demand, a.share.vEnd, a.share.since = demand, c.v+float64(demand), now
+	c.heap.push(entry{key: math.Float64bits(a.share.vEnd), seq: seq, who: a, gen: a.gen})
 	c.plan()
 }
 
@@ -55,15 +62,15 @@ func (c *cpus) add(a *actor, now, demand int64, seq uint64) {
 func (c *cpus) finish(now int64) *actor {
 	c.advance(now)
 	a := c.heap.pop().who
-	c.leave(a, a.demand)
+	c.leave(a, a.share.demand)
 	return a
 }
 
 // remove takes an actor off before its end. It returns what it got.
 func (c *cpus) remove(a *actor, now int64) int64 {
 	c.advance(now)
-	got := a.demand - int64(math.Round(max(a.vEnd-c.v, 0)))
-	got = min(max(got, 0), a.demand)
+	got := a.share.demand - int64(math.Round(max(a.share.vEnd-c.v, 0)))
+	got = min(max(got, 0), a.share.demand)
 	a.gen++ // its entry is stale
 	c.leave(a, got)
 	return got
@@ -71,7 +78,7 @@ func (c *cpus) remove(a *actor, now int64) int64 {
 
 func (c *cpus) leave(a *actor, got int64) {
 	c.served += float64(got)
-	c.stay += c.at - a.since
+	c.stay += c.at - a.share.since
 	a.gen++
 	c.n--
 	if c.n == 0 {

@@ -39,7 +39,7 @@ func TestSharing(t *testing.T) {
 				a := c.finish(now)
 				for i := range tasks {
 					if tasks[i].a == a {
-						ends[i], got[i] = now, a.demand
+						ends[i], got[i] = now, a.share.demand
 					}
 				}
 			}

@@ -46,6 +46,19 @@ type runqueues struct {
 	short int   // actors that ended without their demand
 }
 
+// A run is what runqueues know of an actor that computes, or has. The core stays that
+// where it computed last.
+type run struct {
+	core   *core
+	thread *thread
+	exits  bool  // what wakes the next one is the end of a process, and not a message
+	since  int64 // it came to this core
+	demand int64 // with which it came to this core
+	left   int64 // of the demand
+	wanted int64 // the demand at first
+	lead   int64 // of what it wanted, the core's waking up
+}
+
 // A core runs one actor after another.
 type core struct {
 	running *actor
@@ -124,12 +137,12 @@ func (r *runqueues) busy() bool { return len(r.cores) == r.most && len(r.idle) =
 // add has an actor run for a thread until it has got its demand.
 func (r *runqueues) add(a *actor, t *thread, now, demand int64) {
 	c := r.place(a, t, now)
-	a.lead = 0
+	a.run.lead = 0
 	if c.idle >= 0 {
-		a.lead = r.latency() // it has to wake up
+		a.run.lead = r.latency() // it has to wake up
 	}
-	a.thread, a.demand = t, demand+a.lead
-	a.left, a.wanted, a.core = a.demand, a.demand, c
+	a.run.thread, a.run.demand = t, demand+a.run.lead
+	a.run.left, a.run.wanted, a.run.core = a.run.demand, a.run.demand, c
 	r.put(c, a, now)
 }
 
@@ -138,7 +151,7 @@ func (r *runqueues) place(a *actor, t *thread, now int64) *core {
 	last := t.last
 	fresh := last == nil
 	if fresh {
-		last = a.core // of its parent, which has just made it
+		last = a.run.core // of its parent, which has just made it
 	}
 	idle := len(r.idle) > 0 || len(r.cores) < r.most
 	switch {
@@ -148,14 +161,14 @@ func (r *runqueues) place(a *actor, t *thread, now int64) *core {
 		return last
 	case idle:
 		return r.anIdle()
-	case last == nil || a.core == nil:
+	case last == nil || a.run.core == nil:
 		return r.least()
 	case fresh:
 		return r.forChild(last, now)
-	case !a.exits && len(a.core.queue) == 0:
-		return a.core // what runs there is about to sleep
-	case a.core.load() < last.load():
-		return a.core
+	case !a.run.exits && len(a.run.core.queue) == 0:
+		return a.run.core // what runs there is about to sleep
+	case a.run.core.load() < last.load():
+		return a.run.core
 	}
 	return last
 }
@@ -216,9 +229,9 @@ func (r *runqueues) least() *core {
 // put has a core run an actor now, or when its turn comes.
 func (r *runqueues) put(c *core, a *actor, now int64) {
 	c.advance(now)
-	a.since = now
+	a.run.since = now
 	switch {
-	case c.held == a.thread && c.held != nil:
+	case c.held == a.run.thread && c.held != nil:
 		c.running, c.held, c.began = a, nil, now // and it is still its turn
 	case c.idle >= 0:
 		last := r.idle[len(r.idle)-1]
@@ -240,7 +253,7 @@ func (r *runqueues) plan(c *core, now int64) {
 	case c.held != nil:
 		c.due = now
 	case c.running != nil:
-		c.due = later(c.began, c.running.left)
+		c.due = later(c.began, c.running.run.left)
 		if len(c.queue) > 0 {
 			c.due = min(c.due, max(later(c.turn, r.slice), now))
 		}
@@ -267,23 +280,23 @@ func (r *runqueues) next(now int64) *actor {
 		return nil
 	}
 	ran := now - c.began
-	if ran >= a.left {
+	if ran >= a.run.left {
 		r.leave(c, now)
-		r.got += a.wanted - a.lead
-		if a.left != 0 {
+		r.got += a.run.wanted - a.run.lead
+		if a.run.left != 0 {
 			r.short++
 		}
 		return a
 	}
 	c.advance(now)
 	c.given += ran
-	a.left -= ran
-	a.thread.until = now
+	a.run.left -= ran
+	a.run.thread.until = now
 	if to := r.least(); to.n() <= c.n()-2 {
 		r.shift(c, now)
 		r.account(c, a, now)
-		a.demand = a.left
-		a.core = to
+		a.run.demand = a.run.left
+		a.run.core = to
 		r.put(to, a, now)
 		return nil
 	}
@@ -298,7 +311,7 @@ func (r *runqueues) shift(c *core, now int64) {
 	a := c.queue[0]
 	c.queue = slices.Delete(c.queue, 0, 1)
 	r.waiting--
-	c.running, c.began, c.turn, c.waited = a, now, now, now-a.since
+	c.running, c.began, c.turn, c.waited = a, now, now, now-a.run.since
 	r.plan(c, now)
 }
 
@@ -307,10 +320,10 @@ func (r *runqueues) leave(c *core, now int64) {
 	a := c.running
 	c.advance(now)
 	c.given += now - c.began
-	a.left -= now - c.began
+	a.run.left -= now - c.began
 	r.account(c, a, now)
-	a.thread.last, a.thread.until = c, now
-	c.running, c.held = nil, a.thread
+	a.run.thread.last, a.run.thread.until = c, now
+	c.running, c.held = nil, a.run.thread
 	r.plan(c, now)
 }
 
@@ -327,19 +340,19 @@ func (r *runqueues) release(c *core, now int64) {
 }
 
 func (r *runqueues) account(c *core, a *actor, now int64) {
-	c.stay += now - a.since
-	c.served += a.demand - a.left
+	c.stay += now - a.run.since
+	c.served += a.run.demand - a.run.left
 }
 
 // remove takes an actor off before its end. It returns what it got.
 func (r *runqueues) remove(a *actor, now int64) int64 {
-	c := a.core
+	c := a.run.core
 	if c.running == a {
 		r.leave(c, now)
 	} else {
 		r.unqueue(c, slices.Index(c.queue, a), now)
 	}
-	got := max(a.wanted-a.left-a.lead, 0)
+	got := max(a.run.wanted-a.run.left-a.run.lead, 0)
 	r.got += got
 	return got
 }
@@ -366,7 +379,7 @@ func (r *runqueues) pull(to *core, now int64) {
 				continue
 			}
 			for i, a := range c.queue {
-				if t := a.thread; t.last == nil || t.until <= now-r.hot {
+				if t := a.run.thread; t.last == nil || t.until <= now-r.hot {
 					from, which = c, i
 					break
 				}
@@ -378,7 +391,7 @@ func (r *runqueues) pull(to *core, now int64) {
 		return
 	}
 	a := r.unqueue(from, which, now)
-	a.demand, a.core = a.left, to
+	a.run.demand, a.run.core = a.run.left, to
 	r.put(to, a, now)
 }
 

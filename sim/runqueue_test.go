@@ -49,31 +49,31 @@ func TestPlacing(t *testing.T) {
 	}
 
 	r.add(x, &process, 0, 100) // on a core that has to wake up
-	first := x.core
+	first := x.run.core
 	ends(x, 110)
 	r.add(y, &other, 110, 500) // x is still there, and another core idle
-	if y.core == first {
+	if y.run.core == first {
 		t.Error("it began on the core of what has woken it, and another one was idle")
 	}
 	r.add(x, &process, 110, 50) // it goes on at the same moment
-	if x.core != first || x.lead != 0 {
+	if x.run.core != first || x.run.lead != 0 {
 		t.Error("what goes on did not do so on its core, without waking up")
 	}
 	ends(x, 160)
 	r.next(160) // time goes on: the core is idle
 	r.add(x, &process, 200, 1000)
-	if x.core != first || x.lead != 10 {
+	if x.run.core != first || x.run.lead != 10 {
 		t.Error("its core was idle, and it began on another one, or without waking up")
 	}
 
 	// Both cores are busy: what a message wakes waits where that came from; what
 	// the end of a process wakes, where it ran last.
 	parent = thread{last: first, until: 100}
-	z.core, w.core, w.exits = y.core, y.core, true
+	z.run.core, w.run.core, w.run.exits = y.run.core, y.run.core, true
 	r.add(z, &thread{last: first}, 300, 20)
 	r.add(w, &parent, 310, 20)
-	if z.core != y.core || w.core != first {
-		t.Errorf("what a message wakes waits on the right core: %v; what an exit wakes: %v", z.core == y.core, w.core == first)
+	if z.run.core != y.run.core || w.run.core != first {
+		t.Errorf("what a message wakes waits on the right core: %v; what an exit wakes: %v", z.run.core == y.run.core, w.run.core == first)
 	}
 	ends(y, 620)
 	ends(z, 640)
@@ -99,8 +99,8 @@ func TestHot(t *testing.T) {
 		x, y, z := new(actor), new(actor), new(actor)
 		r.add(x, &a, 0, 3990)
 		r.add(y, &b, 0, 990)
-		c := thread{last: x.core, until: test.until}
-		z.core = x.core
+		c := thread{last: x.run.core, until: test.until}
+		z.run.core = x.run.core
 		r.add(z, &c, 950, 100)
 		r.until(10_000, ends)
 		want := int64(4000 + 100)
@@ -142,19 +142,19 @@ func TestPacking(t *testing.T) {
 			now := int64(0)
 			here := r.anIdle()
 			if test.before > 0 {
-				before.core = here
+				before.run.core = here
 				r.add(before, &thread{last: here}, 0, test.before)
-				slot.core, now = here, test.before
+				slot.run.core, now = here, test.before
 			}
 			r.add(slot, &thread{last: here}, 0, 1000) // the parent forks
-			if slot.core != here {
+			if slot.run.core != here {
 				t.Fatal("the parent is not where it was")
 			}
 			if test.wakes {
-				woken.core = here
+				woken.run.core = here
 				r.add(woken, &thread{last: here}, now+500, 100)
-				if (woken.core == here) != test.wokenHere {
-					t.Errorf("what wakes up is on the parent's core: %v; want %v", woken.core == here, test.wokenHere)
+				if (woken.run.core == here) != test.wokenHere {
+					t.Errorf("what wakes up is on the parent's core: %v; want %v", woken.run.core == here, test.wokenHere)
 				}
 				if !test.wokenHere {
 					run(woken)
@@ -162,8 +162,8 @@ func TestPacking(t *testing.T) {
 			}
 			run(slot)
 			r.add(slot, new(thread), now+1000, 1000) // and the child begins
-			if (slot.core == here) != test.childHere {
-				t.Errorf("the child is on its parent's core: %v; want %v", slot.core == here, test.childHere)
+			if (slot.run.core == here) != test.childHere {
+				t.Errorf("the child is on its parent's core: %v; want %v", slot.run.core == here, test.childHere)
 			}
 		})
 	}
@@ -184,11 +184,11 @@ func TestNewOnBusyCores(t *testing.T) {
 		one, two := r.anIdle(), (*core)(nil)
 		fill := func(c *core, n int) {
 			for range n {
-				a := &actor{core: c, exits: true}
+				a := &actor{run: run{core: c, exits: true}}
 				r.add(a, &thread{last: c, until: 0}, 0, 1e9)
 			}
 		}
-		slot := &actor{core: one}
+		slot := &actor{run: run{core: one}}
 		r.add(slot, &thread{last: one}, 0, 80e6)
 		two = r.anIdle()
 		fill(two, test.less)
@@ -199,14 +199,14 @@ func TestNewOnBusyCores(t *testing.T) {
 			r.next(at)
 		}
 		r.add(slot, new(thread), at, 1000)
-		if (slot.core == one) != test.here {
-			t.Errorf("%s: it is on its parent's core: %v; want %v", test.name, slot.core == one, test.here)
+		if (slot.run.core == one) != test.here {
+			t.Errorf("%s: it is on its parent's core: %v; want %v", test.name, slot.run.core == one, test.here)
 		}
 	}
 }
 
 // running reports whether an actor has not got its demand.
-func (r *runqueues) running(a *actor) bool { return a.left > 0 }
+func (r *runqueues) running(a *actor) bool { return a.run.left > 0 }
 
 // TestSlices: what is to run for long takes turns, on all cores.
 func TestSlices(t *testing.T) {
@@ -257,8 +257,8 @@ func TestQueuesConserve(t *testing.T) {
 			for r.due() <= now {
 				if a := r.next(r.due()); a != nil {
 					x := ended(a)
-					if !x.here || a.left != 0 {
-						t.Fatalf("an actor that was not there ended, or with %d left", a.left)
+					if !x.here || a.run.left != 0 {
+						t.Fatalf("an actor that was not there ended, or with %d left", a.run.left)
 					}
 					x.here = false
 					here--
@@ -268,7 +268,7 @@ func TestQueuesConserve(t *testing.T) {
 			switch {
 			case !x.here:
 				x.here, x.demand = true, 1+rnd.Int64N(9000)
-				x.a.exits = rnd.IntN(2) == 0
+				x.a.run.exits = rnd.IntN(2) == 0
 				r.add(x.a, x.t, now, x.demand)
 				here++
 			case rnd.IntN(8) == 0:
