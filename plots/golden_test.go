@@ -2,7 +2,9 @@ package plots
 
 import (
 	"bytes"
+	"cmp"
 	"flag"
+	"fmt"
 	"image/png"
 	"os"
 	"path/filepath"
@@ -13,36 +15,71 @@ import (
 var update = flag.Bool("update", false, "rewrite the golden files")
 
 // TestGolden compares the SVG of each plot with testdata. Other architectures
-// fuse multiplications and additions, and so differ in the last digit.
+// fuse multiplications and additions, and so differ in the last digit. The life cycle
+// is thousands of boxes: TestLifecycleGolden has what they show.
 func TestGolden(t *testing.T) {
 	if runtime.GOARCH != "amd64" {
 		t.Skipf("golden files are of amd64 hardware, this is %s", runtime.GOARCH)
 	}
 	a := threeModels()
 	for _, p := range All() {
+		if p.Name == "lifecycle" {
+			continue
+		}
 		t.Run(p.Name, func(t *testing.T) {
 			var got bytes.Buffer
 			if err := p.Draw(&got, SVG, a); err != nil {
 				t.Fatal(err)
 			}
-			path := filepath.Join("testdata", p.Name+".svg")
-			if *update {
-				if err := os.WriteFile(path, got.Bytes(), 0o644); err != nil {
-					t.Fatal(err)
-				}
-			}
-			want, err := os.ReadFile(path)
-			if err != nil {
-				t.Fatal(err)
-			}
-			if !bytes.Equal(got.Bytes(), want) {
-				if err := os.WriteFile(path+".got", got.Bytes(), 0o644); err != nil {
-					t.Error(err)
-				}
-				t.Errorf("%s differs; the new one is in %s.got. If it is right: go test ./plots -run Golden -update", path, path)
-			}
+			golden(t, p.Name+".svg", got.Bytes())
 		})
 	}
+}
+
+func golden(t *testing.T, name string, got []byte) {
+	t.Helper()
+	path := filepath.Join("testdata", name)
+	if *update {
+		if err := os.WriteFile(path, got, 0o644); err != nil {
+			t.Fatal(err)
+		}
+	}
+	want, err := os.ReadFile(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if !bytes.Equal(got, want) {
+		if err := os.WriteFile(path+".got", got, 0o644); err != nil {
+			t.Error(err)
+		}
+		t.Errorf("%s differs; the new one is in %s.got. If it is right: go test ./plots -update", path, path)
+	}
+}
+
+// TestLifecycleGolden holds what the life cycle shows: a line for each phase of each process, in
+// milliseconds since the start of work, as far as the picture goes.
+func TestLifecycleGolden(t *testing.T) {
+	var got bytes.Buffer
+	lc := lifecycleChart(threeModels()).(*lifeChart)
+	fmt.Fprintf(&got, "%.1f ms of start-up, one scale: %t\n", lc.startup, lc.shared)
+	for i := range lc.panels {
+		p := &lc.panels[i]
+		fmt.Fprintf(&got, "\n%s, %.1f ms: %s\n", p.model, p.window, p.note)
+		for _, l := range p.lanes {
+			fmt.Fprintf(&got, "  %s\n", cmp.Or(l.label, "(more of it)"))
+			for _, body := range l.bodies {
+				if body.lo <= p.window {
+					fmt.Fprintf(&got, "    %8.1f … %8.1f process\n", body.lo, body.hi)
+				}
+			}
+			for _, b := range l.blocks {
+				if b.lo <= p.window {
+					fmt.Fprintf(&got, "    %8.1f … %8.1f %s\n", b.lo, b.hi, b.phase)
+				}
+			}
+		}
+	}
+	golden(t, "lanes.txt", got.Bytes())
 }
 
 // TestSame draws everything twice from two equal analyses.
