@@ -33,8 +33,21 @@ const idle = 0.6
 
 // jobs measures the classes, the one-time work and the first job's penalty.
 func (c *calibration) jobs() {
-	var kinds classes
-	var all []*class
+	names, all := c.classes()
+	first := penaltiesOf(all)
+	c.late = make(map[string]float64)
+	for i, name := range names {
+		c.late[name] = first.later[i]
+	}
+	pages := c.private(first.most, first.warm)
+	c.oneTime(first.cold, first.warm, first.coldCount, first.warmCount, pages)
+	c.firstJob(first.warm, first.warmCount, pages, all)
+	c.writeClasses(names, all, &first)
+	c.sourceClasses(names, all, &first)
+}
+
+// classes sorts the jobs of all rounds into their classes, by name.
+func (c *calibration) classes() (names []string, all []*class) {
 	byName := make(map[string]*class)
 	for _, r := range c.byUse() {
 		own := classesOf(&r.Header.Spec)
@@ -42,45 +55,58 @@ func (c *calibration) jobs() {
 		for i, name := range own.names {
 			if byName[name] == nil {
 				byName[name] = new(class)
-				kinds.names = append(kinds.names, name)
+				names = append(names, name)
 				all = append(all, byName[name])
 			}
 			byIndex[i] = byName[name]
 		}
 		c.sort(r, own, byIndex)
 	}
-	p := c.profile
-	penalties := make([]float64, len(all)) // of a first job in a child of a cold parent
-	later := make([]float64, len(all))
-	var coldest, warmest float64 // of the class with the largest penalty
-	coldCount, warmCount, laterCount := 0, 0, 0
-	top := -1.0
+	return names, all
+}
+
+// penalties are what the first job of a class in a process takes beyond a later one.
+type penalties struct {
+	later []float64 // of each class, the CPU of a later job
+	own   []float64 // of each class, the penalty in a child of a cold parent
+
+	most       float64 // the largest of them
+	cold, warm float64 // of the class that has it, in children of cold and of warm parents
+
+	coldCount, warmCount, laterCount int // jobs that they are from
+}
+
+// penaltiesOf compares the classes' first jobs with later ones. Where one of the two
+// kinds of parents was not measured, the other stands for it; without later jobs the
+// first ones do, and there is no penalty.
+func penaltiesOf(all []*class) penalties {
+	p := penalties{later: make([]float64, len(all)), own: make([]float64, len(all))}
+	most := -1.0
 	for i, k := range all {
-		later[i] = k.later.centre()
+		p.later[i] = k.later.centre()
 		if k.later.empty() {
-			later[i] = cmp.Or(k.warm.centre(), k.cold.centre())
+			p.later[i] = cmp.Or(k.warm.centre(), k.cold.centre())
 		}
-		cold, warm := k.cold.centre()-later[i], k.warm.centre()-later[i]
+		cold, warm := k.cold.centre()-p.later[i], k.warm.centre()-p.later[i]
 		if k.cold.empty() {
 			cold = warm
 		}
 		if k.warm.empty() {
 			warm = 0
 		}
-		penalties[i] = max(cold, warm, 0)
-		coldCount, warmCount, laterCount = coldCount+len(k.cold.all), warmCount+len(k.warm.all), laterCount+len(k.later.all)
-		if penalties[i] > top {
-			top, coldest, warmest = penalties[i], max(cold, 0), max(warm, 0)
+		p.own[i] = max(cold, warm, 0)
+		p.coldCount, p.warmCount, p.laterCount = p.coldCount+len(k.cold.all), p.warmCount+len(k.warm.all), p.laterCount+len(k.later.all)
+		if p.own[i] > most {
+			most, p.cold, p.warm = p.own[i], max(cold, 0), max(warm, 0)
 		}
 	}
-	c.late = make(map[string]float64)
-	for i := range all {
-		c.late[kinds.names[i]] = later[i]
-	}
-	pages := c.private(top, warmest)
-	c.oneTime(coldest, warmest, coldCount, warmCount, pages)
-	c.firstJob(warmest, warmCount, pages, all)
+	p.most = most
+	return p
+}
 
+// writeClasses puts the classes into the profile. A class is spared of the one-time
+// work what its own penalty is short of the largest one.
+func (c *calibration) writeClasses(names []string, all []*class, first *penalties) {
 	total := 0
 	for _, k := range all {
 		total += k.count
@@ -94,27 +120,31 @@ func (c *calibration) jobs() {
 			}
 		}
 		j := sim.Class{
-			Name:   kinds.names[i],
+			Name:   names[i],
 			Weight: rounded(float64(k.count) / float64(total)),
-			CPU:    s.distribution(), Wait: k.wait(), System: systemShare, Elastic: c.elastic[kinds.names[i]],
+			CPU:    s.distribution(), Wait: k.wait(), System: systemShare, Elastic: c.elastic[names[i]],
 		}
-		if top > 0 {
-			j.Spared = 1 - rounded(min(max(penalties[i]/top, 0), 1))
+		if first.most > 0 {
+			j.Spared = 1 - rounded(min(max(first.own[i]/first.most, 0), 1))
 			if j.Spared > 0.98 {
 				j.Spared = 1
 			}
 		}
-		p.Jobs = append(p.Jobs, j)
+		c.profile.Jobs = append(c.profile.Jobs, j)
 	}
-	names := ""
+}
+
+// sourceClasses says where the classes' figures come from.
+func (c *calibration) sourceClasses(names []string, all []*class, first *penalties) {
+	text := ""
 	if len(all) > 1 {
-		names = "; classes as the workload makes them: " + strings.Join(kinds.names, ", ")
+		text = "; classes as the workload makes them: " + strings.Join(names, ", ")
 	}
-	if laterCount > 0 {
-		c.source("jobs", "%d jobs that are not their process's first%s", laterCount, names)
+	if first.laterCount > 0 {
+		c.source("jobs", "%d jobs that are not their process's first%s", first.laterCount, text)
 	} else {
 		c.lacking("jobs", "no process ran a second job: %d first jobs of children of warm parents, or else %d of cold ones, stand for them%s",
-			warmCount, coldCount, names)
+			first.warmCount, first.coldCount, text)
 	}
 	for i, k := range all {
 		path := fmt.Sprintf("jobs[%d].", i)
