@@ -27,7 +27,7 @@ func TestEnvironmentIsThisMachine(t *testing.T) {
 	if want := strings.TrimSpace(string(release)); e.Kernel != want {
 		t.Errorf("kernel %q, want %q", e.Kernel, want)
 	}
-	if e.Cores != runtime.NumCPU() || e.Go != runtime.Version() || e.Race != raceEnabled {
+	if e.Cores != runtime.NumCPU() || e.Go != fmt.Sprintf("%s, GOMAXPROCS=%d", runtime.Version(), runtime.GOMAXPROCS(0)) || e.Race != raceEnabled {
 		t.Errorf("cores %d, Go %q, race %t", e.Cores, e.Go, e.Race)
 	}
 	meminfo, err := os.ReadFile("/proc/meminfo")

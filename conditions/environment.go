@@ -3,6 +3,7 @@
 package conditions
 
 import (
+	"fmt"
 	"os"
 	"path/filepath"
 	"runtime"
@@ -45,7 +46,7 @@ func Environment() record.Environment {
 		OS:     runtime.GOOS + "/" + runtime.GOARCH,
 		Kernel: kernel(),
 		Cores:  runtime.NumCPU(), // of the affinity mask, not of the machine
-		Go:     runtime.Version(),
+		Go:     fmt.Sprintf("%s, GOMAXPROCS=%d", runtime.Version(), runtime.GOMAXPROCS(0)),
 		Race:   raceEnabled,
 
 		Packing:           Packing("/proc"),

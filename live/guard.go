@@ -125,6 +125,9 @@ const temporaryName = "tmp"
 
 // Cgroup says where the CPU cross-check is made, or why it is not.
 func (g *Guard) Cgroup() string {
+	if g == nil {
+		return "none: there is no guard that would remove a control group"
+	}
 	if g.groups == "" {
 		return "none: " + g.reason
 	}

@@ -70,6 +70,16 @@ func JobsApart(e Executor) bool {
 	return ok && apart.JobsApart()
 }
 
+// Configured is implemented by executors that have settings, for the records.
+type Configured interface {
+	// Knobs are the settings by name, as the command line has them. WarmKnob is among
+	// them if parents are to do the one-time work; what that is, is not the model's to say.
+	Knobs() map[string]string
+}
+
+// WarmKnob is the name of the setting that has parents do the one-time work.
+const WarmKnob = "warm"
+
 // A Host is a machine that hands out jobs and runs processes.
 //
 // The context that Parallel passes to work names the slot it runs in: pass that

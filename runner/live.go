@@ -6,12 +6,9 @@ import (
 	"errors"
 	"fmt"
 	"math"
-	"slices"
-	"time"
 
 	"go.uber.org/zap"
 
-	"forkbench/conditions"
 	"forkbench/live"
 	"forkbench/models"
 	"forkbench/record"
@@ -80,8 +77,7 @@ func Live(ctx context.Context, o Options) (found *Analysis, err error) {
 	if err != nil {
 		return nil, err
 	}
-	spec, err := o.spec(work, arrivals)
-	if err != nil {
+	if err := o.check(arrivals); err != nil {
 		return nil, err
 	}
 
@@ -106,57 +102,37 @@ func Live(ctx context.Context, o Options) (found *Analysis, err error) {
 	}
 	defer func() { err = errors.Join(err, backlog.Close()) }()
 
-	environment := conditions.Environment()
-	environment.Redis, environment.ForkPrimitive, environment.Cgroup = server.Describe(), o.Runtime.ForkPrimitive(), guard.Cgroup()
-	if _, ok := o.Runtime.(live.Python); ok {
-		environment.Python = fmt.Sprintf("Python %s (%s)", application.Version, application.Executable)
-	}
 	sums := NewAggregator()
-	plan := Plan{
-		Header: record.Header{Version: record.Version, Started: time.Now(), Spec: spec, Environment: environment},
-		Rounds: o.Rounds, Until: o.Until, Sums: sums,
-	}
+	plan := Plan{Rounds: o.Rounds, Until: o.Until, Sums: sums}
 	for _, e := range o.Models {
 		plan.Contestants = append(plan.Contestants, Contestant{Name: e.Name(), Executor: e, Machine: backlog.Machine(machine)})
 	}
+	plan.Describe(machine, application, Load{o.Jobs, arrivals, o.Seed})
 	err = plan.Run(ctx, nil, both{sums, o.Records})
 	return sums.Analysis(), err
 }
 
-// spec is what the records say of what was asked for.
-func (o *Options) spec(work workload.Workload, arrivals workload.Arrivals) (record.Spec, error) {
-	s := record.Spec{
-		Jobs: o.Jobs, Workers: o.Workers, Rounds: o.Rounds, Seed: o.Seed,
-		Workload: work.Name(), Runtime: o.Runtime.Name(), Arrivals: arrivals.String(),
-	}
+// check says what is wrong with what was asked for.
+func (o *Options) check(arrivals workload.Arrivals) error {
 	switch u := o.Until; {
 	case len(o.Models) == 0:
-		return s, errors.New("no models: at least one must be given")
+		return errors.New("no models: at least one must be given")
 	case o.Jobs < 1, o.Workers < 1, o.Rounds < 1:
-		return s, fmt.Errorf("%d jobs, %d workers, %d rounds: each must be at least 1", o.Jobs, o.Workers, o.Rounds)
+		return fmt.Errorf("%d jobs, %d workers, %d rounds: each must be at least 1", o.Jobs, o.Workers, o.Rounds)
 	case u == nil:
 	case math.IsNaN(u.HalfWidth), u.HalfWidth <= 0, u.HalfWidth >= 1:
-		return s, fmt.Errorf("until ±%v: must be more than 0 and less than 1, as in 0.1", u.HalfWidth)
-	case s.Arrivals != "burst":
-		return s, fmt.Errorf("until ±%v: is for jobs that are all due at once, and those of %s come over time: give Rounds only", u.HalfWidth, s.Arrivals)
-	default:
-		s.Until = &record.Until{HalfWidth: u.HalfWidth, MostNS: u.Most}
+		return fmt.Errorf("until ±%v: must be more than 0 and less than 1, as in 0.1", u.HalfWidth)
+	case arrivals.String() != "burst":
+		return fmt.Errorf("until ±%v: is for jobs that are all due at once, and those of %s come over time: give Rounds only", u.HalfWidth, arrivals)
 	}
 	names := make(map[string]bool)
 	for _, e := range o.Models {
 		if names[e.Name()] {
-			return s, fmt.Errorf("two models are called %s: give one of them another name with Named", e.Name())
+			return fmt.Errorf("two models are called %s: give one of them another name with Named", e.Name())
 		}
 		names[e.Name()] = true
-		s.Models = append(s.Models, record.Model{Name: e.Name()})
 	}
-	if python, ok := o.Runtime.(live.Python); ok {
-		s.Setup, s.Warm = python.Setup, python.Warm
-		if f, ok := work.(workload.Python); ok {
-			s.Warm = slices.Concat(f.PythonFunction().Warm, s.Warm)
-		}
-	}
-	return s, nil
+	return nil
 }
 
 func (o *Options) server(ctx context.Context, guard *live.Guard) (*stream.Server, error) {

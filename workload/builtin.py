@@ -81,9 +81,7 @@ def hang(forever: bool = True) -> None:
         time.sleep(3600)
 
 
-_CLASSES: dict[str, Callable[..., Any]] = {
-    job.__name__: job for job in (noop, cpu, io, touch, leak, crash, hang)
-}
+_CLASSES: dict[str, Callable[..., Any]] = {job.__name__: job for job in (noop, cpu, io, touch, leak, crash, hang)}
 
 
 def mixed(job: str, args: list[Any]) -> Any:

@@ -7,14 +7,12 @@ import (
 	"io"
 	"os"
 	"path/filepath"
-	"runtime"
 	"strings"
 
 	"github.com/spf13/cobra"
 	"go.uber.org/zap"
 	"go.uber.org/zap/zapcore"
 
-	"forkbench/conditions"
 	"forkbench/live"
 	"forkbench/record"
 	"forkbench/runner"
@@ -180,17 +178,16 @@ func (p *program) measure(ctx context.Context, in *interrupts, o *options, show 
 	if err != nil {
 		return m, err
 	}
-	log := logger(show.writer(), o)
 	machine := &live.Machine{
 		Workers: o.workers, Workload: workload.WithPayloads(app.workload, o.payloads), Runtime: app.runtime,
-		Timeout: o.timeout, BootTimeout: o.bootTimeout, Env: o.env, Services: o.serviceSet(), Guard: guard, Log: log,
+		Timeout: o.timeout, BootTimeout: o.bootTimeout, Env: o.env, Services: o.serviceSet(), Guard: guard, Log: logger(show.writer(), o),
 	}
 	show.doing("loading the application")
 	if err := check(ctx, machine, o); err != nil {
 		return m, err
 	}
 	show.doing("starting Redis")
-	if machine.Server, err = startRedis(ctx, o, guard, log); err != nil {
+	if machine.Server, err = startRedis(ctx, o, guard, machine.Log); err != nil {
 		return m, exitWith(exitLacking, err)
 	}
 	defer func() { err = errors.Join(err, machine.Server.Close()) }()
@@ -210,26 +207,16 @@ func (p *program) measure(ctx context.Context, in *interrupts, o *options, show 
 	if m.dir, err = makeResults(o, app.workload.Name(), p.now()); err != nil {
 		return m, err
 	}
-	path := filepath.Join(m.dir, recordsName)
-	file, err := p.create(path)
+	rec, err := p.openRecorder(m.dir, show)
 	if err != nil {
-		return m, exitWith(exitUsage, fmt.Errorf("%w: name a directory that you may write to with --out", err))
+		return m, err
 	}
-	rec := &recorder{file: record.NewWriter(file), path: path, sums: runner.NewAggregator(), show: show}
 	defer func() {
-		// A writer that failed says so again: once is enough.
-		flushed, closed := rec.flush(), file.Close()
-		if err == nil && flushed == nil && closed != nil {
-			flushed = fmt.Errorf("write %s: %w", path, pathCause(closed))
-		}
-		if err == nil {
-			err = flushed
-		}
+		err = rec.close(err)
 		m.analysis = rec.sums.Analysis()
 	}()
 
 	plan := runner.Plan{
-		Header: p.header(o, app, guard, machine.Server, versions),
 		Rounds: o.rounds, Until: o.until, Sums: rec.sums,
 		Began: func(round int, model string) {
 			in.begin()
@@ -242,6 +229,7 @@ func (p *program) measure(ctx context.Context, in *interrupts, o *options, show 
 			Name: c.name, Executor: c.model.build(&c.options), Machine: backlog.Machine(c.on(machine)),
 		})
 	}
+	p.describe(&plan, machine, o, app, versions)
 	show.begin(planOf(&plan, o))
 	defer in.end()
 	return m, plan.Run(ctx, in.stop, rec)
@@ -276,29 +264,16 @@ func check(ctx context.Context, machine *live.Machine, o *options) error {
 	return nil
 }
 
-// header says what was asked for, and where.
-func (p *program) header(o *options, app application, guard *live.Guard, server *stream.Server, peers string) record.Header {
-	h := record.Header{Version: record.Version, Started: p.now(), Environment: conditions.Environment()}
-	e := &h.Environment
-	e.Go += fmt.Sprintf(", GOMAXPROCS=%d", runtime.GOMAXPROCS(0))
-	if app.python.version != "" {
-		e.Python = fmt.Sprintf("Python %s (%s)", app.python.version, app.python.path)
-	}
-	e.Peers = peers
-	e.Redis, e.ForkPrimitive, e.Cgroup = server.Describe(), app.runtime.ForkPrimitive(), guard.Cgroup()
-	h.Spec = record.Spec{
-		Jobs: o.jobs, Workers: o.workers, Rounds: o.rounds, Seed: o.seed,
-		Workload: app.workload.Name(), Runtime: app.runtime.Name(), Setup: o.setup, Warm: app.warm(), Payload: o.payload,
-		Listed: max(len(o.payloads), workload.Listed(app.workload)),
-		Env:    o.shownEnv(), Arrivals: o.arrivals.String(), TimeoutNS: o.timeout,
-	}
-	if u := o.until; u != nil {
-		h.Spec.Until = &record.Until{HalfWidth: u.HalfWidth, MostNS: u.Most}
-	}
+// describe sets a plan's header, with what only the command line knows.
+func (p *program) describe(plan *runner.Plan, machine *live.Machine, o *options, app application, peers string) {
+	python := live.Application{Version: app.python.version, Executable: app.python.path}
+	plan.Describe(machine, python, runner.Load{Jobs: o.jobs, Arrivals: o.arrivals, Seed: o.seed})
+	h := &plan.Header
+	h.Started, h.Environment.Peers = p.now(), peers
+	h.Spec.Payload, h.Spec.Env = o.payload, o.shownEnv()
 	for i := range o.contestants {
-		h.Spec.Models = append(h.Spec.Models, o.contestants[i].spec(app.ownWarm()))
+		h.Spec.Models[i] = o.contestants[i].spec(app.ownWarm())
 	}
-	return h
 }
 
 // bootError says which flag is wrong when the application could not be loaded.
@@ -358,6 +333,7 @@ func logger(w io.Writer, o *options) *zap.Logger {
 // A recorder passes a comparison's records on: to the file, to the sums that the
 // report is made of, and to the progress.
 type recorder struct {
+	out  io.Closer
 	file *record.Writer
 	path string
 	sums *runner.Aggregator
@@ -365,6 +341,30 @@ type recorder struct {
 }
 
 var _ record.Sink = (*recorder)(nil)
+
+func (p *program) openRecorder(dir string, show *progress) (*recorder, error) {
+	path := filepath.Join(dir, recordsName)
+	file, err := p.create(path)
+	if err != nil {
+		return nil, exitWith(exitUsage, fmt.Errorf("%w: name a directory that you may write to with --out", err))
+	}
+	return &recorder{out: file, file: record.NewWriter(file), path: path, sums: runner.NewAggregator(), show: show}, nil
+}
+
+// close ends the file of a comparison that ended with an error, or nil, and returns
+// what is wrong: a writer that failed says so again, and once is enough.
+func (r *recorder) close(err error) error {
+	flushed, closed := r.flush(), r.out.Close()
+	switch {
+	case err != nil:
+		return err
+	case flushed != nil:
+		return flushed
+	case closed != nil:
+		return fmt.Errorf("write %s: %w", r.path, pathCause(closed))
+	}
+	return nil
+}
 
 // Write passes on a line. The file is last, so that what does not fit on the
 // disk is still in the report.

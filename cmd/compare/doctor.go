@@ -58,7 +58,7 @@ type finding struct {
 // doctorCommand is `compare doctor`.
 func (p *program) doctorCommand() *cobra.Command {
 	o := new(options)
-	flags := pick(flagsOf(o), "python", "redis")
+	flags := slices.Concat(pick(o.pythonFlags(), "python"), o.redisFlags())
 	cmd := &cobra.Command{
 		Use:   "doctor",
 		Short: "Say what can be measured on this machine, and how to get what cannot",
@@ -80,11 +80,6 @@ measured.`,
 	}
 	bind(cmd, flags)
 	return cmd
-}
-
-// pick is the flags of the given names.
-func pick(flags []flag, names ...string) []flag {
-	return slices.DeleteFunc(flags, func(f flag) bool { return !slices.Contains(names, f.name) })
 }
 
 // doctor examines the machine.

@@ -18,6 +18,7 @@ import (
 	"forkbench/internal/hoist"
 	"forkbench/live"
 	"forkbench/record"
+	"forkbench/runner"
 	"forkbench/workload"
 )
 
@@ -60,7 +61,7 @@ const (
 func (p *program) explainCommand() *cobra.Command {
 	var noVerify bool
 	flags := func(o *options) []flag {
-		return append(explainFlags(o), flag{
+		return append(explanationFlags(o), flag{
 			group: groupRun, name: "no-verify", set: yes(&noVerify),
 			usage: "profile only: make no call in a parent, and measure no saving",
 		})
@@ -84,27 +85,21 @@ func (p *program) explainCommand() *cobra.Command {
 	return cmd
 }
 
-// explainFlags are the flags of a comparison that make sense here.
-func explainFlags(o *options) []flag {
-	names := []string{
-		"workload", "payload", "jobs", "rounds", "seed", "timeout", "env", "service",
-		"python", "path", "setup", "warm", "boot-timeout", "allow-threads",
-		"redis", "out", "force", "format", "quiet", "verbose",
-	}
-	var list []flag
-	for _, f := range flagsOf(o) {
-		switch f.name {
-		case "jobs":
-			f.def, f.usage = strconv.Itoa(explainJobs), "jobs that are measured, in each round and each way"
-		case "rounds":
-			f.def, f.usage = strconv.Itoa(explainRounds), "times that each way is measured, in turn with the others"
-		case "warm":
-			f.usage = "one-time work that a parent is to do before it forks: is it of any use? repeatable"
-		}
-		if slices.Contains(names, f.name) {
-			list = append(list, f)
-		}
-	}
+// explanationFlags are the flags of a comparison that make sense here.
+func explanationFlags(o *options) []flag {
+	list := slices.Concat(
+		pick(o.loadFlags(), "workload", "payload", "jobs"), pick(o.roundFlags(), "rounds"), o.jobFlags(), o.surroundingFlags(),
+		o.pythonFlags(), o.redisFlags(), o.directoryFlags(), pick(o.reportFlags(), "format"), o.progressFlags(),
+	)
+	restate(list, "jobs", func(f *flag) {
+		f.def, f.usage = strconv.Itoa(explainJobs), "jobs that are measured, in each round and each way"
+	})
+	restate(list, "rounds", func(f *flag) {
+		f.def, f.usage = strconv.Itoa(explainRounds), "times that each way is measured, in turn with the others"
+	})
+	restate(list, "warm", func(f *flag) {
+		f.usage = "one-time work that a parent is to do before it forks: is it of any use? repeatable"
+	})
 	return list
 }
 
@@ -219,10 +214,12 @@ func (p *program) explain(ctx context.Context, o *options, verify bool, show *pr
 			err = fmt.Errorf("write %s: %w", path, pathCause(errors.Join(flushed, closed)))
 		}
 	}()
+	comparison := runner.Plan{Rounds: o.rounds, Until: o.until}
+	p.describe(&comparison, machine, o, app, "")
 	plan := explain.Plan{
 		Machine: machine, Verify: verify, Jobs: o.jobs, Rounds: o.rounds, Dir: guard.Dir(),
 		Source: func(n int) iter.Seq[workload.Job] { return workload.Jobs(machine.Workload, burst, o.seed, n) },
-		Header: p.header(o, app, guard, machine.Server, ""),
+		Header: comparison.Header,
 		Sink:   shownRecords{writer, show},
 		Doing:  show.doing,
 		Begin:  func(names []string) { show.begin(plan{models: names, rounds: o.rounds, jobs: o.jobs}) },

@@ -82,18 +82,9 @@ func (o *planOptions) flags() []flag {
 			usage: "most cores to try"},
 		flag{group: groupLimits, name: "replications", value: "N", def: "5", set: whole(&o.replications, 3, 1000, ""),
 			usage: "of each simulation, with other random numbers; they make the intervals"})
-	for _, f := range flagsOf(o.options) {
-		switch f.name {
-		case "jobs":
-			f.def, f.usage = "20000", "jobs of each replication"
-		case "model", "seed", "max-jobs-per-child", "max-memory-per-child", "jobs-per-child", "spares", "refork",
-			"out", "force", "format", "quiet":
-		default:
-			continue
-		}
-		list = append(list, f)
-	}
-	return list
+	load := pick(o.loadFlags(), "model", "jobs")
+	restate(load, "jobs", func(f *flag) { f.def, f.usage = "20000", "jobs of each replication" })
+	return slices.Concat(list, load, pick(o.jobFlags(), "seed"), o.knobFlags(), o.directoryFlags(), pick(o.reportFlags(), "format"), pick(o.progressFlags(), "quiet"))
 }
 
 func (o *planOptions) setTarget(quantile string) func(string) error {

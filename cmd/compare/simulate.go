@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"path/filepath"
 	"runtime"
+	"slices"
 	"strings"
 	"sync/atomic"
 	"time"
@@ -38,39 +39,37 @@ type simulation struct {
 // simulateFlags lists the flags of `compare simulate`: those of a comparison that
 // make sense without processes, and its own.
 func simulateFlags(o *simulation) []flag {
-	list := []flag{
+	load := pick(o.loadFlags(), "model", "arrivals", "jobs", "workers")
+	restate(load, "jobs", func(f *flag) {
+		f.set, f.usage = whole(&o.jobs, 1, maxJobs, ""), "jobs that each model runs in each replication"
+	})
+	restate(load, "workers", func(f *flag) { f.set = whole(&o.workers, 1, sim.MaxWorkers, ": each takes some kilobytes") })
+	job := pick(o.jobFlags(), "seed", "timeout")
+	restate(job, "seed", func(f *flag) { f.usage = "of all that is random: the same seed gives the same numbers" })
+	answer := slices.Concat(o.replicationFlags(), o.directoryFlags(), o.reportFlags())
+	for i := range answer {
+		answer[i].group = groupAnswer
+	}
+	machine := []flag{
 		{group: groupMachine, name: "cores", value: "N", def: "4", set: whole(&o.cores, 1, sim.MaxCores, ""),
 			usage: "its cores, which everything on it shares"},
 		profileFlag(&o.profile, &o.from),
 	}
-	for _, f := range flagsOf(&o.options) {
-		switch f.name {
-		case "model", "arrivals", "timeout", "max-jobs-per-child", "max-memory-per-child", "jobs-per-child", "spares", "refork", "quiet":
-		case "out", "force", "format", "fail-if", "allow-failures", baselineName:
-			f.group = groupAnswer
-		case "jobs":
-			f.set = whole(&o.jobs, 1, maxJobs, "")
-			f.usage = "jobs that each model runs in each replication"
-		case "workers":
-			f.set = whole(&o.workers, 1, sim.MaxWorkers, ": each takes some kilobytes")
-		case "rounds":
-			f.def, f.group, f.set = "", groupAnswer, whole(&o.replications, 1, maxRounds, "")
-			f.usage = "the same as --replications"
-			list = append(list,
-				flag{group: groupAnswer, name: "replications", value: "N", set: f.set,
-					usage: fmt.Sprintf("times that each model runs all jobs, with other random numbers each time (default %d, or from %d on as few"+
-						" as come to %d jobs)", mostDefault, leastDefault, simulatedJobs)},
-				flag{group: groupAnswer, name: "until", value: "SHARE", set: share(&o.until),
-					usage: fmt.Sprintf("go on until each interval is within such a share of its value: 2%%, say; %d replications at most",
-						predict.DefaultMaxReplications)})
-		case "seed":
-			f.usage = "of all that is random: the same seed gives the same numbers"
-		default:
-			continue
-		}
-		list = append(list, f)
+	return slices.Concat(machine, load, job, answer, o.knobFlags(), pick(o.progressFlags(), "quiet"))
+}
+
+// replicationFlags say how often.
+func (o *simulation) replicationFlags() []flag {
+	set := whole(&o.replications, 1, maxRounds, "")
+	return []flag{
+		{name: "replications", value: "N", set: set,
+			usage: fmt.Sprintf("times that each model runs all jobs, with other random numbers each time (default %d, or from %d on as few"+
+				" as come to %d jobs)", mostDefault, leastDefault, simulatedJobs)},
+		{name: "until", value: "SHARE", set: share(&o.until),
+			usage: fmt.Sprintf("go on until each interval is within such a share of its value: 2%%, say; %d replications at most",
+				predict.DefaultMaxReplications)},
+		{name: "rounds", value: "N", set: set, usage: "the same as --replications"},
 	}
-	return list
 }
 
 // The default number of replications.

@@ -83,71 +83,77 @@ const coreNumber = 4
 
 // flags lists the flags of a sweep; parsing them fills s.
 func (s *sweepOptions) flags() []flag {
+	load := pick(s.loadFlags(), "model", "workload", "payload", "arrivals", maxDurationFlag, "jobs")
+	restate(load, "jobs", func(f *flag) {
+		f.def, f.usage = "", fmt.Sprintf("jobs of each point (default %d; with --live %d)", sweepJobs, sweepJobsLive)
+	})
+	rounds := pick(s.roundFlags(), "rounds")
+	restate(rounds, "rounds", func(f *flag) { f.usage = "with --live: times that each point is measured" })
+	return slices.Concat(
+		s.parameterFlags(), s.askFlags(), load, rounds, s.jobFlags(), s.surroundingFlags(), s.pythonFlags(),
+		s.redisFlags(), s.directoryFlags(), s.explainFlags(), pick(s.reportFlags(), "format"), s.progressFlags(),
+	)
+}
+
+// parameterFlags are what may vary: each takes a value or a range.
+func (s *sweepOptions) parameterFlags() []flag {
+	known := append(s.knobFlags(), s.loadFlags()...)
 	var list []flag
-	base := make(map[string]flag)
-	for _, f := range flagsOf(s.options) {
-		base[f.name] = f
-	}
 	for _, p := range sweep.Parameters() {
-		f, known := base[p.Name]
-		if !known {
-			f = flag{usage: sweepUsage[p.Name], set: s.fixed.parser(p)}
+		f := flag{usage: sweepUsage[p.Name], set: s.fixed.parser(p)}
+		if i := slices.IndexFunc(known, func(f flag) bool { return f.name == p.Name }); i >= 0 {
+			f = known[i]
 		}
 		f.group, f.name, f.value = groupSweep, p.Name, sweepValue(p.Kind)
-		if p.Name == sweep.Cores {
+		switch p.Name {
+		case sweep.Cores:
 			f.usage += fmt.Sprintf(" (default %d; with --live this machine's)", coreNumber)
 			f.set = whole(&s.cores, 1, sim.MaxCores, "")
-		}
-		if p.Name == sweep.Workers {
+		case sweep.Workers:
 			f.set = whole(&s.workers, 1, int(p.Most), "")
 		}
-		one := f.set
-		f.set = func(text string) error {
-			if !sweep.IsRange(text) {
-				return one(text)
-			}
-			s.ranged = append(s.ranged, p.Name)
-			r, err := p.Range(text)
-			if err == nil {
-				s.over = r
-			}
-			return err
-		}
+		f.set = s.ranging(p, f.set)
 		list = append(list, f)
 	}
-	list = append(list,
-		flag{group: groupAsk, name: "metric", value: "NAME", set: s.setMetric,
+	return list
+}
+
+// ranging is the parser of a parameter that takes a range, or one value.
+func (s *sweepOptions) ranging(p *sweep.Parameter, one func(string) error) func(string) error {
+	return func(text string) error {
+		if !sweep.IsRange(text) {
+			return one(text)
+		}
+		s.ranged = append(s.ranged, p.Name)
+		r, err := p.Range(text)
+		if err == nil {
+			s.over = r
+		}
+		return err
+	}
+}
+
+// askFlags are what to find out.
+func (s *sweepOptions) askFlags() []flag {
+	return []flag{
+		{group: groupAsk, name: "metric", value: "NAME", set: s.setMetric,
 			usage: "what a cost is: " + strings.Join(metricNames(), ", ") + " (default by what is varied)"},
-		flag{group: groupAsk, name: "within", value: "PERCENT", def: "10%", set: s.setWithin,
+		{group: groupAsk, name: "within", value: "PERCENT", def: "10%", set: s.setWithin,
 			usage: "the break-even: where a model costs at most so much more than the reference"},
-		flag{group: groupAsk, name: "reference", value: "NAME", set: text(&s.against, "--reference=prefork"),
+		{group: groupAsk, name: "reference", value: "NAME", set: text(&s.against, "--reference=prefork"),
 			usage: "the model that the others are held against (default prefork, or the first one)"},
-		flag{group: groupAsk, name: "points", value: "N", def: "13", set: whole(&s.points, 2, sweep.MostPoints, ": each is simulated"),
+		{group: groupAsk, name: "points", value: "N", def: "13", set: whole(&s.points, 2, sweep.MostPoints, ": each is simulated"),
 			usage: "values to try, spaced by ratios, or evenly if the range begins at 0; a few more at the break-even"},
 		profileFlag(&s.profile, &s.from),
-		flag{group: groupAsk, name: "replications", value: "N", def: "5", set: whole(&s.replications, 3, 1000, ""),
+		{group: groupAsk, name: "replications", value: "N", def: "5", set: whole(&s.replications, 3, 1000, ""),
 			usage: "of each simulation, with other random numbers; they make the intervals"},
-		flag{group: groupAsk, name: "live", set: yes(&s.live),
+		{group: groupAsk, name: "live", set: yes(&s.live),
 			usage: "measure some points on real processes, too (the models' knobs, workers, job-time)"},
-		flag{group: groupAsk, name: "live-points", value: "N", def: "5", set: whole(&s.livePoints, 2, 50, ": each is run by real processes"),
+		{group: groupAsk, name: "live-points", value: "N", def: "5", set: whole(&s.livePoints, 2, 50, ": each is run by real processes"),
 			usage: "how many of them"},
-		flag{group: groupAsk, name: "with", value: "DIR", repeat: true, set: s.setWith,
-			usage: "draw the points of former results, too, where they fit; repeatable"})
-	for _, f := range flagsOf(s.options) {
-		switch f.name {
-		case "fail-if", "allow-failures", "max-tasks-per-child", "rq-class", "rq-import", untilFlag, maxTimeFlag:
-			continue
-		case "jobs":
-			f.def = ""
-			f.usage = fmt.Sprintf("jobs of each point (default %d; with --live %d)", sweepJobs, sweepJobsLive)
-		case "rounds":
-			f.usage = "with --live: times that each point is measured"
-		}
-		if sweep.Named(f.name) == nil {
-			list = append(list, f)
-		}
+		{group: groupAsk, name: "with", value: "DIR", repeat: true, set: s.setWith,
+			usage: "draw the points of former results, too, where they fit; repeatable"},
 	}
-	return list
 }
 
 // sweepUsage is what the parameters mean that are no flags of a comparison.

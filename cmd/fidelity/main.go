@@ -22,7 +22,6 @@ import (
 
 	"go.uber.org/zap"
 
-	"forkbench/conditions"
 	"forkbench/live"
 	"forkbench/record"
 	"forkbench/runner"
@@ -133,12 +132,10 @@ func (s *setting) measure(ctx context.Context, guard *live.Guard, server *stream
 	sink := record.NewWriter(file)
 	defer func() { err = errors.Join(err, sink.Flush()) }()
 
-	h := record.Header{Version: record.Version, Started: time.Now(), Environment: conditions.Environment()}
-	h.Environment.ForkPrimitive, h.Environment.Redis = machine.Runtime.ForkPrimitive(), server.Describe()
-	h.Spec = record.Spec{
-		Models: []record.Model{s.model}, Jobs: s.jobs, Workers: s.workers, Rounds: passes, Seed: seed,
-		Workload: s.workload, Runtime: machine.Runtime.Name(), Arrivals: burst.String(),
-	}
+	plan := runner.Plan{Rounds: passes, Contestants: []runner.Contestant{{Name: s.model.Name, Executor: s.executor}}}
+	plan.Describe(machine, live.Application{}, runner.Load{Jobs: s.jobs, Arrivals: burst, Seed: seed})
+	h := plan.Header
+	h.Spec.Models = []record.Model{s.model}
 	if err := sink.Write(&h); err != nil {
 		return err
 	}

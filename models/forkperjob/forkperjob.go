@@ -21,13 +21,24 @@ type Model struct {
 	Warm bool
 }
 
-var _ models.Executor = Model{}
+var (
+	_ models.Executor   = Model{}
+	_ models.Configured = Model{}
+)
 
 // Name is "forkperjob".
 func (Model) Name() string { return "forkperjob" }
 
 // JobsApart is true: see [models.JobsApart].
 func (Model) JobsApart() bool { return true }
+
+// Knobs are the model's settings.
+func (m Model) Knobs() map[string]string {
+	if m.Warm {
+		return map[string]string{models.WarmKnob: ""}
+	}
+	return map[string]string{}
+}
 
 // Execute runs the jobs of h with a parent for each worker and a child for each
 // job.

@@ -9,6 +9,7 @@ package hybrid
 
 import (
 	"context"
+	"strconv"
 
 	"forkbench/models"
 )
@@ -30,13 +31,26 @@ type Model struct {
 	Refork int
 }
 
-var _ models.Executor = Model{}
+var (
+	_ models.Executor   = Model{}
+	_ models.Configured = Model{}
+)
 
 // Name is "hybrid".
 func (Model) Name() string { return "hybrid" }
 
 // JobsApart is for children that are forked for one job: see [models.JobsApart].
 func (m Model) JobsApart() bool { return m.JobsPerChild <= 1 && m.Spares == 0 && m.Refork == 0 }
+
+// Knobs are the model's settings. Its parent is always warm.
+func (m Model) Knobs() map[string]string {
+	return map[string]string{
+		"jobs-per-child": strconv.Itoa(max(m.JobsPerChild, 1)),
+		"spares":         strconv.Itoa(m.Spares),
+		"refork":         strconv.Itoa(m.Refork),
+		models.WarmKnob:  "",
+	}
+}
 
 // Execute runs the jobs of h in children of one warm template.
 func (m Model) Execute(ctx context.Context, h models.Host) error {

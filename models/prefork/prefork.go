@@ -9,6 +9,8 @@ package prefork
 
 import (
 	"context"
+	"fmt"
+	"strconv"
 
 	"forkbench/models"
 )
@@ -31,10 +33,28 @@ type Model struct {
 	Warm bool
 }
 
-var _ models.Executor = Model{}
+var (
+	_ models.Executor   = Model{}
+	_ models.Configured = Model{}
+)
 
 // Name is "prefork".
 func (Model) Name() string { return "prefork" }
+
+// Knobs are the model's settings.
+func (m Model) Knobs() map[string]string {
+	knobs := map[string]string{
+		"max-jobs-per-child":   strconv.Itoa(m.MaxJobsPerChild),
+		"max-memory-per-child": "0",
+	}
+	if m.MaxMemoryPerChild > 0 {
+		knobs["max-memory-per-child"] = fmt.Sprintf("%dB", m.MaxMemoryPerChild)
+	}
+	if m.Warm {
+		knobs[models.WarmKnob] = ""
+	}
+	return knobs
+}
 
 // Execute runs the jobs of h in a pool of h.Workers() children.
 func (m Model) Execute(ctx context.Context, h models.Host) error {

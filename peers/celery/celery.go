@@ -5,6 +5,7 @@ package celery
 import (
 	"context"
 	_ "embed"
+	"strconv"
 
 	"forkbench/models"
 	"forkbench/peers"
@@ -31,10 +32,22 @@ type Model struct {
 	Warm bool
 }
 
-var _ models.Executor = Model{}
+var (
+	_ models.Executor   = Model{}
+	_ models.Configured = Model{}
+)
 
 // Name is "celery".
 func (Model) Name() string { return "celery" }
+
+// Knobs are the model's settings.
+func (m Model) Knobs() map[string]string {
+	knobs := map[string]string{"max-tasks-per-child": strconv.Itoa(m.MaxTasksPerChild)}
+	if m.Warm {
+		knobs[models.WarmKnob] = ""
+	}
+	return knobs
+}
 
 // Execute runs the jobs.
 func (m Model) Execute(ctx context.Context, h models.Host) error {

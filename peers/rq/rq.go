@@ -3,6 +3,7 @@
 package rq
 
 import (
+	"cmp"
 	"context"
 	_ "embed"
 	"fmt"
@@ -49,10 +50,25 @@ type Model struct {
 	Unprefixed bool
 }
 
-var _ models.Executor = Model{}
+var (
+	_ models.Executor   = Model{}
+	_ models.Configured = Model{}
+)
 
 // Name is "rq".
 func (Model) Name() string { return "rq" }
+
+// Knobs are the model's settings.
+func (m Model) Knobs() map[string]string {
+	knobs := map[string]string{"rq-class": cmp.Or(m.Class, Worker), "rq-import": "worker"}
+	if m.Lazy {
+		knobs["rq-import"] = "job"
+	}
+	if m.Warm {
+		knobs[models.WarmKnob] = ""
+	}
+	return knobs
+}
 
 // Execute runs the jobs.
 func (m Model) Execute(ctx context.Context, h models.Host) error {
