@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"os/exec"
 	"path/filepath"
-	"slices"
 	"strings"
 	"time"
 
@@ -85,15 +84,6 @@ type application struct {
 	workload workload.Workload
 	runtime  live.Runtime
 	python   interpreter // the zero value where it is not used
-}
-
-// warm lists all one-time work that a parent is asked to do: what the workload
-// knows of itself, and what the user names.
-func (a *application) warm() []string {
-	if python, ok := a.runtime.(live.Python); ok {
-		return slices.Concat(a.ownWarm(), python.Warm)
-	}
-	return nil
 }
 
 // ownWarm is what the workload knows of itself.
