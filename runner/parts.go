@@ -17,7 +17,7 @@ import (
 // (models.JobsApart).
 const (
 	// Slots are idle at a part's end, as at a round's. With so many jobs for each, that
-	// is one in a hundred of its time at most.
+	// is one in fifty of its time at most.
 	partJobs = 25
 	maxParts = 8
 )

@@ -197,7 +197,7 @@ func (c *calibration) boot() {
 			}
 			own = append(own, cpu)
 			user, system = user+format.Millis(p.StartupUserNS), system+format.Millis(p.StartupSysNS)
-			if rest := format.Millis(p.ReadyNS-p.ForkNS) - cpu; len(r.parents) == 1 && (wait < 0 || rest < wait) {
+			if rest := format.Millis(p.ReadyNS-p.ForkNS) - cpu; r.trees() == 1 && (wait < 0 || rest < wait) {
 				wait = rest
 			}
 		}

@@ -27,7 +27,7 @@ const busy = 0.8
 // crowding is the probability that a tree of processes finds a core's caches filled
 // by others: see sim.Cores.
 func (r *Round) crowding() float64 {
-	cores, trees := float64(r.Header.Environment.Cores), float64(len(r.parents))
+	cores, trees := float64(r.Header.Environment.Cores), float64(r.trees())
 	if trees <= cores || r.use < busy {
 		return 0
 	}

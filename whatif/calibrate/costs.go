@@ -26,7 +26,7 @@ func (c *calibration) memory() {
 	for _, r := range c.rounds {
 		var own []float64
 		for _, s := range r.samples {
-			parents := len(r.parents)
+			parents := r.trees()
 			children := s.Processes - parents
 			if children < 0 || parents != 1 || s.PSS == 0 {
 				continue
@@ -72,7 +72,7 @@ func (c *calibration) files() {
 	m := &c.profile.Memory
 	var shared []float64
 	for _, r := range c.rounds {
-		n := float64(len(r.parents))
+		n := float64(r.trees())
 		var own []float64
 		for _, s := range r.samples {
 			children := float64(s.Processes) - n

@@ -192,6 +192,10 @@ func (r *Round) PeakPSS() float64 {
 	return float64(most.PSS) / 1e6
 }
 
+// trees is how many parents there were at once: each part of a round that was made in
+// several has its own.
+func (r *Round) trees() int { return len(r.parents) / max(len(r.Parts), 1) }
+
 // forks is how many children were made during work.
 func (r *Round) forks() int {
 	n := 0
