@@ -206,7 +206,7 @@ func TestRedisDies(t *testing.T) {
 }
 
 func TestNotSimulated(t *testing.T) {
-	simulated := simtest.Machine{Cores: 1, Profile: sim.Profile{
+	simulated := simtest.Machine{Cores: 1, Profile: &sim.Profile{
 		Version: sim.ProfileVersion, Memory: sim.Memory{PageKB: 4}, Jobs: []sim.Class{{Weight: 1, CPU: sim.Constant(1)}},
 	}}
 	for _, e := range systems {

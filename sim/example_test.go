@@ -19,7 +19,7 @@ import (
 func ExampleMachine_Run() {
 	m := &sim.Machine{
 		Workers: 64, Cores: 32, Seed: 1,
-		Profile: sim.Profile{
+		Profile: &sim.Profile{
 			Version: sim.ProfileVersion, Name: "an example",
 			Boot:    sim.Boot{CPU: sim.Constant(200)},
 			OneTime: sim.OneTime{CPU: sim.Constant(80), Warmable: 1},

@@ -51,10 +51,10 @@ import (
 // A Machine is a simulated computer. Its fields are not changed once it runs; it
 // may run several rounds at once.
 type Machine struct {
-	Workers int     // jobs that may run at once, from 1 to MaxWorkers
-	Cores   int     // from 1 to MaxCores
-	Profile Profile // what things cost; see Profile.Validate
-	Seed    uint64  // of all that is random here; the jobs have their own
+	Workers int      // jobs that may run at once, from 1 to MaxWorkers
+	Cores   int      // from 1 to MaxCores
+	Profile *Profile // what things cost, not changed while it runs; see Profile.Validate
+	Seed    uint64   // of all that is random here; the jobs have their own
 
 	Timeout time.Duration // for a job; 0 means none
 
@@ -103,7 +103,11 @@ func (m *Machine) Validate() error {
 	if m.Timeout < 0 {
 		errs = append(errs, fmt.Errorf("timeout=%v: must not be negative; 0 is for none", m.Timeout))
 	}
-	errs = append(errs, m.Profile.Validate())
+	if m.Profile == nil {
+		errs = append(errs, errors.New("no profile: a machine needs to know what things cost; sim/profiles has some"))
+	} else {
+		errs = append(errs, m.Profile.Validate())
+	}
 	return errors.Join(errs...)
 }
 
@@ -164,7 +168,7 @@ func (m *Machine) Run(ctx context.Context, e models.Executor, r Round) (*record.
 }
 
 func (m *Machine) newHost(r Round) *Host {
-	p := m.Profile
+	p := *m.Profile
 	h := &Host{
 		workers: m.Workers, profile: &p,
 		timeout: int64(m.Timeout), ending: m.Ending, round: r,

@@ -91,7 +91,7 @@ func TestSecondaryCosts(t *testing.T) {
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			p := bare(sim.Constant(5))
-			test.set(&p)
+			test.set(p)
 			m := &sim.Machine{Workers: test.workers, Cores: test.cores, Profile: p}
 			r, err := m.Run(t.Context(), test.e, round(t, 4, nil))
 			if err != nil {

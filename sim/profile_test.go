@@ -36,7 +36,7 @@ func TestReadProfile(t *testing.T) {
 	if got, want := p.Jobs[0].CPU.Mean(), 0.5*0.95+0.45*1.8+0.05*5.75; math.Abs(got-want) > 1e-9 {
 		t.Errorf("the mean of the quantiles is %v; want %v", got, want)
 	}
-	if _, err := (&sim.Machine{Workers: 2, Cores: 2, Profile: *p}).Run(t.Context(), hybrid.Model{}, round(t, 50, nil)); err != nil {
+	if _, err := (&sim.Machine{Workers: 2, Cores: 2, Profile: p}).Run(t.Context(), hybrid.Model{}, round(t, 50, nil)); err != nil {
 		t.Error(err)
 	}
 	again, err := json.Marshal(p)
@@ -146,7 +146,7 @@ func FuzzReadProfile(f *testing.F) {
 		if _, err := sim.ReadProfile(bytes.NewReader(again)); err != nil {
 			t.Fatalf("what was written cannot be read: %v\n%s", err, again)
 		}
-		if _, err := (&sim.Machine{Workers: 2, Cores: 1, Profile: *p}).Run(t.Context(), hybrid.Model{Spares: 1}, round(t, 3, nil)); err != nil {
+		if _, err := (&sim.Machine{Workers: 2, Cores: 1, Profile: p}).Run(t.Context(), hybrid.Model{Spares: 1}, round(t, 3, nil)); err != nil {
 			t.Fatalf("%v\n%s", err, again)
 		}
 	})

@@ -28,8 +28,8 @@ import (
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 
 // bare is a profile of nothing but jobs that take d of CPU.
-func bare(d sim.Dist) sim.Profile {
-	return sim.Profile{
+func bare(d sim.Dist) *sim.Profile {
+	return &sim.Profile{
 		Version: sim.ProfileVersion, Name: "bare",
 		Memory: sim.Memory{BootedMB: 20, PageKB: 4},
 		Jobs:   []sim.Class{{Weight: 1, CPU: d}},
@@ -37,8 +37,8 @@ func bare(d sim.Dist) sim.Profile {
 }
 
 // whole is a profile in which everything costs something.
-func whole() sim.Profile {
-	return sim.Profile{
+func whole() *sim.Profile {
+	return &sim.Profile{
 		Version: sim.ProfileVersion, Name: "whole",
 		Boot:     sim.Boot{CPU: sim.Constant(80), Wait: sim.Exponential(5), System: 0.2},
 		OneTime:  sim.OneTime{CPU: sim.Lognormal(30, 0.1), Warmable: 1, MemoryMB: 8, Pages: 300},
@@ -139,7 +139,7 @@ func ignoreCancelled(err error) error {
 }
 
 func TestConformance(t *testing.T) {
-	for profileName, p := range map[string]sim.Profile{
+	for profileName, p := range map[string]*sim.Profile{
 		"nothing costs anything": bare(sim.Constant(0)),
 		"everything does":        whole(),
 	} {
@@ -232,7 +232,7 @@ func TestCommonRandomNumbers(t *testing.T) {
 // TestCosts follows one job through each model by hand: one worker, one core,
 // constants.
 func TestCosts(t *testing.T) {
-	p := sim.Profile{
+	p := &sim.Profile{
 		Version: sim.ProfileVersion, Name: "constants",
 		Boot:     sim.Boot{CPU: sim.Constant(100), Wait: sim.Constant(10)},
 		OneTime:  sim.OneTime{CPU: sim.Constant(50), Wait: sim.Constant(4), Warmable: 1},
@@ -416,7 +416,7 @@ func TestStationsLimit(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			p := bare(sim.Constant(0.1))
-			set(&p)
+			set(p)
 			m := &sim.Machine{Workers: 8, Cores: 8, Profile: p}
 			r, err := m.Run(t.Context(), prefork.Model{}, round(t, 1000, nil))
 			if err != nil {
@@ -448,7 +448,7 @@ func TestMachineValidate(t *testing.T) {
 
 // TestHost holds the simulated computer to the contract of a host.
 func TestHost(t *testing.T) {
-	for name, p := range map[string]sim.Profile{"bare": bare(sim.Constant(2)), "whole": whole()} {
+	for name, p := range map[string]*sim.Profile{"bare": bare(sim.Constant(2)), "whole": whole()} {
 		t.Run(name, func(t *testing.T) { modelstest.Host(t, simtest.Machine{Cores: 2, Profile: p, Seed: 1}) })
 	}
 }

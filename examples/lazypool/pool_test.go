@@ -20,7 +20,7 @@ func TestMain(m *testing.M) {
 // TestConformance runs the pool through everything that an executor must stand,
 // on real processes and in virtual time.
 func TestConformance(t *testing.T) {
-	simulated := simtest.Machine{Cores: 2, Profile: sim.Profile{
+	simulated := simtest.Machine{Cores: 2, Profile: &sim.Profile{
 		Version: sim.ProfileVersion, Name: "light jobs",
 		Boot:   sim.Boot{CPU: sim.Constant(200)},
 		Fork:   sim.Fork{Base: sim.Constant(1)},

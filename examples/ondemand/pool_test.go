@@ -24,7 +24,7 @@ func TestMain(m *testing.M) {
 	os.Exit(m.Run())
 }
 
-var profile = sim.Profile{
+var profile = &sim.Profile{
 	Version: sim.ProfileVersion, Name: "light jobs",
 	Boot:   sim.Boot{CPU: sim.Constant(200)},
 	Fork:   sim.Fork{Base: sim.Constant(1)},

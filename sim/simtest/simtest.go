@@ -21,7 +21,7 @@ import (
 // A Machine is a simulated computer.
 type Machine struct {
 	Cores   int
-	Profile sim.Profile
+	Profile *sim.Profile
 	Seed    uint64
 }
 

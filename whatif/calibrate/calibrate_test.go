@@ -23,8 +23,8 @@ import (
 )
 
 // truth is a machine that there is not, whose records are to be calibrated with.
-func truth() sim.Profile {
-	return sim.Profile{
+func truth() *sim.Profile {
+	return &sim.Profile{
 		Version: sim.ProfileVersion, Name: "truth",
 		Boot:     sim.Boot{CPU: sim.Constant(40), Wait: sim.Constant(2), System: 0.25},
 		OneTime:  sim.OneTime{CPU: sim.Constant(25), Warmable: 1, MemoryMB: 2},
@@ -62,12 +62,12 @@ func executor(m record.Model) (models.Executor, error) {
 }
 
 // run simulates contestants and returns the rounds as they are read from a file.
-func run(t *testing.T, p sim.Profile, seed uint64, names ...string) []*calibrate.Round {
+func run(t *testing.T, p *sim.Profile, seed uint64, names ...string) []*calibrate.Round {
 	t.Helper()
 	return runOn(t, p, seed, 3, names...)
 }
 
-func runOn(t *testing.T, p sim.Profile, seed uint64, workers int, names ...string) []*calibrate.Round {
+func runOn(t *testing.T, p *sim.Profile, seed uint64, workers int, names ...string) []*calibrate.Round {
 	t.Helper()
 	return runWith(t, p, seed, workers, func(record.Line) {}, names...)
 }
@@ -83,7 +83,7 @@ func (e editor) Write(l record.Line) error {
 	return e.next.Write(l)
 }
 
-func runWith(t *testing.T, p sim.Profile, seed uint64, workers int, edit func(record.Line), names ...string) []*calibrate.Round {
+func runWith(t *testing.T, p *sim.Profile, seed uint64, workers int, edit func(record.Line), names ...string) []*calibrate.Round {
 	t.Helper()
 	const jobs, cores = 400, 2
 	var file bytes.Buffer
@@ -435,7 +435,7 @@ func TestJobsThatWereNotDone(t *testing.T) {
 		t.Errorf("calibrate: %v", err)
 	}
 	profile := truth()
-	if _, _, err := calibrate.Validate(t.Context(), &profile, failed, calibrate.Options{Executor: executor}); err == nil || !strings.Contains(err.Error(), want) {
+	if _, _, err := calibrate.Validate(t.Context(), profile, failed, calibrate.Options{Executor: executor}); err == nil || !strings.Contains(err.Error(), want) {
 		t.Errorf("validate: %v", err)
 	}
 }
@@ -467,7 +467,7 @@ func TestCancelled(t *testing.T) {
 	if _, err := calibrate.Profile(ctx, rounds, o); !errors.Is(err, context.Canceled) {
 		t.Errorf("calibrate: %v", err)
 	}
-	if _, _, err := calibrate.Validate(ctx, &profile, rounds, o); !errors.Is(err, context.Canceled) {
+	if _, _, err := calibrate.Validate(ctx, profile, rounds, o); !errors.Is(err, context.Canceled) {
 		t.Errorf("validate: %v", err)
 	}
 }
@@ -476,7 +476,7 @@ func TestCancelled(t *testing.T) {
 func TestDoubtsOfAPrediction(t *testing.T) {
 	rounds, profile := run(t, truth(), 1, "forkperjob"), truth()
 	rounds[0].Header.Spec.Arrivals = "poisson:100000/s"
-	rows, _, err := calibrate.Validate(t.Context(), &profile, rounds, calibrate.Options{Executor: executor})
+	rows, _, err := calibrate.Validate(t.Context(), profile, rounds, calibrate.Options{Executor: executor})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -101,7 +101,7 @@ func (c *calibration) simulate(ctx context.Context, trials []*trial) error {
 		if err != nil {
 			return err
 		}
-		m := &sim.Machine{Workers: t.setting.Workers, Cores: t.setting.Cores, Profile: *paced(c.profile, t.rounds), Seed: t.setting.Seed}
+		m := &sim.Machine{Workers: t.setting.Workers, Cores: t.setting.Cores, Profile: paced(c.profile, t.rounds), Seed: t.setting.Seed}
 		t.done, err = m.Run(ctx, t.executor, sim.Round{Model: t.setting.Model, Jobs: jobs, Total: t.setting.Jobs, Class: t.class})
 		if ctx.Err() != nil {
 			return ctx.Err() // what was cut short says nothing

@@ -152,7 +152,7 @@ func (q *Question) most() int {
 // machine is the computer of replication r.
 func (q *Question) machine(r int) *sim.Machine {
 	return &sim.Machine{
-		Workers: q.Workers, Cores: q.Cores, Profile: *q.Profile, Timeout: q.Timeout,
+		Workers: q.Workers, Cores: q.Cores, Profile: q.Profile, Timeout: q.Timeout,
 		Seed: replicationSeed(q.Seed, r),
 	}
 }
