@@ -15,6 +15,7 @@ import (
 // nothing to say shows that it is there.
 const (
 	watchEvery = 500 * time.Millisecond
+	perWatcher = 10 * time.Millisecond // all of them together have 100 events a second at most
 	keepAlive  = 15 * time.Second
 )
 
@@ -22,6 +23,7 @@ const (
 // nobody follows a run that is not watched.
 type watchers struct {
 	store *store
+	busy  func() bool // a comparison is being measured
 	ctx   context.Context
 	stop  context.CancelFunc // ends all streams
 	group sync.WaitGroup     // of those who follow
@@ -46,8 +48,8 @@ type message struct {
 	ended bool
 }
 
-func newWatchers(s *store) *watchers {
-	w := &watchers{store: s, runs: make(map[string]*watched)}
+func newWatchers(s *store, busy func() bool) *watchers {
+	w := &watchers{store: s, busy: busy, runs: make(map[string]*watched)}
 	w.ctx, w.stop = context.WithCancel(context.Background())
 	return w
 }
@@ -105,10 +107,19 @@ func (w *watchers) count() int {
 // follow tells what is new of a run, until it has ended or nobody watches any more.
 func (w *watchers) follow(ctx context.Context, run string, x *watched) {
 	f := &follower{store: w.store, run: run}
-	tick := time.NewTicker(watchEvery)
-	defer tick.Stop()
+	timer := time.NewTimer(0)
+	defer timer.Stop()
 	for {
-		p, err := f.follow()
+		select {
+		case <-timer.C:
+		case <-ctx.Done():
+			return
+		}
+		most := int64(mostRead)
+		if w.busy() {
+			most = busyRead
+		}
+		p, err := f.follow(most)
 		if err != nil {
 			p = &Progress{State: Failed, Doing: err.Error(), Models: []ModelProgress{}}
 		}
@@ -127,11 +138,7 @@ func (w *watchers) follow(ctx context.Context, run string, x *watched) {
 		if m.ended {
 			return
 		}
-		select {
-		case <-tick.C:
-		case <-ctx.Done():
-			return
-		}
+		timer.Reset(max(watchEvery, time.Duration(w.count())*perWatcher))
 	}
 }
 
@@ -151,7 +158,7 @@ func newMessage(p *Progress) message {
 	}
 	h := fnv.New64a()
 	_, _ = h.Write(text) // it never fails
-	m := message{id: fmt.Sprintf("%016x", h.Sum64()), text: text, ended: p.State.Ended()}
+	m := message{id: fmt.Sprintf("%016x", h.Sum64()), text: text, ended: p.State.Ended() && p.Behind == 0}
 	if m.ended {
 		m.id = "end-" + m.id
 	}

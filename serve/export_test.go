@@ -13,3 +13,12 @@ func APIPatterns() []string {
 	}
 	return all
 }
+
+// Follow reads a run of a directory, so many bytes of its records each time.
+func Follow(dir, run string) (next func(most int64) (*Progress, error), err error) {
+	s, err := openStore(dir)
+	if err != nil {
+		return nil, err
+	}
+	return (&follower{store: s, run: run}).follow, nil
+}

@@ -9,6 +9,7 @@ import (
 	"io/fs"
 	"path"
 	"slices"
+	"strconv"
 	"strings"
 	"sync"
 	"time"
@@ -53,8 +54,8 @@ const indexName = ".index.json"
 // refreshEvery bounds how often the directory is looked through.
 const refreshEvery = time.Second
 
-// An index is what lists are made of. It looks at a run again when one of its files is
-// another one, and not at all while a comparison is being measured, but for the
+// An index is what lists are made of. It looks at a run again when its directory has
+// changed, and not at all while a comparison is being measured, but for the
 // service's own.
 type index struct {
 	store *store
@@ -68,7 +69,7 @@ type index struct {
 }
 
 type indexed struct {
-	Key string `json:"key"` // of the files that it was made from
+	Key string `json:"key"` // of the directory that it was made from
 	Run Run    `json:"run"`
 }
 
@@ -148,26 +149,30 @@ func (x *index) refresh() error {
 	if time.Since(x.looked) < wait {
 		return nil
 	}
-	names, err := x.store.names()
+	entries, err := fs.ReadDir(x.store.root.FS(), ".")
 	if err != nil {
 		return err
 	}
-	there := make(map[string]bool, len(names))
-	for _, name := range names {
-		key, ok := x.store.key(name)
-		if !ok {
+	there := make(map[string]bool, len(entries))
+	for _, e := range entries {
+		info, err := e.Info()
+		if err != nil || !e.IsDir() || !runForm.MatchString(e.Name()) {
 			continue
 		}
-		there[name] = true
-		if x.entries[name].Key == key {
+		name, key := e.Name(), keyOf(info)
+		if old, ok := x.entries[name]; ok && old.Key == key && key != "" {
+			there[name] = true
 			continue
 		}
 		r, err := x.store.run(name)
-		if err != nil {
+		switch {
+		case errors.Is(err, errNoRun):
+			continue
+		case err != nil:
 			x.log.Warn("a run cannot be read", zap.String("run", name), zap.Error(err))
-			delete(there, name)
 			continue
 		}
+		there[name] = true
 		x.entries[name], x.changed = indexed{key, *r}, true
 	}
 	for name := range x.entries {
@@ -180,21 +185,17 @@ func (x *index) refresh() error {
 	return nil
 }
 
-// key is another one when a run's files are; ok is false if it is no run.
-func (s *store) key(name string) (key string, ok bool) {
-	key = indexVersion
-	for _, file := range []string{stateName, summaryName, requestName} {
-		info, err := s.root.Lstat(path.Join(name, file))
-		if err == nil {
-			key += fmt.Sprintf(" %s %d %d", file, info.ModTime().UnixNano(), info.Size())
-			ok = true
-		}
+// settled is how old a directory's last change must be to tell it from a later one, by
+// a clock that goes in steps.
+const settled = 100 * time.Millisecond
+
+// keyOf is another one when one of a run's files was replaced, made or removed, all of
+// which change the directory; or "" if that was a moment ago.
+func keyOf(dir fs.FileInfo) string {
+	if time.Since(dir.ModTime()) < settled {
+		return ""
 	}
-	if ok {
-		return key, true
-	}
-	_, err := s.root.Lstat(path.Join(name, recordsName))
-	return key, err == nil
+	return indexVersion + " " + strconv.FormatInt(dir.ModTime().UnixNano(), 10)
 }
 
 // run reads a run from its files: the service's, then the command's.

@@ -189,8 +189,11 @@ func (s *Server) pageRun(w http.ResponseWriter, r *http.Request) error {
 		v.HasPage = v.HasPage || f.Name == pageName
 	}
 	if v.Reload || d.Verdict == "" {
-		f := &follower{store: s.store, run: name}
-		if v.Progress, err = f.follow(); err != nil {
+		f, most := &follower{store: s.store, run: name}, int64(mostRead)
+		if s.queue.busy() {
+			most = busyRead
+		}
+		if v.Progress, err = f.follow(most); err != nil {
 			return err
 		}
 	}

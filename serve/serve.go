@@ -102,7 +102,7 @@ func New(o Options) (*Server, error) {
 	s.login = newLogin(o.Token)
 	s.queue = newQueue(s.store, o, s.log)
 	s.index = newIndex(s.store, s.queue.busy, s.log)
-	s.watch = newWatchers(s.store)
+	s.watch = newWatchers(s.store, s.queue.busy)
 	s.metrics = newMetrics(s)
 	s.handler = s.routes()
 	if err := s.queue.load(); err != nil {
@@ -161,7 +161,13 @@ func (s *Server) Serve(ctx context.Context, l net.Listener) error {
 		}
 		return nil
 	})
-	group.Go(func() error { s.queue.run(ctx); return nil })
+	group.Go(func() error {
+		if _, err := s.index.list(Filter{}); err != nil { // it may be new: not while something is measured
+			s.log.Warn("the directory cannot be read", zap.Error(err))
+		}
+		s.queue.run(ctx)
+		return nil
+	})
 	err := group.Wait()
 	s.index.save()
 	return errors.Join(err, s.close())

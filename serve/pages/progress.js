@@ -6,6 +6,9 @@
   const show = (p) => {
     document.getElementById("sofar").textContent = p.so_far ? "So far: " + p.so_far : "";
     document.getElementById("doing").textContent = p.state === "queued" ? "It waits for its turn." : p.doing || "";
+    document.getElementById("behind").textContent = p.behind_bytes
+      ? "Not all records are read yet, so as not to disturb what is measured: the numbers below lag behind."
+      : "";
     const rows = p.models.map((m) => {
       const row = document.createElement("tr");
       const last = m.recent[m.recent.length - 1];
