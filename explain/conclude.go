@@ -166,8 +166,10 @@ func (r *run) takes(f *found) (wall, cpu float64) {
 	if f.timed != nil {
 		return f.timed.wall * r.result.FirstJob.Wall.Median, f.timed.cpu * r.result.FirstJob.CPU.Median
 	}
-	s := r.shares(f)
-	return s.wall * r.result.OneTime.Wall.Median, s.cpu * r.result.OneTime.CPU.Median
+	// The median of differences may be more than that of jobs, and no call takes more
+	// than its job.
+	s, all, first := r.shares(f), r.result.OneTime, r.result.FirstJob
+	return min(s.wall*all.Wall.Median, first.Wall.Median), min(s.cpu*all.CPU.Median, first.CPU.Median)
 }
 
 // spares is what a finding takes of a first job in a fork of a frozen parent, which

@@ -24,6 +24,10 @@ MAX_TEXT = 200
 Way = dict[str, Any]
 Place = Optional[tuple[str, str]]  # a module and a path in it
 
+# Names of arguments that are secret: with such a part, or such a word between underscores.
+SECRETS = ("passw", "secret", "passphrase", "credential", "api_key", "apikey", "access_key", "private_key")
+SECRET_WORDS = frozenset(("pass", "pwd", "token", "auth", "dsn"))
+
 NOTHING = object()
 OURS = ("forkbench_", "__main__")
 
@@ -51,9 +55,23 @@ def literal(value: Any) -> str | None:
     return text if text is not None and len(text) <= MAX_TEXT else None
 
 
+def secret(name: str, value: Any) -> bool:
+    """Reports whether an argument may be nobody's to print, by its name or as an address with a password."""
+    if type(value) is tuple:
+        return any(secret(name, part) for part in value)
+    if type(value) not in (str, bytes) or not value:
+        return False
+    name = name.lower()
+    if any(part in name for part in SECRETS) or not SECRET_WORDS.isdisjoint(name.split("_")):
+        return True
+    text = value if isinstance(value, str) else value.decode("latin-1")
+    host = text.partition("://")[2].partition("/")[0]
+    return ":" in host.rpartition("@")[0]
+
+
 def arguments(frame: FrameType, function: Any, skip: int = 0) -> list[str] | None:
-    """The arguments of a call as source, if they are all simple. Those that have their defaults are
-    left out, simple or not."""
+    """The arguments of a call as source, if they are all simple, and none is a secret. Those that have
+    their defaults are left out, simple or not."""
     code, given = frame.f_code, frame.f_locals
     defaults = getattr(function, "__defaults__", None) or ()
     keyword_defaults = getattr(function, "__kwdefaults__", None) or {}
@@ -79,7 +97,11 @@ def arguments(frame: FrameType, function: Any, skip: int = 0) -> list[str] | Non
                 break
             values.pop()
     found = [literal(value) for value in [*values, *more]]
-    for name in code.co_varnames[code.co_argcount : code.co_argcount + code.co_kwonlyargcount]:
+    alone = code.co_varnames[code.co_argcount : code.co_argcount + code.co_kwonlyargcount]
+    called = [*zip(names[skip:], values), *(("", value) for value in more), *keywords.items()]
+    if any(secret(name, value) for name, value in [*called, *((name, given.get(name)) for name in alone)]):
+        return None
+    for name in alone:
         value = given.get(name, NOTHING)
         if name not in keyword_defaults or keyword_defaults[name] is not value:
             text = literal(value)

@@ -210,3 +210,15 @@ func TestPastACollection(t *testing.T) {
 		t.Errorf("%q", list)
 	}
 }
+
+// TestTakesNoMoreThanTheJob: the median of the differences of jobs may be more than
+// the median of jobs, and no call takes more than the job that it is in.
+func TestTakesNoMoreThanTheJob(t *testing.T) {
+	r := &run{result: new(Result), cold: trees{first: at("job", 0, at("load", 1000)), later: at("job", 0)}}
+	r.result.FirstJob = known(692)
+	r.result.OneTime = known(717)
+	f := &found{finding: attribute(r.cold.first, r.cold.later)[0]}
+	if wall, cpu := r.takes(f); wall != 692 || cpu != 692 {
+		t.Errorf("%v ms by the clock and %v of CPU, of 692", wall, cpu)
+	}
+}
