@@ -292,6 +292,10 @@ func (r *run) profileWarm(ctx context.Context) error {
 	}
 	r.doing("profiling the jobs of a warm parent")
 	list, err := r.look(ctx, model, jobs, s)
+	if why := r.refusal(err); why != "" && s.warm == nil {
+		r.unfit = why
+		return r.profileWarm(ctx)
+	}
 	if failed, ok := errors.AsType[*JobError](err); ok && s.warm == nil {
 		r.failed = failed.short()
 		return r.profileWarm(ctx)

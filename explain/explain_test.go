@@ -149,9 +149,14 @@ func TestConnection(t *testing.T) {
 }
 
 func TestNothing(t *testing.T) {
-	r := explained(t, "nothing")
+	r := explained(t, "nothing", "nothing:start")
 	if !strings.HasPrefix(r.Verdict, "nothing worth hoisting: ") {
 		t.Errorf("verdict: %s\nfindings: %+v", r.Verdict, r.Findings)
+	}
+	// A warm-up after which the parent refuses to fork is told, and ends nothing else.
+	const why = `must not be made in the parent: its forks lack the thread "Thread-1 (wait)"`
+	if len(r.WarmUps) != 1 || !strings.HasPrefix(r.WarmUps[0].Verdict, why) || !strings.Contains(r.Verdict, "; the warm-up nothing:start "+why) {
+		t.Errorf("warm-ups: %+v\nverdict: %s", r.WarmUps, r.Verdict)
 	}
 }
 

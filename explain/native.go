@@ -4,9 +4,11 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"path/filepath"
 	"slices"
 	"strings"
 
+	"forkbench/internal/format"
 	"forkbench/internal/held"
 	"forkbench/live"
 	"forkbench/models"
@@ -26,7 +28,7 @@ func (r *run) withoutPools(ctx context.Context) error {
 			set := func(text string) bool { return strings.HasPrefix(text, pool.Variable+"=") }
 			if known && pool.Variable != "" && !slices.ContainsFunc(r.Machine.Env, set) && !slices.ContainsFunc(env, set) {
 				env = append(env, pool.Variable+"=1")
-				names = append(names, fmt.Sprintf("%s (%s)", pool.Name, library))
+				names = append(names, fmt.Sprintf("%s (%s)", pool.Name, filepath.Base(library)))
 			}
 		}
 	}
@@ -42,11 +44,15 @@ func (r *run) withoutPools(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	if native(list) >= before {
+	left := native(list)
+	if left >= before {
 		return nil // they are of something else
 	}
 	r.limit(env)
 	r.pools = "The jobs start native threads, of the pool of " + strings.Join(names, " and ")
+	if left > 0 {
+		r.pools += fmt.Sprintf(", and %s of something else, which no variable that is known ends", format.Plural(left, "native thread"))
+	}
 	return nil
 }
 
@@ -130,8 +136,7 @@ func (r *run) limiting() {
 		if !t.saves() {
 			text += " By themselves they save nothing that was measured: a job takes as long in a cold fork with the pool's threads."
 		} else {
-			text += fmt.Sprintf(" By themselves they save, against cold forks with the pool's threads, %s of each job by the clock, and %s of CPU, measured.",
-				bounds(t.Measured.Wall)+" ms", bounds(t.Measured.CPU)+" ms")
+			text += fmt.Sprintf(" By themselves they save, against cold forks with the pool's threads, %s.", t.savings())
 		}
 	}
 	r.result.Notes = append(r.result.Notes, text)

@@ -36,7 +36,10 @@ func (r *run) profileOneJob(ctx context.Context) error {
 		return nil
 	}
 	r.doing("trying a job in a parent")
-	list, err := r.look(ctx, hybrid.Model{}, profiledProcesses, setup{warm: []string{workload.WarmJob}, look: &settings{Jobs: 1}})
+	list, err := r.lookQuietly(ctx, hybrid.Model{}, profiledProcesses, setup{warm: []string{workload.WarmJob}, look: &settings{Jobs: 1}})
+	if r.oneJob.why = r.refusal(err); r.oneJob.why != "" {
+		return nil
+	}
 	if boot, ok := errors.AsType[*live.BootError](err); ok {
 		r.oneJob.why = boot.Message
 		return nil

@@ -256,7 +256,7 @@ def native(had: set[str]) -> tuple[int, list[str]]:
     if not count:
         return 0, []
     with open("/proc/self/maps", encoding="utf-8", errors="replace") as file:
-        return count, sorted({line.split("/")[-1].strip() for line in file if ".so" in line})
+        return count, sorted({"/".join(line.split("/")[-2:]).strip() for line in file if ".so" in line})
 
 
 def opened(before: dict[int, str], after: dict[int, str]) -> list[str]:

@@ -40,7 +40,7 @@ type profile struct {
 	LeftOpen []string      `json:"left_open"`   // open afterwards, and not before
 	Threads  int           `json:"threads"`     // more than before
 	Native   int           `json:"native"`      // which of these are none of Python's
-	Libs     []string      `json:"libraries"`   // that are loaded then, by their files' names
+	Libs     []string      `json:"libraries"`   // that are loaded then, by their files and those' folders
 	Handed   []string      `json:"handed_over"` // which of them a fork hands to a child
 	Undone   []string      `json:"undone"`      // what a job in a parent had left open, and how that was given up
 	Watched  []observation `json:"watched"`

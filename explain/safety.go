@@ -1,10 +1,13 @@
 package explain
 
 import (
+	"cmp"
+	"errors"
 	"fmt"
 	"slices"
 	"strings"
 
+	"forkbench/live"
 	"forkbench/record"
 )
 
@@ -26,6 +29,14 @@ func (r *run) added() string {
 		list = append(list, h.Clause())
 	}
 	return strings.Join(list, ", and ")
+}
+
+// refusal is why the parent of the last look refused to have forks, if it did; or "".
+func (r *run) refusal(err error) string {
+	if refused, ok := errors.AsType[*live.ForkError](err); ok {
+		return cmp.Or(r.added(), shortened(refused.Reason, 120))
+	}
+	return ""
 }
 
 func (r *run) addedHazards() []record.Hazard {

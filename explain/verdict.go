@@ -44,6 +44,11 @@ func (r *run) verdict() string {
 			text += fmt.Sprintf("; the warm-ups %s and %s change nothing", strings.Join(useless[:last], ", "), useless[last])
 		}
 	}
+	for _, w := range res.WarmUps {
+		if w.broken {
+			text += fmt.Sprintf("; the warm-up %s %s", w.Reference, w.Verdict)
+		}
+	}
 	if len(r.cold.passedOn) > 0 {
 		text += "; but as it is loaded, the application must not be forked: " + r.cold.passedOn[0].Clause()
 	}

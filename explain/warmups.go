@@ -31,6 +31,7 @@ type WarmUp struct {
 
 	parts  map[*found]float64 // of each finding's cost, what it spares the jobs
 	spares bool               // a finding, or a part of one that is worth telling
+	broken bool               // no job is done by forks of a parent that has done it
 }
 
 // givenWarmUps lists them: the workload's own, then the user's.
@@ -49,9 +50,14 @@ func (r *run) checkWarmUps(ctx context.Context) error {
 	breaks := false
 	for _, reference := range r.userWarm {
 		r.doing("trying %s in a parent", reference)
-		list, err := r.look(ctx, hybrid.Model{}, triedJobs, setup{warm: []string{reference}, look: &settings{Jobs: 1}})
+		list, err := r.lookQuietly(ctx, hybrid.Model{}, triedJobs, setup{warm: []string{reference}, look: &settings{Jobs: 1}})
+		if why := r.refusal(err); why != "" {
+			r.result.WarmUps = append(r.result.WarmUps, WarmUp{Reference: reference, Verdict: "must not be made in the parent: " + why, broken: true})
+			breaks = true
+			continue
+		}
 		if failed, ok := errors.AsType[*JobError](err); ok {
-			r.result.WarmUps = append(r.result.WarmUps, WarmUp{Reference: reference, Verdict: "breaks the jobs: " + failed.short()})
+			r.result.WarmUps = append(r.result.WarmUps, WarmUp{Reference: reference, Verdict: "breaks the jobs: " + failed.short(), broken: true})
 			breaks = true
 			continue
 		}

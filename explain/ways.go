@@ -157,7 +157,10 @@ type sight struct {
 
 // inParent has a parent make calls, and looks at its children's jobs.
 func (r *run) inParent(ctx context.Context, ways []warmCall) (sight, error) {
-	list, err := r.look(ctx, hybrid.Model{}, triedJobs, setup{warm: references(ways), look: &settings{Jobs: 1}})
+	list, err := r.lookQuietly(ctx, hybrid.Model{}, triedJobs, setup{warm: references(ways), look: &settings{Jobs: 1}})
+	if why := r.refusal(err); why != "" {
+		return sight{why: "must not be: " + why}, nil
+	}
 	if boot, ok := errors.AsType[*live.BootError](err); ok {
 		return sight{why: "raises " + shortened(boot.Message, 120)}, nil
 	}

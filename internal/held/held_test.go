@@ -127,12 +127,14 @@ func TestPoolOf(t *testing.T) {
 		"/opt/conda/lib/libiomp5.so":                     "OMP_NUM_THREADS",
 		"/opt/conda/lib/libmkl_rt.so.2":                  "MKL_NUM_THREADS",
 		"/usr/lib/libtbb.so.12":                          "",
+		// The extension of NumExpr is called as others' may be.
+		"/x/site-packages/numexpr/interpreter.cpython-311-x86_64-linux-gnu.so": "NUMEXPR_NUM_THREADS",
 	} {
 		if pool, ok := held.PoolOf(library); !ok || pool.Variable != want {
 			t.Errorf("%s: %+v, %v; want %s", library, pool, ok, want)
 		}
 	}
-	for _, library := range []string{"", "/usr/lib/libc.so.6", "/x/cygrpc.cpython-311-x86_64-linux-gnu.so"} {
+	for _, library := range []string{"", "/usr/lib/libc.so.6", "/x/cygrpc.cpython-311-x86_64-linux-gnu.so", "/x/numpy.libs/interpreter.so"} {
 		if pool, ok := held.PoolOf(library); ok {
 			t.Errorf("%q is %+v", library, pool)
 		}

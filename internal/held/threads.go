@@ -159,7 +159,8 @@ type Pool struct {
 	EndsAtFork bool
 }
 
-// pools are the well-known ones, by a part of their libraries' names.
+// pools are the well-known ones, by a part of their libraries' names, or of the folder
+// and the name where that one says nothing.
 var pools = []struct {
 	part string
 	Pool
@@ -171,15 +172,17 @@ var pools = []struct {
 	{"libomp", Pool{"LLVM OpenMP", "OMP_NUM_THREADS", false}},
 	{"libmkl", Pool{"MKL", "MKL_NUM_THREADS", false}},
 	{"libblis", Pool{"BLIS", "BLIS_NUM_THREADS", false}},
-	{"numexpr", Pool{"NumExpr", "NUMEXPR_NUM_THREADS", false}},
+	{"numexpr/interpreter.", Pool{"NumExpr", "NUMEXPR_NUM_THREADS", false}},
 	{"libtbb", Pool{"TBB", "", false}},
 }
 
-// PoolOf is the well-known pool that a library is, if it is one.
+// PoolOf is the well-known pool that a library is, if it is one. Of its path, the last
+// folder and the name are looked at.
 func PoolOf(library string) (Pool, bool) {
 	name := filepath.Base(library)
+	long := filepath.Base(filepath.Dir(library)) + "/" + name
 	for _, p := range pools {
-		if strings.Contains(name, p.part) {
+		if strings.Contains(name, p.part) || strings.Contains(p.part, "/") && strings.Contains(long, p.part) {
 			return p.Pool, true
 		}
 	}
