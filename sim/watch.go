@@ -1,11 +1,8 @@
 package sim
 
 import (
-	"bytes"
 	"fmt"
 	"math"
-	"runtime"
-	"strconv"
 	"sync/atomic"
 	"time"
 )
@@ -81,20 +78,6 @@ func (h *Host) intruder() error {
 	err := &StrangerError{h.round.Model}
 	h.stranger.seen.CompareAndSwap(nil, err)
 	return err
-}
-
-// goroutine is the number that stack traces give a goroutine.
-type goroutine uint64
-
-func thisGoroutine() goroutine {
-	var buf [64]byte
-	text := buf[:runtime.Stack(buf[:], false)] // "goroutine 18 [running]:..."
-	text = bytes.TrimPrefix(text, []byte("goroutine "))
-	if i := bytes.IndexByte(text, ' '); i > 0 {
-		text = text[:i]
-	}
-	n, _ := strconv.ParseUint(string(text), 10, 64) // 0 for all, should the form change: then nobody is a stranger
-	return goroutine(n)
 }
 
 // watch waits for done, or until the executor's code has not come back for

@@ -73,6 +73,11 @@ type Question struct {
 	// MaxReplications bounds Until; 0 means DefaultMaxReplications.
 	MaxReplications int
 
+	// Known, if not nil, tells a model's Capacity where it has been found before, for
+	// the same machine, profile and seed: it does not depend on the arrivals. It is
+	// called by several goroutines at once.
+	Known func(model string) (capacity float64, ok bool)
+
 	// Sink, if not nil, is asked for a sink for each run before it begins, and
 	// gets its records, the *record.Round last; it may return nil. It is called
 	// from one goroutine; runs, and so their sinks, go on side by side.

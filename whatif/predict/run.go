@@ -84,7 +84,7 @@ func (q *Question) load(ctx context.Context, all []*series) error {
 	g.SetLimit(runtime.GOMAXPROCS(0))
 	for _, s := range all {
 		g.Go(func() error {
-			capacity, err := q.Capacity(ctx, s.Model)
+			capacity, err := q.capacity(ctx, s.Model)
 			if err != nil {
 				return err
 			}
@@ -96,6 +96,16 @@ func (q *Question) load(ctx context.Context, all []*series) error {
 		})
 	}
 	return g.Wait()
+}
+
+// capacity is Capacity, unless it is known.
+func (q *Question) capacity(ctx context.Context, m Model) (float64, error) {
+	if q.Known != nil {
+		if capacity, ok := q.Known(m.Name); ok {
+			return capacity, nil
+		}
+	}
+	return q.Capacity(ctx, m)
 }
 
 // wave makes the replications between two numbers.
