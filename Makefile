@@ -26,7 +26,7 @@ help: ## List the commands
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 12
 
 .PHONY: deps
-deps: ## Get what the tests need: .venv, python3, redis-server (says what it installs)
+deps: ## Get what the tests need: .venv, python3, redis-server, node, chromium (says what it installs)
 	@bash scripts/deps.sh
 
 .PHONY: test
@@ -53,7 +53,7 @@ smoke: deps ## Run a short comparison with the command, end to end
 	test -s "$$out/smoke/summary.json"
 
 .PHONY: lint
-lint: deps $(GOLANGCI) ## Check without running: format, vet, lint, imports, go.mod, Python, shell
+lint: deps $(GOLANGCI) ## Check without running: format, vet, lint, imports, go.mod, Python, shell, TypeScript
 	$(GOLANGCI) config verify
 	$(GOLANGCI) fmt --diff
 	$(GO) vet $(PKGS)
@@ -63,6 +63,8 @@ lint: deps $(GOLANGCI) ## Check without running: format, vet, lint, imports, go.
 	.venv/bin/ruff check .
 	.venv/bin/mypy
 	for script in $(SCRIPTS); do bash -n "$$script"; done
+	cd web && npm run --silent check
+	GO="$(GO)" bash scripts/web.sh check
 
 # The seeds of the fuzz tests, and what fuzzing once found, run with the tests.
 .PHONY: check
@@ -75,6 +77,10 @@ check: lint ## Everything that CI runs
 	$(MAKE) race
 	$(GO_TEST) -shuffle=on $(PKGS)
 
+.PHONY: web
+web: deps ## Build what report.html has embedded, of web/ and cmd/whatif
+	GO="$(GO)" bash scripts/web.sh
+
 .PHONY: fmt
 fmt: deps $(GOLANGCI) ## Format the Go and Python code
 	$(GOLANGCI) fmt
@@ -82,7 +88,7 @@ fmt: deps $(GOLANGCI) ## Format the Go and Python code
 
 .PHONY: clean
 clean: ## Remove what these commands made; results of comparisons stay
-	rm -rf .bin .venv .mypy_cache .ruff_cache compare
+	rm -rf .bin .venv .mypy_cache .ruff_cache web/node_modules compare
 
 $(GOLANGCI):
 	@echo "building golangci-lint $(GOLANGCI_VERSION)"

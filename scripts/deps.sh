@@ -1,14 +1,17 @@
 #!/usr/bin/env bash
 # Gets what the tests need: python3 (3.9 or newer, with venv) and redis-server
-# (or valkey-server) from the system's package manager where they are missing,
-# .venv from requirements-dev.txt, and below it old releases (scripts/old). Says
-# what it installs; silent and quick where all is there.
+# (or valkey-server), node (18 or newer, with npm) and chromium from the system's
+# package manager where they are missing, .venv from requirements-dev.txt, and below
+# it old releases (scripts/old), web/node_modules from its lock file. Says what it
+# installs; silent and quick where all is there.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
 have() { command -v "$1" >/dev/null; }
 have_python() { python3 -c 'import sys, ensurepip, venv; sys.exit(sys.version_info < (3, 9))' 2>/dev/null; }
 have_redis() { have redis-server || have valkey-server; }
+have_node() { have npm && node -e 'process.exit(parseInt(process.versions.node) < 18 ? 1 : 0)' 2>/dev/null; }
+have_browser() { have chromium || have chromium-headless-shell || have chromium-browser || have google-chrome; }
 have_venv() { cmp -s requirements-dev.txt .venv/requirements-dev.txt && .venv/bin/python -c '' 2>/dev/null; }
 fail() {
 	echo "deps: $*" >&2
@@ -22,6 +25,9 @@ packages() {
 	pacman:python | brew:python) echo python ;;
 	*:python) echo python3 ;;
 	apt-get:redis) echo redis-server ;;
+	apt-get:node | dnf:node | apk:node | pacman:node | zypper:node) echo nodejs npm ;;
+	brew:node) echo node ;;
+	*:browser) echo chromium ;;
 	pacman:redis) echo valkey ;;
 	*:redis) echo redis ;;
 	esac
@@ -65,6 +71,14 @@ if ! have_redis; then
 	install redis redis-server
 	have_redis || fail "installed, but neither redis-server nor valkey-server is on PATH: $PATH"
 fi
+if ! have_node; then
+	install node "node (18 or newer) with npm"
+	have_node || fail "node on PATH ($(command -v node || echo none)) is older than 18 or has no npm: put another one first on PATH"
+fi
+if ! have_browser; then
+	install browser chromium
+	have_browser || fail "installed, but chromium is not on PATH: $PATH"
+fi
 if ! have_venv; then
 	if ! have_python; then
 		install python "python3 (3.9 or newer) with its venv module"
@@ -85,3 +99,8 @@ for old in scripts/old/*.txt; do
 		cp "$old" "$to/requirements.txt"
 	fi
 done
+if ! cmp -s web/package-lock.json web/node_modules/.installed; then
+	echo "deps: installing web/package-lock.json into web/node_modules"
+	(cd web && npm ci --silent --no-audit --no-fund --ignore-scripts)
+	cp web/package-lock.json web/node_modules/.installed
+fi
