@@ -1,19 +1,20 @@
 // Package page writes a comparison as one HTML file that needs nothing else: it can
 // be mailed, opened from a disk without a network, read on a phone and printed.
 //
-// It has no script. Pictures are images in data: URLs, in which a browser loads nothing
-// and runs nothing, a flame graph's own script included, and a Content-Security-Policy in the file allows
-// nothing but these and its own style. All texts go through html/template: what a
-// job is called, or says when it fails, is shown and never read as markup.
+// It can be read without scripts. One script, which is in it, adds what pictures cannot
+// do: life cycles to zoom, distributions to read, and the simulator, compiled to
+// WebAssembly, with the profile of the run (data.go). A Content-Security-Policy in the
+// file allows that script, its style and images in data: URLs, and nothing else; in
+// images a browser runs no script and loads nothing, in a flame graph neither. All texts
+// go through html/template, or are set as texts: what a job is called, or says when it
+// fails, is shown and never read as markup.
 //
 // A page is a pure function of what it is made of: the same gives the same bytes.
 package page
 
 import (
 	"bytes"
-	"crypto/sha256"
 	_ "embed"
-	"encoding/base64"
 	"html/template"
 	"io"
 
@@ -40,10 +41,14 @@ type Page struct {
 	Graphs   []Picture // flame graphs
 	Files    []File    // to download, those that matter most first
 	Missing  []string  // what is not in it, a sentence each
+
+	Data     *Data  // what its scripts show; nil for a page without
+	NoWhatIf string // why the simulator cannot be asked, a sentence; empty if it can
 }
 
 // A Picture is an image with its words.
 type Picture struct {
+	Name    string // of the plot; empty for what is none
 	Title   string
 	Caption string
 	Type    string // image/svg+xml or image/png
@@ -74,12 +79,4 @@ func (p *Page) Write(w io.Writer) error {
 	}
 	_, err := b.WriteTo(w)
 	return err
-}
-
-// policy is the Content-Security-Policy: nothing but images in data: URLs and the
-// style whose digest it names.
-func policy() string {
-	digest := sha256.Sum256([]byte(style))
-	return "default-src 'none'; style-src 'sha256-" + base64.StdEncoding.EncodeToString(digest[:]) +
-		"'; img-src data:; base-uri 'none'; form-action 'none'"
 }

@@ -15,9 +15,11 @@ import (
 	"strconv"
 	"strings"
 	"testing"
+	"time"
 
 	"golang.org/x/net/html"
 
+	"forkbench/internal/calltree"
 	"forkbench/page"
 	"forkbench/plots"
 	"forkbench/record"
@@ -47,18 +49,30 @@ func pageOf(t *testing.T, a *runner.Analysis) *page.Page {
 	t.Helper()
 	p := &page.Page{
 		Summary: &a.Summary,
-		Graphs:  []page.Picture{{Title: evil, Caption: evil, Type: "image/svg+xml", Data: []byte("<svg/>")}},
+		Graphs:  []page.Picture{{Title: evil, Caption: evil, Type: "image/svg+xml", Data: flameGraph(t)}},
 		Files:   []page.File{{Name: evil, About: evil, Type: "text/csv", Data: []byte(evil)}},
 		Missing: []string{evil},
+		Data:    &page.Data{Models: []string{evil}, LifeCycle: plots.Life(a), WhatIf: &page.WhatIf{Base: evil, Profile: evil, File: evil, Notes: []string{evil}}},
 	}
 	for _, x := range plots.All() {
 		var b bytes.Buffer
 		if err := x.Draw(&b, plots.SVG, a); err != nil {
 			t.Fatal(err)
 		}
-		p.Pictures = append(p.Pictures, page.Picture{Title: x.Title, Caption: x.CaptionOf(&a.Summary), Type: "image/svg+xml", Data: b.Bytes()})
+		p.Pictures = append(p.Pictures, page.Picture{Name: x.Name, Title: x.Title, Caption: x.CaptionOf(&a.Summary), Type: "image/svg+xml", Data: b.Bytes()})
 	}
 	return p
+}
+
+// flameGraph is one of a job that calls what is called as it should not be.
+func flameGraph(t *testing.T) []byte {
+	t.Helper()
+	tree := &calltree.Node{Function: calltree.Function{Kind: calltree.Python, Name: evil}, Jobs: 1, Self: calltree.Cost{Wall: time.Millisecond}}
+	var b bytes.Buffer
+	if err := (&calltree.Graph{Title: evil, Tree: tree}).WriteSVG(&b); err != nil {
+		t.Fatal(err)
+	}
+	return b.Bytes()
 }
 
 func written(t *testing.T, p *page.Page) (text []byte, root *html.Node) {
@@ -144,10 +158,14 @@ func TestTextsAreNoMarkup(t *testing.T) {
 	}
 	fill(reflect.ValueOf(a).Elem(), evil)
 	text, root := written(t, pageOf(t, a))
-	allowed := strings.Fields("html head meta title style body a header h1 h2 h3 h4 p nav ul li main section div table caption thead tbody tr td th b span figure img figcaption dl dt dd pre code")
+	allowed := strings.Fields("html head meta title style body a header h1 h2 h3 h4 p nav ul li main section div table caption thead tbody tr td th b span figure img figcaption dl dt dd pre code noscript script")
+	scripts := 0
 	for _, n := range elements(root) {
 		if !slices.Contains(allowed, n.Data) {
 			t.Errorf("there is an element %s", n.Data)
+		}
+		if n.Data == "script" {
+			scripts++
 		}
 		for _, at := range n.Attr {
 			switch {
@@ -158,6 +176,9 @@ func TestTextsAreNoMarkup(t *testing.T) {
 				t.Errorf("%s refers to %q", n.Data, at.Val)
 			}
 		}
+	}
+	if scripts != 3 { // the data, the simulator, and the one that runs
+		t.Errorf("%d scripts", scripts)
 	}
 	if strings.Contains(string(text), "\u202e") {
 		t.Error("a text turns the direction of writing")
@@ -173,7 +194,8 @@ func TestTextsAreNoMarkup(t *testing.T) {
 	}
 }
 
-// onlyDrawings wants nothing in a picture but what is drawn.
+// onlyDrawings wants nothing in a picture but what is drawn, and the script of a flame
+// graph, the same in each, which no browser runs in an image.
 func onlyDrawings(t *testing.T, source string) {
 	t.Helper()
 	encoded, found := strings.CutPrefix(source, "data:image/svg+xml;base64,")
@@ -181,8 +203,9 @@ func onlyDrawings(t *testing.T, source string) {
 	if !found || err != nil {
 		t.Fatalf("a picture cannot be read (%v): %.60s", err, source)
 	}
+	zoom := contents(t, "../internal/calltree/zoom.js")
 	d := xml.NewDecoder(bytes.NewReader(data))
-	allowed := strings.Fields("svg title desc g path text rect line polyline circle")
+	allowed := strings.Fields("svg title desc g path text tspan rect line polyline circle style")
 	for {
 		token, err := d.Token()
 		if err == io.EOF {
@@ -193,6 +216,13 @@ func onlyDrawings(t *testing.T, source string) {
 		}
 		e, ok := token.(xml.StartElement)
 		if !ok {
+			continue
+		}
+		if e.Name.Local == "script" {
+			var own string
+			if err := d.DecodeElement(&own, &e); err != nil || own != "\n"+zoom {
+				t.Errorf("in a picture is a script that is not a flame graph's (%v): %.200s", err, own)
+			}
 			continue
 		}
 		if !slices.Contains(allowed, e.Name.Local) {
@@ -206,30 +236,68 @@ func onlyDrawings(t *testing.T, source string) {
 	}
 }
 
-// No request leaves the file: a browser is told so, and there is nothing to ask for.
+func contents(t *testing.T, path string) string {
+	t.Helper()
+	text, err := os.ReadFile(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return string(text)
+}
+
+// No request leaves the file, and no script runs but the page's own: a browser is told
+// so, and there is nothing to ask for.
 func TestPolicy(t *testing.T) {
-	_, root := written(t, pageOf(t, stored(t)))
-	policy, sheets := "", 0
-	for _, n := range elements(root) {
-		switch {
-		case n.Data == "meta" && attribute(n, "http-equiv") == "Content-Security-Policy":
-			policy = attribute(n, "content")
-		case n.Data == "style":
-			sheets++
-			text := words(n)
-			digest := sha256.Sum256([]byte(text))
-			want := "default-src 'none'; style-src 'sha256-" + base64.StdEncoding.EncodeToString(digest[:]) + "'; img-src data:; base-uri 'none'; form-action 'none'"
-			if policy != want {
-				t.Errorf("the policy is %q, before a style whose own is %q", policy, want)
-			}
-			if strings.Contains(text, "url(") || strings.Contains(text, "@import") || strings.Contains(text, "@font-face") {
-				t.Error("the style loads something")
+	whole, still := pageOf(t, stored(t)), pageOf(t, stored(t))
+	still.Data = nil
+	plain := pageOf(t, stored(t))
+	plain.Data.WhatIf = nil
+	script := source(contents(t, "assets/page.js"))
+	for _, c := range []struct {
+		name    string
+		page    *page.Page
+		scripts string // what the policy says of them
+		count   int    // of elements
+	}{
+		{"without scripts", still, "", 0},
+		{"without a simulator", plain, "script-src " + script + "; ", 2},
+		{"whole", whole, "worker-src blob:; script-src " + script + " 'wasm-unsafe-eval'; ", 3},
+	} {
+		_, root := written(t, c.page)
+		policy, sheets, scripts := "", 0, 0
+		for _, n := range elements(root) {
+			switch {
+			case n.Data == "meta" && attribute(n, "http-equiv") == "Content-Security-Policy":
+				policy = attribute(n, "content")
+			case n.Data == "script":
+				scripts++
+				if kind := attribute(n, "type"); kind == "" && source(words(n)) != script {
+					t.Errorf("%s: another script than the page's runs", c.name)
+				} else if kind != "" && kind != "application/json" && kind != "text/plain" {
+					t.Errorf("%s: a script of the type %q", c.name, kind)
+				}
+			case n.Data == "style":
+				sheets++
+				text := words(n)
+				want := "default-src 'none'; style-src " + source(text) + "; img-src data:; " + c.scripts + "base-uri 'none'; form-action 'none'"
+				if policy != want {
+					t.Errorf("%s: the policy is %q, and should be %q", c.name, policy, want)
+				}
+				if strings.Contains(text, "url(") || strings.Contains(text, "@import") || strings.Contains(text, "@font-face") {
+					t.Error("the style loads something")
+				}
 			}
 		}
+		if sheets != 1 || scripts != c.count {
+			t.Errorf("%s: %d styles and %d scripts, want 1 and %d", c.name, sheets, scripts, c.count)
+		}
 	}
-	if sheets != 1 {
-		t.Errorf("%d styles, want 1", sheets)
-	}
+}
+
+// source is what a policy calls a text.
+func source(text string) string {
+	sum := sha256.Sum256([]byte(text))
+	return "'sha256-" + base64.StdEncoding.EncodeToString(sum[:]) + "'"
 }
 
 // What a screen reader and the keyboard need.
@@ -340,7 +408,7 @@ func luminance(t *testing.T, hex string) float64 {
 // However much there is, the file stays small enough to mail, and says what it lacks.
 func TestSize(t *testing.T) {
 	p := pageOf(t, stored(t))
-	if text, _ := written(t, p); len(text) > page.Most/4 {
+	if text, _ := written(t, p); len(text) > page.Most*3/4 {
 		t.Errorf("a small run's page has %d bytes", len(text))
 	}
 	p.Pictures = nil

@@ -19,6 +19,7 @@ type view struct {
 	Policy     string
 	Style      template.CSS
 	Workload   string
+	Simulated  bool
 	Caption    string
 	Verdict    string
 	Errors     []string
@@ -32,6 +33,9 @@ type view struct {
 	Conditions []pair
 	Files      []fileView
 	Missing    []string
+	Scripts    *scripted
+	WhatIf     bool   // the simulator can be asked
+	NoWhatIf   string // or why not
 }
 
 type tableView struct {
@@ -48,6 +52,7 @@ type rowView struct {
 
 type imageView struct {
 	ID, Title, Caption string
+	Name               string // of the plot, by which scripts find it
 	Kind               string // plot or graph
 	Source             template.URL
 }
@@ -84,9 +89,9 @@ func (p *Page) view() *view {
 	s := p.Summary
 	sheet := runner.NewSheet(s)
 	v := &view{
-		Policy:     policy(),
-		Style:      template.CSS(style),
+		Style:      template.CSS(allStyle()),
 		Workload:   report.Visible(cmp.Or(s.Spec.Workload, "nothing")),
+		Simulated:  s.Spec.Simulated,
 		Caption:    report.Visible(sheet.Caption),
 		Verdict:    report.Visible(s.Verdict),
 		Errors:     visible(s.Errors),
@@ -101,6 +106,9 @@ func (p *Page) view() *view {
 		v.Models = append(v.Models, modelOf(&s.Models[i], &s.Spec))
 	}
 	p.embed(v)
+	v.Policy = policy(v.Scripts)
+	v.NoWhatIf = report.Visible(p.NoWhatIf)
+	v.WhatIf = v.Scripts != nil && v.Scripts.Simulator != ""
 	return v
 }
 
@@ -125,7 +133,7 @@ func (p *Page) embed(v *view) {
 		}
 		*to = append(*to, imageView{
 			ID: kind + "-" + strconv.Itoa(len(*to)+1), Kind: kind,
-			Title: report.Visible(pic.Title), Caption: report.Visible(pic.Caption), Source: dataURL(pic.Type, pic.Data),
+			Name: pic.Name, Title: report.Visible(pic.Title), Caption: report.Visible(pic.Caption), Source: dataURL(pic.Type, pic.Data),
 		})
 	}
 	for i := range p.Pictures {
@@ -133,6 +141,10 @@ func (p *Page) embed(v *view) {
 	}
 	for i := range p.Files {
 		file(&p.Files[i])
+	}
+	var missing string
+	if v.Scripts, missing = p.scripts(&left); missing != "" {
+		v.Missing = append(v.Missing, missing)
 	}
 	for i := range p.Graphs {
 		image(&v.Graphs, "graph", &p.Graphs[i])

@@ -67,7 +67,8 @@ type lane struct {
 type block struct {
 	span
 	phase phase
-	bad   bool // the job in it failed, crashed or timed out
+	bad   bool        // the job in it failed, crashed or timed out
+	job   *record.Job // nil for what belongs to no job
 }
 
 // A life is a process with its jobs.
@@ -329,14 +330,14 @@ func (sp splitter) job(j *record.Job) []block {
 	if j.StartedNS == 0 && bad { // it never started
 		s.lo = s.hi
 	}
-	run := block{span: s, phase: phaseRun, bad: bad}
+	run := block{span: s, phase: phaseRun, bad: bad, job: j}
 	if j.Seq != 1 || sp.penalty == 0 || s.hi-s.lo <= sp.run {
 		return []block{run}
 	}
 	// By share, not by length: a first job that took twice the median did so in
 	// both of its parts.
 	run.lo += (s.hi - s.lo) * sp.penalty / (sp.penalty + sp.run)
-	return []block{{span: span{s.lo, run.lo}, phase: phasePenalty}, run}
+	return []block{{span: span{s.lo, run.lo}, phase: phasePenalty, job: j}, run}
 }
 
 // measure finds how much time the panel needs.

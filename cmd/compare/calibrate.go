@@ -316,31 +316,47 @@ func (p *program) results(args []string) (dirs, problems []string) {
 func (p *program) readRounds(dirs []string) (rounds []*calibrate.Round, skipped []string, err error) {
 	var simulated []string
 	for _, dir := range dirs {
-		path := filepath.Join(dir, recordsName)
-		f, err := os.Open(path)
-		if err != nil {
+		own, left, err := roundsIn(dir)
+		switch {
+		case errors.Is(err, errSimulated):
+			simulated = append(simulated, dir+": "+err.Error())
+		case err != nil:
 			return nil, nil, err
 		}
-		all, err := calibrate.Read(dir, record.Read(f))
-		_ = f.Close() // it was only read
-		if err != nil {
-			return nil, nil, fmt.Errorf("%s: %w", path, err)
-		}
-		if len(all) > 0 && all[0].Header.Spec.Simulated {
-			simulated = append(simulated, dir+": is a simulation: name a directory that a measured comparison wrote")
-		}
-		for _, r := range all {
-			if _, err := executorOf(r.Model); err != nil {
-				skipped = append(skipped, fmt.Sprintf("%s, round %d, in %s: %v", r.Round.Model, r.Round.Round+1, dir, err))
-				continue
-			}
-			rounds = append(rounds, r)
-		}
+		rounds, skipped = append(rounds, own...), append(skipped, left...)
 	}
 	if simulated != nil {
 		return nil, nil, exitWith(exitUsage, errors.New(strings.Join(simulated, "\n")))
 	}
 	p.remarks("left out: ", skipped)
+	return rounds, skipped, nil
+}
+
+var errSimulated = errors.New("is a simulation: name a directory that a measured comparison wrote")
+
+// roundsIn reads the rounds of a measured run that can be simulated, and says of the
+// others why not.
+func roundsIn(dir string) (rounds []*calibrate.Round, skipped []string, err error) {
+	path := filepath.Join(dir, recordsName)
+	f, err := os.Open(path)
+	if err != nil {
+		return nil, nil, err
+	}
+	defer f.Close()
+	all, err := calibrate.Read(dir, record.Read(f))
+	if err != nil {
+		return nil, nil, fmt.Errorf("%s: %w", path, err)
+	}
+	if len(all) > 0 && all[0].Header.Spec.Simulated {
+		return nil, nil, errSimulated
+	}
+	for _, r := range all {
+		if _, err := executorOf(r.Model); err != nil {
+			skipped = append(skipped, fmt.Sprintf("%s, round %d, in %s: %v", r.Round.Model, r.Round.Round+1, dir, err))
+			continue
+		}
+		rounds = append(rounds, r)
+	}
 	return rounds, skipped, nil
 }
 

@@ -110,7 +110,7 @@ func (p *program) compare(
 	// The table first: it does not depend on what may fail below.
 	err = errors.Join(err, p.writeSummary(&m.analysis.Summary, o.format))
 	if ctx.Err() == nil {
-		err = errors.Join(err, p.keep(m, o.format))
+		err = errors.Join(err, p.keep(ctx, m, o.format))
 	} else {
 		short := errors.New(cutShort(m.dir))
 		if err == nil {
@@ -127,7 +127,7 @@ func (p *program) compare(
 	err = judge(&m.analysis.Summary, o.gate)
 	if o.explain {
 		err = errors.Join(err, p.explainMeasured(ctx, o, m.dir))
-		p.writePage(m.dir, &m.analysis.Summary, true)
+		p.writePage(ctx, m.dir, m.analysis, true)
 	}
 	return err
 }
@@ -144,8 +144,8 @@ func cutShort(dir string) string {
 
 // keep writes the results to files, and says where they are: below the text, but
 // not into data.
-func (p *program) keep(m measured, format string) error {
-	names, err := p.writeResults(m.dir, m.analysis)
+func (p *program) keep(ctx context.Context, m measured, format string) error {
+	names, err := p.writeResults(ctx, m.dir, m.analysis)
 	if _, gone := os.Stat(filepath.Join(m.dir, recordsName)); gone != nil {
 		err = errors.Join(fmt.Errorf("the raw records are lost: %w: was the directory removed during the run?", gone), err)
 	} else {

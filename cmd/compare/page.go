@@ -2,6 +2,7 @@ package main
 
 import (
 	"bytes"
+	"context"
 	"encoding/xml"
 	"fmt"
 	"io"
@@ -23,8 +24,8 @@ const mostGraph = 1 << 20
 // writePage writes the page of a comparison whose other results are in dir. It is
 // made of these, and can be made again: that it could not be written is said, and
 // ends nothing.
-func (p *program) writePage(dir string, s *runner.Summary, graphs bool) (written bool) {
-	content, err := pageOf(dir, s, drawnIn(dir), graphs)
+func (p *program) writePage(ctx context.Context, dir string, a *runner.Analysis, graphs bool) (written bool) {
+	content, err := pageOf(ctx, dir, a, drawnIn(dir), graphs)
 	if err == nil {
 		err = replaceFile(filepath.Join(dir, pageName), content.Write)
 	}
@@ -53,10 +54,15 @@ func drawnFrom(a *runner.Analysis) drawing {
 	}
 }
 
-// pageOf is the page of a summary, with the records in dir if they are few, and with
+// pageOf is the page of a comparison, with the records in dir if they are few, and with
 // its flame graphs if they are asked for.
-func pageOf(dir string, s *runner.Summary, draw drawing, graphs bool) (*page.Page, error) {
+func pageOf(ctx context.Context, dir string, a *runner.Analysis, draw drawing, graphs bool) (*page.Page, error) {
+	s := &a.Summary
 	content := &page.Page{Summary: s}
+	content.Data, content.NoWhatIf = interactive(ctx, dir, a)
+	if err := ctx.Err(); err != nil {
+		return nil, err
+	}
 	for _, x := range plots.All() {
 		pic, err := picture(x, s, draw)
 		if err != nil {
@@ -94,7 +100,7 @@ func pageOf(dir string, s *runner.Summary, draw drawing, graphs bool) (*page.Pag
 
 // picture is a plot as the page has it: SVG, or PNG where that would be large.
 func picture(x plots.Plot, s *runner.Summary, draw drawing) (page.Picture, error) {
-	pic := page.Picture{Title: x.Title, Caption: x.CaptionOf(s), Type: "image/svg+xml"}
+	pic := page.Picture{Name: x.Name, Title: x.Title, Caption: x.CaptionOf(s), Type: "image/svg+xml"}
 	var err error
 	if pic.Data, err = draw(x, plots.SVG); err == nil && len(pic.Data) > page.MostPicture {
 		pic.Type = "image/png"

@@ -3,6 +3,7 @@ package main
 import (
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -23,7 +24,7 @@ func pageLines(t *testing.T, page string) string {
 	var b strings.Builder
 	for n := range root.Descendants() {
 		switch {
-		case n.Type == html.TextNode && n.Parent.Data != "style" && strings.TrimSpace(n.Data) != "":
+		case n.Type == html.TextNode && !slices.Contains([]string{"style", "script"}, n.Parent.Data) && strings.TrimSpace(n.Data) != "":
 			b.WriteString(strings.TrimSpace(n.Data) + "\n")
 		case n.Type == html.ElementNode && n.Data == "img":
 			for _, a := range n.Attr {

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"io"
@@ -115,10 +116,11 @@ Of a comparison that was killed, or met a full disk, it shows what had been reco
 				if s, err = readSummary(dir); err != nil {
 					return err
 				}
+				a.Summary = *s
 				draw = drawnIn(dir) // those there were made of all records
 			}
 			if format == formatHTML {
-				err = p.showPage(dir, s, draw)
+				err = p.showPage(cmd.Context(), dir, a, draw)
 			} else {
 				err = p.writeSummary(s, format)
 			}
@@ -135,8 +137,8 @@ Of a comparison that was killed, or met a full disk, it shows what had been reco
 }
 
 // showPage writes the page of the results in a directory.
-func (p *program) showPage(dir string, s *runner.Summary, draw drawing) error {
-	content, err := pageOf(dir, s, draw, true)
+func (p *program) showPage(ctx context.Context, dir string, a *runner.Analysis, draw drawing) error {
+	content, err := pageOf(ctx, dir, a, draw, true)
 	if err != nil {
 		return err
 	}

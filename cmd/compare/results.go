@@ -2,6 +2,7 @@ package main
 
 import (
 	"bytes"
+	"context"
 	"errors"
 	"fmt"
 	"io"
@@ -113,7 +114,7 @@ func fileName(text string) string {
 // writeResults writes what can be made of a comparison's records: its summary,
 // its report, its plots, and the page that holds all of them. Each is tried, whatever
 // became of the others. It returns the names of the files written.
-func (p *program) writeResults(dir string, a *runner.Analysis) ([]string, error) {
+func (p *program) writeResults(ctx context.Context, dir string, a *runner.Analysis) ([]string, error) {
 	var names []string
 	var errs []error
 	for _, f := range []struct {
@@ -133,7 +134,7 @@ func (p *program) writeResults(dir string, a *runner.Analysis) ([]string, error)
 	if err != nil {
 		errs = append(errs, fmt.Errorf("draw the plots: %w", err))
 	}
-	if p.writePage(dir, &a.Summary, false) {
+	if p.writePage(ctx, dir, a, false) {
 		names = append(names, pageName)
 	}
 	return append(names, drawn...), errors.Join(errs...)
