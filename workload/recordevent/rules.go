@@ -28,9 +28,9 @@ func cut(line, separator string) (before, after string) {
 	return before, after
 }
 
-// A rule is a name and a regular expression. The first one of a table that matches a
-// text counts.
-type rule struct{ name, expression string }
+// A rule is a name and a regular expression, in the notation of its table. The first one
+// of a table that matches a text counts.
+type rule struct{ name, pattern string }
 
 // The tables, in the order in which a snapshot has their programs.
 const (
@@ -50,20 +50,31 @@ func readTables() (tables [tableCount][]rule) {
 		if name == "" {
 			name = token
 		}
-		tables[agents] = append(tables[agents], rule{name, regexp.QuoteMeta(token)})
+		tables[agents] = append(tables[agents], rule{name, token})
 	}
 	for i, title := range map[int]string{systems: "SYSTEMS", devices: "DEVICES"} {
 		for _, line := range table(title) {
-			name, expression := cut(line, " = ")
-			tables[i] = append(tables[i], rule{name, expression})
+			name, pattern := cut(line, " = ")
+			tables[i] = append(tables[i], rule{name, pattern})
 		}
 	}
 	for _, line := range table("ROUTES") {
 		name, path := cut(line, " ")
-		tables[routes] = append(tables[routes], rule{name, routeExpression(path)})
+		tables[routes] = append(tables[routes], rule{name, path})
 	}
 	tables[versions] = []rule{{"version", `[/ ]v?\d+(?:\.\d+){0,3}`}} // what follows an agent's name
 	return tables
+}
+
+// expression is a rule's regular expression.
+func (r *rule) expression(table int) string {
+	switch table {
+	case agents:
+		return regexp.QuoteMeta(r.pattern)
+	case routes:
+		return routeExpression(r.pattern)
+	}
+	return r.pattern
 }
 
 // routeExpression turns a route in Flask's notation into a regular expression.
@@ -124,9 +135,10 @@ var (
 // compileRules does the one-time work: it compiles some 250 regular expressions.
 func compileRules() (*rules, error) {
 	var starts, code []byte
-	for _, t := range readTables() {
+	for table, t := range readTables() {
 		for _, r := range t {
-			parsed, err := syntax.Parse(r.expression, syntax.Perl)
+			expression := r.expression(table)
+			parsed, err := syntax.Parse(expression, syntax.Perl)
 			if err != nil {
 				return nil, err
 			}
@@ -138,7 +150,7 @@ func compileRules() (*rules, error) {
 			starts = binary.LittleEndian.AppendUint32(starts, uint32(base+program.Start))
 			for i := range program.Inst {
 				if code, err = appendInstruction(code, base, &program.Inst[i]); err != nil {
-					return nil, fmt.Errorf("%q: %w", r.expression, err)
+					return nil, fmt.Errorf("%q: %w", expression, err)
 				}
 			}
 		}
@@ -205,7 +217,11 @@ func openRules(flat []byte) (*rules, error) {
 func (r *rules) find(table int, text string) (name, rest string) {
 	for i := range r.tables[table] {
 		start := r.start(table, i)
+		first := r.code[start*instructionSize:][:instructionSize]
 		for from := range len(text) {
+			if first[0] == opRead && !reads(first, text[from]) {
+				continue // nearly always
+			}
 			if end := r.match(start, text, from); end >= 0 {
 				return r.tables[table][i].name, text[end:]
 			}
@@ -244,7 +260,7 @@ func (r *rules) match(at int, text string, from int) (end int) {
 			at = int(binary.LittleEndian.Uint16(inst[4:]))
 			continue
 		case opRead:
-			if from == len(text) || inst[8+text[from]/8]&(1<<(text[from]%8)) == 0 {
+			if from == len(text) || !reads(inst, text[from]) {
 				return -1
 			}
 			from++
@@ -252,3 +268,6 @@ func (r *rules) match(at int, text string, from int) (end int) {
 		at = int(binary.LittleEndian.Uint16(inst[2:]))
 	}
 }
+
+// reads reports whether a byte is in an instruction's set.
+func reads(inst []byte, b byte) bool { return inst[8+b/8]&(1<<(b%8)) != 0 }

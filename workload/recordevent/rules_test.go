@@ -16,16 +16,16 @@ type oracle struct {
 	whole []*regexp.Regexp
 }
 
-func newOracle(t *testing.T, rules []rule) oracle {
+func newOracle(t *testing.T, table int, rules []rule) oracle {
 	t.Helper()
 	o := oracle{rules: rules}
 	for _, r := range rules {
-		some, err := regexp.Compile(r.expression)
+		some, err := regexp.Compile(r.expression(table))
 		if err != nil {
 			t.Fatal(err)
 		}
 		o.some = append(o.some, some)
-		o.whole = append(o.whole, regexp.MustCompile(`\A(?:`+r.expression+`)\z`))
+		o.whole = append(o.whole, regexp.MustCompile(`\A(?:`+r.expression(table)+`)\z`))
 	}
 	return o
 }
@@ -61,7 +61,7 @@ func TestRules(t *testing.T) {
 		if n := len(r.tables[i]); n < 20 {
 			t.Errorf("table %d: %d rules", i, n)
 		}
-		oracles[i], found[i] = newOracle(t, r.tables[i]), map[string]bool{}
+		oracles[i], found[i] = newOracle(t, i, r.tables[i]), map[string]bool{}
 	}
 	for id := range uint64(150) {
 		var args []struct {
