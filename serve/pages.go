@@ -26,7 +26,7 @@ var assets embed.FS
 
 var templates = template.Must(template.New("").Funcs(template.FuncMap{
 	"when":   func(t time.Time) string { return t.UTC().Format("2006-01-02 15:04:05 UTC") },
-	"figure": func(x float64) string { return strconv.FormatFloat(x, 'g', 3, 64) },
+	"figure": figure,
 	"size":   size,
 	"join":   strings.Join,
 	"last": func(points []Point) *Point {
@@ -36,6 +36,14 @@ var templates = template.Must(template.New("").Funcs(template.FuncMap{
 		return &points[len(points)-1]
 	},
 }).ParseFS(assets, "pages/*.html"))
+
+// figure writes a measured value, with three digits or all of those before the point.
+func figure(x float64) string {
+	if x >= 100 {
+		return strconv.FormatFloat(x, 'f', 0, 64)
+	}
+	return strconv.FormatFloat(x, 'g', 3, 64)
+}
 
 // size writes a number of bytes.
 func size(n int64) string {

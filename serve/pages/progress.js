@@ -2,7 +2,7 @@
 "use strict";
 {
   const section = document.getElementById("progress");
-  const figure = (x) => (x ? x.toPrecision(3) : "–");
+  const figure = (x) => (x >= 100 ? x.toFixed(0) : x ? x.toPrecision(3) : "–");
   const show = (p) => {
     document.getElementById("sofar").textContent = p.so_far ? "So far: " + p.so_far : "";
     document.getElementById("doing").textContent = p.state === "queued" ? "It waits for its turn." : p.doing || "";
