@@ -3,6 +3,7 @@ package live
 import (
 	"context"
 	"errors"
+	"fmt"
 	"time"
 
 	"forkbench/record"
@@ -79,7 +80,8 @@ func (h *Host) summary(ctx context.Context, cause error) *record.Round {
 	default:
 		r.Interrupted = ctx.Err() != nil
 	}
-	h.countJobs(ctx, r)
+	h.countJobs(ctx, cause != nil, r)
+	r.AwayNS = h.away()
 	r.CgroupNS = h.cgroup.usage()
 
 	all := clocks{children: h.reaped.children.Total(), parents: h.reaped.parents.Total(), strays: h.reaped.strays.Total()}
@@ -141,7 +143,21 @@ func (h *Host) summary(ctx context.Context, cause error) *record.Round {
 		r.Noise.Contaminated += " and "
 	}
 	r.Noise.Contaminated += slow
+	if r.AwayNS > 0 {
+		if r.Noise.Contaminated != "" {
+			r.Noise.Contaminated += " and "
+		}
+		r.Noise.Contaminated += fmt.Sprintf("Redis was away for %v", r.AwayNS.Round(time.Millisecond))
+	}
 	return r
+}
+
+// away is how long Redis was waited for so far.
+func (h *Host) away() time.Duration {
+	if h.m.Server == nil {
+		return 0
+	}
+	return h.m.Server.Away() - h.awayBefore
 }
 
 // split divides an exact total between user and system in the proportion that
@@ -157,25 +173,33 @@ func split(total time.Duration, all, startup record.CPU) record.CPU {
 	return record.CPU{User: total - system, System: system}
 }
 
-// countJobs says what became of every job that was enqueued, as the stream
-// itself has it.
-func (h *Host) countJobs(ctx context.Context, r *record.Round) {
-	r.Settled = h.settle.settled
-	r.NotRun = r.Enqueued - r.Taken + h.settle.abandoned
+// countJobs says what became of every job that was enqueued. What was settled, the
+// stream has to say as well; what was not, is what the stream still holds, or lost
+// with it.
+func (h *Host) countJobs(ctx context.Context, failed bool, r *record.Round) {
+	s := h.settle
+	r.Settled, r.Unacknowledged, r.CutOff = s.settled, s.unheard, s.cutOff
+	r.NotRun = r.Enqueued - r.Taken + s.notRun
+	if failed {
+		r.NotRun += len(s.held) // the executor gave up with them in hand
+	}
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), serverPatience)
 	defer cancel()
 	counts, err := h.r.Group.Count(ctx)
 	switch {
 	case errors.Is(err, stream.ErrLost):
-		// The outcomes are gone with the jobs; what was acknowledged had been
-		// settled, all else is lost.
-		r.NotRun = 0
+		r.NotRun = 0 // gone, with the outcomes of those that were settled
 	case err != nil:
 		h.warn("the stream could not be asked what it holds: %v", err)
 		r.Warnings = h.warnings
 	default:
-		r.Settled = counts.Settled - h.r.Former.Settled
+		// More than is known here are acknowledgements that were not heard. Fewer are
+		// some that a restarted server has forgotten.
+		if settled := counts.Settled - h.r.Former.Settled; settled < r.Settled {
+			r.Unacknowledged += r.Settled - settled
+			r.Settled = settled
+		}
 		r.Dead = counts.Dead - h.r.Former.Dead
 	}
-	r.Lost = max(r.Enqueued-r.Settled-r.NotRun-r.Dead, 0)
+	r.Lost = max(r.Enqueued-r.Settled-r.Unacknowledged-r.CutOff-r.NotRun-r.Dead, 0)
 }

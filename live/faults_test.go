@@ -328,9 +328,9 @@ func TestRedisFaults(t *testing.T) {
 			if name == "flushed" && !errors.Is(err, stream.ErrLost) {
 				t.Errorf("error %v; want ErrLost", err)
 			}
-			if sum := done.Settled + done.NotRun + done.Lost; sum != 20000 {
-				t.Errorf("of 20000 jobs %d settled, %d not run, %d lost: %d accounted for",
-					done.Settled, done.NotRun, done.Lost, sum)
+			if sum := done.Settled + done.Unacknowledged + done.CutOff + done.NotRun + done.Lost; sum != 20000 {
+				t.Errorf("of 20000 jobs %d settled, %d not acknowledged, %d cut off, %d not run, %d lost: %d accounted for",
+					done.Settled, done.Unacknowledged, done.CutOff, done.NotRun, done.Lost, sum)
 			}
 		})
 	}
@@ -350,7 +350,7 @@ func TestFullDisk(t *testing.T) {
 	if !errors.Is(err, unix.ENOSPC) {
 		t.Errorf("error %v; want ENOSPC", err)
 	}
-	if sum := done.Settled + done.NotRun + done.Lost; sum != 5000 {
+	if sum := done.Settled + done.Unacknowledged + done.CutOff + done.NotRun + done.Lost; sum != 5000 {
 		t.Errorf("of 5000 jobs %d settled, %d not run, %d lost", done.Settled, done.NotRun, done.Lost)
 	}
 }

@@ -53,6 +53,8 @@ type Host struct {
 	killed   int           // strays, at the end
 	apart    time.Duration // before work, spent on what is no start-up of the model's
 
+	awayBefore time.Duration // how long Redis had been away before the round
+
 	mu        sync.Mutex
 	lastID    int
 	processes []*process // open: started and not yet reaped

@@ -100,6 +100,7 @@ func newHost(m *Machine, r Round) *Host {
 	h := &Host{
 		m: m, r: r, born: monotonic(), cgroup: noCgroup("a check"), lineage: newLineage(), limit: endLimit,
 	}
+	h.awayBefore = h.away()
 	h.gate = newGate(h.beginWork, h.endWork)
 	h.feed = newFeed(r.Group, r.Jobs, r.Stop)
 	h.settle = newSettler(h)

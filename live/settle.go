@@ -2,6 +2,7 @@ package live
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"sync"
 	"time"
@@ -37,7 +38,9 @@ type settler struct {
 	held       map[uint64]holding
 	duplicated int
 	settled    int
-	abandoned  int // given back, or settled by the executor and not acknowledged any more
+	notRun     int // given back
+	unheard    int // run, and the acknowledgement was not heard
+	cutOff     int // begun, and killed with the round
 	last       time.Duration
 }
 
@@ -50,6 +53,7 @@ type holding struct {
 type settlement struct {
 	stream.Settlement
 	record record.Job // stamps still on CLOCK_MONOTONIC, but for the due time
+	cutOff bool       // its process died when the round was being ended
 }
 
 func newSettler(h *Host) *settler {
@@ -77,7 +81,7 @@ func (s *settler) add(job workload.Job, o models.Outcome) error {
 	}
 	delete(s.held, job.ID)
 	if o.NotRun {
-		s.abandoned++
+		s.notRun++
 	}
 	s.mu.Unlock()
 	holding.slot.holds.Add(-1)
@@ -98,7 +102,10 @@ func (s *settler) add(job workload.Job, o models.Outcome) error {
 	if n := len(o.Result); n > 0 {
 		_ = s.room.Acquire(context.Background(), weight(n)) // flush takes all, to the end
 	}
-	s.arrived <- settlement{stream.Settlement{ID: job.ID, Status: o.Status, Detail: o.Detail, Result: o.Result}, r}
+	s.arrived <- settlement{
+		stream.Settlement{ID: job.ID, Status: o.Status, Detail: o.Detail, Result: o.Result}, r,
+		o.Status == models.Crashed && s.host.ended(),
+	}
 	return nil
 }
 
@@ -115,26 +122,29 @@ func (s *settler) release(batch []settlement) {
 }
 
 // flush settles what arrives until the channel is closed. After the context has
-// ended, or the first failure, it only counts what still comes: an outcome that
-// cannot be acknowledged did not happen.
+// ended, or the first failure, it only notes what still comes.
 func (s *settler) flush(ctx context.Context) {
 	var batch []settlement
-	broken := false
+	broken, full := false, false
 	for first := range s.arrived {
 		clear(batch) // results are not to be kept alive
 		batch = s.collect(append(batch[:0], first))
-		if broken || ctx.Err() != nil {
-			s.abandon(len(batch))
-			s.release(batch)
-			continue
-		}
-		err := s.commit(ctx, batch)
-		if err != nil {
-			s.abandon(len(batch))
+		var err error
+		if !broken && ctx.Err() == nil {
+			err = s.commit(ctx, batch)
+			broken = err != nil
 		} else {
-			err = s.write(batch)
+			broken = true
+		}
+		if broken {
+			batch = s.unacknowledged(batch)
 		}
 		s.release(batch)
+		if !full {
+			unwritten := s.write(batch)
+			full = unwritten != nil
+			err = errors.Join(err, unwritten)
+		}
 		if err != nil {
 			broken = true
 			s.host.fail(err)
@@ -142,10 +152,22 @@ func (s *settler) flush(ctx context.Context) {
 	}
 }
 
-func (s *settler) abandon(n int) {
+// unacknowledged counts a batch whose acknowledgement was not heard, and returns the
+// jobs that ran. Those whose processes were killed with the round may not have.
+func (s *settler) unacknowledged(batch []settlement) []settlement {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	s.abandoned += n
+	ran := batch[:0]
+	for _, one := range batch {
+		if one.cutOff {
+			s.cutOff++
+			continue
+		}
+		s.unheard++
+		one.record.Unacknowledged = true
+		ran = append(ran, one)
+	}
+	return ran
 }
 
 // collect adds what arrives soon after the first, unless all jobs are in.
@@ -184,14 +206,16 @@ func (s *settler) commit(ctx context.Context, batch []settlement) error {
 	return nil
 }
 
-// write writes the records of a batch that has been acknowledged.
+// write writes the records of jobs that have run.
 func (s *settler) write(batch []settlement) error {
 	zero := s.host.gate.zero
 	for i := range batch {
 		r := &batch[i].record
 		r.DequeuedNS -= zero
 		r.FinishedNS -= zero
-		r.SettledNS = s.last - zero
+		if !r.Unacknowledged {
+			r.SettledNS = s.last - zero
+		}
 		if r.StartedNS != 0 {
 			r.StartedNS -= zero
 		}

@@ -197,7 +197,8 @@ func modelOf(m *runner.ModelSummary, spec *record.Spec) modelView {
 	for _, x := range []struct {
 		name string
 		n    int
-	}{{"failed", j.Failed}, {"crashed", j.Crashed}, {"timed out", j.TimedOut}, {"not run", j.NotRun}, {"lost", j.Lost}, {"run twice", j.Duplicated}} {
+	}{{"failed", j.Failed}, {"crashed", j.Crashed}, {"timed out", j.TimedOut}, {"not run", j.NotRun}, {"lost", j.Lost}, {"run but not acknowledged", j.Unacknowledged}, {"cut off", j.CutOff},
+		{"given up", j.Dead}, {"run twice", j.Duplicated}} {
 		if x.n > 0 {
 			add(x.name, strconv.Itoa(x.n))
 		}

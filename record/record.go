@@ -123,7 +123,7 @@ type Environment struct {
 	SupervisorThreads int `json:"supervisor_threads,omitempty"`
 }
 
-// A Job is one job settled.
+// A Job is one job that was settled, or at least run.
 type Job struct {
 	Model   string        `json:"model"`
 	Round   int           `json:"round"` // from 0
@@ -142,6 +142,10 @@ type Job struct {
 	FinishedNS time.Duration `json:"finished_ns"` // it ended, or was found dead
 	SettledNS  time.Duration `json:"settled_ns"`  // its acknowledgement was confirmed
 	CPUNS      time.Duration `json:"cpu_ns"`      // used between started and finished
+
+	// Unacknowledged says that the job ran and that its acknowledgement was not heard:
+	// Redis was away or gone. SettledNS is 0 then.
+	Unacknowledged bool `json:"unacknowledged,omitempty"`
 }
 
 // The roles of a process.
@@ -223,6 +227,9 @@ type Service struct {
 
 // A Round is one model's turn at the jobs. It is written after the last of the
 // round's jobs and processes.
+//
+// What became of the jobs adds up: Enqueued is Settled + Unacknowledged + CutOff +
+// NotRun + Lost + Dead.
 type Round struct {
 	Model string `json:"model"`
 	Round int    `json:"round"`
@@ -234,20 +241,28 @@ type Round struct {
 	// start-up is their mean.
 	Parts []Part `json:"parts,omitempty"`
 
-	Enqueued    int    `json:"enqueued"`
-	Taken       int    `json:"taken"`      // handed to a slot
-	Settled     int    `json:"settled"`    // acknowledged, as the stream itself counts them
-	Duplicated  int    `json:"duplicated"` // settled more than once
-	Lost        int    `json:"lost"`       // enqueued and neither settled nor left in the stream
-	NotRun      int    `json:"not_run"`    // left in the stream: the round was cut short
-	Dead        int    `json:"dead"`       // dead letters: entries that could not be read, or were given up
-	Strays      int    `json:"strays"`     // processes that jobs left behind, alive and killed at the end
+	Enqueued   int `json:"enqueued"`
+	Taken      int `json:"taken"`      // handed to a slot
+	Settled    int `json:"settled"`    // acknowledged, as the stream itself counts them
+	Duplicated int `json:"duplicated"` // settled more than once
+	Lost       int `json:"lost"`       // enqueued, never run, and not left in the stream either
+	NotRun     int `json:"not_run"`    // left in the stream: the round was cut short
+	Dead       int `json:"dead"`       // dead letters: entries that could not be read, or were given up
+	// Unacknowledged jobs ran, and Redis did not confirm it; each has a record that says so.
+	Unacknowledged int `json:"unacknowledged,omitempty"`
+	// CutOff jobs were in the hands of processes that were killed when the round was ended
+	// early. How far they had come is not known.
+	CutOff      int    `json:"cut_off,omitempty"`
+	Strays      int    `json:"strays"` // processes that jobs left behind, alive and killed at the end
 	Interrupted bool   `json:"interrupted,omitempty"`
 	Error       string `json:"error,omitempty"` // why the model could not go on
 
 	StartupNS  time.Duration `json:"startup_ns"`  // first boot until every slot was ready
 	WorkNS     time.Duration `json:"work_ns"`     // until the last job was settled
 	ShutdownNS time.Duration `json:"shutdown_ns"` // until the last process was reaped
+
+	// AwayNS is how long Redis was waited for: restarted, out of reach, its memory full.
+	AwayNS time.Duration `json:"redis_away_ns,omitempty"`
 
 	// CPU used during work: from all slots ready until all slots drained.
 	Children   CPU `json:"children"`   // processes that were forked, and Strayed

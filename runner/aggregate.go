@@ -313,12 +313,15 @@ type roundState struct {
 	number int
 
 	statuses [models.TimedOut + 1]int
-	dropped  map[string]int // results that were not kept, by the reason
-	hint     string         // how to set the application up, if a job failed for want of that
-	causes   causes         // why jobs were not done
-	fates    fates          // which were
-	inSlots  int64          // µs that jobs spent in slots, dequeued to finished, summed
-	last     time.Duration  // the last job's settling
+	// unacknowledged is how many jobs are on record as run and not acknowledged.
+	unacknowledged int
+
+	dropped map[string]int // results that were not kept, by the reason
+	hint    string         // how to set the application up, if a job failed for want of that
+	causes  causes         // why jobs were not done
+	fates   fates          // which were
+	inSlots int64          // µs that jobs spent in slots, dequeued to finished, summed
+	last    time.Duration  // the last job's settling
 
 	processes int
 	mostJobs  int  // that a child ran
@@ -378,6 +381,10 @@ func (r *roundState) measured() bool {
 func (r *roundState) counts() bool { return r.ended() && r.measured() }
 
 func (r *roundState) addJob(j *record.Job) {
+	if j.Unacknowledged {
+		r.unacknowledged++ // it has no place among the settled ones, and the round did not go to its end
+		return
+	}
 	done := j.Status == models.Done
 	if !done {
 		r.causes.add(j.ID, j.Status, j.Detail)

@@ -86,7 +86,7 @@ func TestSanityChecks(t *testing.T) {
 		want   string
 	}{
 		{"lost", round(func(m *record.Round) { m.Lost, m.Settled = 2, 198 }),
-			"forkperjob: in round 1, 2 of 200 jobs lost: neither settled nor left in the stream"},
+			"forkperjob: in round 1, 2 of 200 jobs lost: neither run nor left in the stream"},
 		{"duplicated", round(func(m *record.Round) { m.Duplicated = 3 }),
 			"forkperjob: in round 1, 3 jobs settled more than once"},
 		{"a job without a line", func(lines []record.Line, m *record.Round) []record.Line {

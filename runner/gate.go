@@ -39,6 +39,7 @@ func (g Gate) tooManyUndone(m *ModelSummary, counts bool) bool {
 		for kind, n := range map[string]int{
 			"undone": j.Undone, "done": j.Undone,
 			"failed": j.Failed, "crashed": j.Crashed, "timed_out": j.TimedOut, "not_run": j.neverRun(), "lost": j.Lost,
+			"unacknowledged": j.Unacknowledged, "cut_off": j.cutOff(), "dead": j.Dead,
 		} {
 			if g.counts(m, kind) {
 				undone -= n

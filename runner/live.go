@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"math"
+	"time"
 
 	"go.uber.org/zap"
 
@@ -33,6 +34,10 @@ type Options struct {
 	Runtime live.Runtime // what jobs run in, and what is done for them; nil is live.Python{}
 	Redis   string       // the server's URL; "" is a private one
 
+	// RedisPatience is how long Redis may be away before the comparison is given up; 0
+	// is a minute. Log is told of it.
+	RedisPatience time.Duration
+
 	Records record.Sink // gets the raw records, too, in their order; may be nil
 	Log     *zap.Logger // may be nil
 }
@@ -53,6 +58,7 @@ func (n renamed) JobsApart() bool { return models.JobsApart(n.Executor) }
 func (o Options) withDefaults() Options {
 	o.Workload, o.Arrivals = cmp.Or(o.Workload, workload.Default), cmp.Or(o.Arrivals, "burst")
 	o.Jobs, o.Workers, o.Rounds = cmp.Or(o.Jobs, 1000), cmp.Or(o.Workers, 4), cmp.Or(o.Rounds, 3)
+	o.RedisPatience = cmp.Or(o.RedisPatience, time.Minute)
 	if o.Runtime == nil {
 		o.Runtime = live.Python{}
 	}
@@ -135,11 +141,21 @@ func (o *Options) check(arrivals workload.Arrivals) error {
 	return nil
 }
 
-func (o *Options) server(ctx context.Context, guard *live.Guard) (*stream.Server, error) {
-	if o.Redis != "" {
-		return stream.Connect(ctx, o.Redis)
+func (o *Options) server(ctx context.Context, guard *live.Guard) (server *stream.Server, err error) {
+	if o.Redis == "" {
+		server, err = stream.Start(ctx, guard.Dir(), o.Log)
+	} else {
+		server, err = stream.Connect(ctx, o.Redis)
 	}
-	return stream.Start(ctx, guard.Dir(), o.Log)
+	if err != nil {
+		return nil, err
+	}
+	var tell func(string)
+	if o.Log != nil {
+		tell = func(text string) { o.Log.Warn(text) }
+	}
+	server.SetPatience(o.RedisPatience, tell)
+	return server, nil
 }
 
 // both is a sink that hands each line to two others, the second of which may be nil.

@@ -104,6 +104,9 @@ func metrics() []metric {
 		jobs("timed_out", func(j *Jobs) int { return j.TimedOut }),
 		jobs("not_run", func(j *Jobs) int { return j.NotRun }),
 		jobs("lost", func(j *Jobs) int { return j.Lost }),
+		jobs("unacknowledged", func(j *Jobs) int { return j.Unacknowledged }),
+		jobs("cut_off", func(j *Jobs) int { return j.CutOff }),
+		jobs("dead", func(j *Jobs) int { return j.Dead }),
 		jobs("duplicated", func(j *Jobs) int { return j.Duplicated }),
 		{"hazards", unitCount, func(m *ModelSummary) *float64 { v := float64(len(m.Unfit)); return &v }, true},
 	}

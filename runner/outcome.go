@@ -125,7 +125,8 @@ func (m *ModelSummary) why() string {
 		what string
 	}{
 		{j.Failed, "failed"}, {j.Crashed, "crashed"}, {j.TimedOut, "timed out"},
-		{j.neverRun(), "never run"}, {j.Lost, "lost"},
+		{j.Unacknowledged, "run but not acknowledged"}, {j.cutOff(), "cut off"},
+		{j.neverRun(), "never run"}, {j.Lost, "lost"}, {j.Dead, "given up"},
 	} {
 		if k.n > 0 {
 			kinds = append(kinds, format.Count(k.n)+" "+k.what)
@@ -142,10 +143,16 @@ func (m *ModelSummary) why() string {
 	return text + ": " + brief(common.Text)
 }
 
-// neverRun is how many jobs were left although the model had its turn at them.
-func (j *Jobs) neverRun() int {
-	return max(j.Undone-j.Failed-j.Crashed-j.TimedOut-j.Lost, 0)
+// left is how many jobs were left, or cut off, although the model had its turn at them.
+func (j *Jobs) left() int {
+	return max(j.Undone-j.Failed-j.Crashed-j.TimedOut-j.Unacknowledged-j.Lost-j.Dead, 0)
 }
+
+// neverRun are those of them that were left.
+func (j *Jobs) neverRun() int { return min(j.left(), j.NotRun) }
+
+// cutOff are the others.
+func (j *Jobs) cutOff() int { return j.left() - j.neverRun() }
 
 // brief is a text short enough for a sentence.
 func brief(text string) string {

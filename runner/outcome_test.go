@@ -457,3 +457,39 @@ func TestLimitsThatAreNotReached(t *testing.T) {
 		}
 	}
 }
+
+// Every job is in one state, and each state has its name: what ran and was not
+// acknowledged is neither done nor lost.
+func TestStatesAddUp(t *testing.T) {
+	const unacknowledged, cutOff, notRun = 7, 2, 20
+	gone := func(lines []record.Line, m *record.Round) []record.Line {
+		jobs := 0
+		lines = slices.DeleteFunc(lines, func(l record.Line) bool {
+			j, ok := l.(*record.Job)
+			if !ok {
+				return false
+			}
+			jobs++
+			j.Unacknowledged = jobs <= unacknowledged
+			return jobs > m.Enqueued-cutOff-notRun
+		})
+		m.Unacknowledged, m.CutOff, m.NotRun = unacknowledged, cutOff, notRun
+		m.Settled -= unacknowledged + cutOff + notRun
+		m.Error = "settle jobs: redis at host:6379: connection refused"
+		return lines
+	}
+	s := summarize(t, newSynthetic(100, 1, prefork), gone)
+	want := runner.Jobs{Enqueued: 100, Settled: 71, Done: 71, Undone: 29, NotRun: notRun, Unacknowledged: unacknowledged, CutOff: cutOff}
+	if got := s.Models[0].Jobs; got != want {
+		t.Errorf("jobs %+v; want %+v", got, want)
+	}
+	const text = "prefork did 71 of 100 jobs, 7 run but not acknowledged, 2 cut off and 20 never run, since it could not go on in round 1: "
+	if !strings.Contains(s.Verdict, text) {
+		t.Errorf("verdict %q; want %q in it", s.Verdict, text)
+	}
+	for _, e := range s.Errors {
+		if !strings.Contains(e, "could not go on") {
+			t.Errorf("error: %s", e)
+		}
+	}
+}

@@ -118,12 +118,13 @@ func (g *gathering) add(r *record.Round) {
 	for _, sum := range []struct{ to, add *int }{
 		{&w.Enqueued, &before.Enqueued}, {&w.Taken, &before.Taken}, {&w.Settled, &before.Settled}, {&w.Duplicated, &before.Duplicated},
 		{&w.Lost, &before.Lost}, {&w.NotRun, &before.NotRun}, {&w.Dead, &before.Dead}, {&w.Strays, &before.Strays},
+		{&w.Unacknowledged, &before.Unacknowledged}, {&w.CutOff, &before.CutOff},
 	} {
 		*sum.to += *sum.add
 	}
 	for _, sum := range []struct{ to, add *time.Duration }{
 		{&w.WorkNS, &before.WorkNS}, {&w.ShutdownNS, &before.ShutdownNS},
-		{&w.BookedNS, &before.BookedNS}, {&w.Wait4NS, &before.Wait4NS},
+		{&w.BookedNS, &before.BookedNS}, {&w.Wait4NS, &before.Wait4NS}, {&w.AwayNS, &before.AwayNS},
 		{&w.Noise.ForeignNS, &before.Noise.ForeignNS}, {&w.Noise.StealNS, &before.Noise.StealNS},
 	} {
 		*sum.to += *sum.add

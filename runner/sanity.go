@@ -127,16 +127,16 @@ func (r *roundState) check(spec *record.Spec, env *record.Environment) []string 
 		lines += r.statuses[s]
 	}
 	if m.Lost != 0 {
-		fail("%d of %d jobs lost: neither settled nor left in the stream", m.Lost, m.Enqueued)
+		fail("%d of %d jobs lost: neither run nor left in the stream", m.Lost, m.Enqueued)
 	}
 	if m.Duplicated != 0 {
 		fail("%s settled more than once", format.Plural(m.Duplicated, "job"))
-	} else if lines != m.Settled && !sampled(spec) {
+	} else if lines != m.Settled && lines+r.unacknowledged != m.Settled+m.Unacknowledged && !sampled(spec) {
 		fail("%d jobs are on record, but the stream counts %d as settled", lines, m.Settled)
 	}
-	if sum := m.Settled + m.NotRun + m.Lost + m.Dead; sum != m.Enqueued {
-		fail("of %d jobs enqueued, %d are accounted for: %d settled, %d not run, %d lost, %d given up",
-			m.Enqueued, sum, m.Settled, m.NotRun, m.Lost, m.Dead)
+	if sum := m.Settled + m.Unacknowledged + m.CutOff + m.NotRun + m.Lost + m.Dead; sum != m.Enqueued {
+		fail("of %d jobs enqueued, %d are accounted for: %d settled, %d run but not acknowledged, %d cut off, %d not run, %d lost, %d given up",
+			m.Enqueued, sum, m.Settled, m.Unacknowledged, m.CutOff, m.NotRun, m.Lost, m.Dead)
 	} else if r.ended() && m.NotRun != 0 {
 		fail("%d of %d jobs never run, although the round went to its end", m.NotRun, m.Enqueued)
 	}

@@ -310,6 +310,9 @@ func (m *modelState) jobs() Jobs {
 		j.TimedOut += r.statuses[models.TimedOut]
 		j.NotRun += r.measure.NotRun
 		j.Lost += r.measure.Lost
+		j.Unacknowledged += r.measure.Unacknowledged
+		j.CutOff += r.measure.CutOff
+		j.Dead += r.measure.Dead
 		j.Duplicated += r.measure.Duplicated
 		for _, n := range r.dropped {
 			j.ResultsDropped += n
@@ -322,7 +325,7 @@ func (m *modelState) jobs() Jobs {
 func (r *roundState) undone() int {
 	asked := r.measure.Enqueued
 	if r.measure.Interrupted {
-		asked -= r.measure.NotRun // they are nobody's fault
+		asked -= r.measure.NotRun + r.measure.CutOff // they are nobody's fault
 	}
 	return max(asked-r.done(), 0)
 }

@@ -202,9 +202,10 @@ type Memory struct {
 
 // Jobs counts what became of the jobs. Settled counts each job once, whatever
 // its outcome; Done + Failed + Crashed + TimedOut = Settled. Undone is those that
-// the model had its turn at and did not do: Failed, Crashed, TimedOut, Lost, given
-// up, and NotRun where it could not go on. What an interruption left is in NotRun
-// only.
+// the model had its turn at and did not do: Failed, Crashed, TimedOut, Unacknowledged,
+// Lost, given up, and NotRun and CutOff where it could not go on. What an interruption
+// left is in those two only. Settled + Unacknowledged + CutOff + NotRun + Lost + Dead =
+// Enqueued.
 type Jobs struct {
 	Enqueued   int `json:"enqueued"`
 	Settled    int `json:"settled"`
@@ -214,8 +215,12 @@ type Jobs struct {
 	Crashed    int `json:"crashed"`
 	TimedOut   int `json:"timed_out"`
 	NotRun     int `json:"not_run"` // left in the stream when the run was cut short
-	Lost       int `json:"lost"`
+	Lost       int `json:"lost"`    // never run, and not left in the stream
 	Duplicated int `json:"duplicated"`
+
+	Unacknowledged int `json:"unacknowledged"` // run, and Redis did not confirm it
+	CutOff         int `json:"cut_off"`        // in a process's hands when the run was ended early, and killed with it
+	Dead           int `json:"dead"`           // entries of the stream that were no jobs
 
 	// ResultsDropped is how many of those done returned what was not kept: it is
 	// not JSON, or above 1 MiB. docs/jobs.md has the rule.

@@ -120,6 +120,18 @@ func (t *table) addJobs(s *Summary) {
 	t.add(s, "  timed out", counted(func(m *ModelSummary) int { return m.Jobs.TimedOut }), "")
 	t.add(s, "  not run", counted(func(m *ModelSummary) int { return m.Jobs.NotRun }), "")
 	t.add(s, "  lost", counted(func(m *ModelSummary) int { return m.Jobs.Lost }), "")
+	for _, k := range []struct {
+		label string
+		of    func(m *ModelSummary) int
+	}{
+		{"  run but not acknowledged", func(m *ModelSummary) int { return m.Jobs.Unacknowledged }},
+		{"  cut off", func(m *ModelSummary) int { return m.Jobs.CutOff }},
+		{"  given up", func(m *ModelSummary) int { return m.Jobs.Dead }},
+	} {
+		if slices.ContainsFunc(s.Models, func(m ModelSummary) bool { return k.of(&m) > 0 }) {
+			t.add(s, k.label, counted(k.of), "")
+		}
+	}
 }
 
 // short reports whether a model did not do all of its jobs.

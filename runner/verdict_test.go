@@ -87,7 +87,7 @@ func TestVerdict(t *testing.T) {
 		}, "hybrid did none of 600 jobs, 600 never run, since it could not go on in round 1: 2 threads; slower and prefork did all 600. " +
 			"prefork ran #× [#, #] the jobs per second of slower."},
 		{"two errors", newSynthetic(200, 1, prefork), round(func(m *record.Round) { m.Settled, m.Lost = 199, 1 }),
-			"Do not use these numbers: prefork: in round #, # of # jobs lost: neither settled nor left in the stream (and # more, see the errors)."},
+			"Do not use these numbers: prefork: in round #, # of # jobs lost: neither run nor left in the stream (and # more, see the errors)."},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			got := unadvised(summarize(t, c.run, c.each))

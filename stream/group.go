@@ -70,12 +70,21 @@ func (g *Group) With(c Config) *Group {
 // After an error it may be called again, and misses nothing: what a lost reply
 // had delivered comes again, with Attempt counted up. An entry that is no job
 // goes to the dead letters.
-func (g *Group) Read(ctx context.Context, limit int) ([]workload.Job, error) {
+func (g *Group) Read(ctx context.Context, limit int) (jobs []workload.Job, err error) {
 	if limit < 1 {
 		return nil, fmt.Errorf("reading %d jobs: must be at least 1", limit)
 	}
 	g.mu.Lock()
 	defer g.mu.Unlock()
+	err = g.patiently(ctx, func(ctx context.Context) (err error) {
+		jobs, err = g.read(ctx, limit)
+		return err
+	})
+	return jobs, err
+}
+
+// read is Read, once, for who has the lock.
+func (g *Group) read(ctx context.Context, limit int) ([]workload.Job, error) {
 	for {
 		b, err := g.recover(ctx, limit)
 		if err == nil && b.empty() {
@@ -137,7 +146,7 @@ func (g *Group) deliver(ctx context.Context, limit int, after string, attempt in
 // may take, or a job that is running now is handed out again. Attempt is the
 // number of deliveries. Jobs past MaxAttempts go to the dead letters instead. No
 // jobs and no error mean that there are none.
-func (g *Group) Reclaim(ctx context.Context, minIdle time.Duration, limit int) ([]workload.Job, error) {
+func (g *Group) Reclaim(ctx context.Context, minIdle time.Duration, limit int) (jobs []workload.Job, err error) {
 	if limit < 1 {
 		return nil, fmt.Errorf("reclaiming %d jobs: must be at least 1", limit)
 	}
@@ -146,6 +155,15 @@ func (g *Group) Reclaim(ctx context.Context, minIdle time.Duration, limit int) (
 	}
 	g.mu.Lock()
 	defer g.mu.Unlock()
+	err = g.patiently(ctx, func(ctx context.Context) (err error) {
+		jobs, err = g.reclaim(ctx, minIdle, limit)
+		return err
+	})
+	return jobs, err
+}
+
+// reclaim is Reclaim, once, for who has the lock.
+func (g *Group) reclaim(ctx context.Context, minIdle time.Duration, limit int) ([]workload.Job, error) {
 	for g.unsure {
 		if b, err := g.recover(ctx, limit); err != nil || len(b.jobs) > 0 {
 			return b.jobs, err
@@ -287,6 +305,11 @@ func (g *Group) Settle(ctx context.Context, batch []Settlement) error {
 		set = append(set, id, outcome)
 		ack = append(ack, id)
 	}
+	return g.patiently(ctx, func(ctx context.Context) error { return g.settle(ctx, set, ack) })
+}
+
+// settle sends an HSET of outcomes and the XACK of their jobs.
+func (g *Group) settle(ctx context.Context, set, ack []any) error {
 	client := g.stream.server.client
 	// The outcome first: a job that is acknowledged has one.
 	pipe := client.Pipeline()
@@ -303,7 +326,8 @@ func (g *Group) Settle(ctx context.Context, batch []Settlement) error {
 	if first {
 		g.expiring.Store(true)
 	}
-	if acked.Val() < int64(len(batch)) {
+	const before = 3 // the jobs of an XACK
+	if acked.Val() < int64(len(ack)-before) {
 		// Settled before, or there is nothing left to acknowledge in: XACK does
 		// not tell a missing group.
 		return g.explain(client.XPending(ctx, g.stream.key, g.name).Err())
@@ -341,7 +365,16 @@ type Counts struct {
 
 // Count asks the stream what became of its entries. Entries that were delivered
 // and are in none of the other counts have been lost.
-func (g *Group) Count(ctx context.Context) (Counts, error) {
+func (g *Group) Count(ctx context.Context) (c Counts, err error) {
+	err = g.patiently(ctx, func(ctx context.Context) (err error) {
+		c, err = g.count(ctx)
+		return err
+	})
+	return c, err
+}
+
+// count is Count, once.
+func (g *Group) count(ctx context.Context) (Counts, error) {
 	pipe := g.stream.server.client.Pipeline()
 	enqueued := pipe.XLen(ctx, g.stream.key)
 	settled := pipe.HLen(ctx, g.outcomes)
@@ -369,12 +402,19 @@ func (g *Group) Count(ctx context.Context) (Counts, error) {
 // Close removes the group, its outcomes and its dead letters. What is gone
 // already is no error.
 func (g *Group) Close(ctx context.Context) error {
-	client := g.stream.server.client
-	err := g.explain(client.XGroupDestroy(ctx, g.stream.key, g.name).Err())
-	if errors.Is(err, ErrLost) {
-		err = nil
-	}
-	return errors.Join(err, g.explain(client.Unlink(ctx, g.outcomes, g.dead).Err()))
+	return g.patiently(ctx, func(ctx context.Context) error {
+		client := g.stream.server.client
+		err := g.explain(client.XGroupDestroy(ctx, g.stream.key, g.name).Err())
+		if err != nil && !errors.Is(err, ErrLost) {
+			return err
+		}
+		return g.explain(client.Unlink(ctx, g.outcomes, g.dead).Err())
+	})
+}
+
+// patiently is the server's.
+func (g *Group) patiently(ctx context.Context, do func(ctx context.Context) error) error {
+	return g.stream.server.patiently(ctx, do)
 }
 
 func (g *Group) explain(err error) error { return g.stream.server.explain(err) }

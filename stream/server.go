@@ -43,6 +43,8 @@ type Server struct {
 	mu  sync.Mutex
 	cpu record.CPU // as Stats said last
 
+	patience patience
+
 	closing sync.Once
 	closed  error
 }

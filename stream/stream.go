@@ -177,7 +177,9 @@ func (st *Stream) Delete(ctx context.Context) error {
 		keys = append(keys, st.outcomes(g), st.dead(g))
 	}
 	st.mu.Unlock()
-	return st.server.explain(st.server.client.Unlink(ctx, keys...).Err())
+	return st.server.patiently(ctx, func(ctx context.Context) error {
+		return st.server.explain(st.server.client.Unlink(ctx, keys...).Err())
+	})
 }
 
 // Group makes a consumer group that reads the stream from its beginning. The
@@ -190,17 +192,29 @@ func (st *Stream) Group(ctx context.Context, name string) (*Group, error) {
 	st.mu.Lock()
 	st.groups = append(st.groups, name)
 	st.mu.Unlock()
-	// Sent again after a lost reply, it would find itself to exist.
-	cmd := once{redis.NewStatusCmd(ctx, "xgroup", "create", st.key, name, "0")}
-	cmd.SetFirstKeyPos(2)
-	if err := st.server.client.Process(ctx, cmd); err != nil {
-		return nil, st.server.explain(err)
-	}
-	if err := st.server.client.Expire(ctx, st.key, KeptFor).Err(); err != nil {
-		return nil, st.server.explain(err)
+	tried := false
+	err := st.server.patiently(ctx, func(ctx context.Context) error {
+		again := tried
+		tried = true
+		return st.createGroup(ctx, name, again)
+	})
+	if err != nil {
+		return nil, err
 	}
 	g := &Group{stream: st, name: name, outcomes: st.outcomes(name), dead: st.dead(name), expiring: new(atomic.Bool)}
 	return g.With(Config{}), nil
+}
+
+// createGroup makes a group, which may be there already if it is tried again: the
+// reply was lost.
+func (st *Stream) createGroup(ctx context.Context, name string, again bool) error {
+	cmd := once{redis.NewStatusCmd(ctx, "xgroup", "create", st.key, name, "0")}
+	cmd.SetFirstKeyPos(2)
+	err := st.server.client.Process(ctx, cmd)
+	if err != nil && !(again && redis.HasErrorPrefix(err, "BUSYGROUP")) {
+		return st.server.explain(err)
+	}
+	return st.server.explain(st.server.client.Expire(ctx, st.key, KeptFor).Err())
 }
 
 func (st *Stream) outcomes(group string) string { return "{" + st.key + "}:outcomes:" + group }

@@ -299,14 +299,16 @@ func bootError(w workload.Workload, o *options, err error) error {
 }
 
 // startRedis connects to the user's server, or starts a private one.
-func startRedis(ctx context.Context, o *options, guard *live.Guard, log *zap.Logger) (*stream.Server, error) {
+func startRedis(ctx context.Context, o *options, guard *live.Guard, log *zap.Logger) (server *stream.Server, err error) {
 	if o.redis == "" {
-		return stream.Start(ctx, guard.Dir(), log)
+		server, err = stream.Start(ctx, guard.Dir(), log)
+	} else if server, err = stream.Connect(ctx, o.redis); err != nil {
+		err = fmt.Errorf("--redis: %w", err)
 	}
-	server, err := stream.Connect(ctx, o.redis)
 	if err != nil {
-		return nil, fmt.Errorf("--redis: %w", err)
+		return nil, err
 	}
+	server.SetPatience(o.patience, func(text string) { log.Warn(text) })
 	return server, nil
 }
 

@@ -149,6 +149,8 @@ func (o *options) redisFlags() []flag {
 	return []flag{
 		{group: groupResult, name: "redis", value: "URL", secret: true, set: o.setRedis,
 			usage: "your own server, as Celery or RQ has it: redis://, rediss://, unix://, redis+cluster://, sentinel://; env:NAME is in that variable (default a private one)"},
+		{group: groupResult, name: "redis-patience", value: "TIME", def: "1m", set: span(&o.patience, "1m", "none"),
+			usage: "how long Redis may be away (restarted, out of reach, a fail-over, its memory full) before the run is given up"},
 	}
 }
 

@@ -58,7 +58,7 @@ type finding struct {
 // doctorCommand is `compare doctor`.
 func (p *program) doctorCommand() *cobra.Command {
 	o := new(options)
-	flags := slices.Concat(pick(o.pythonFlags(), "python"), o.redisFlags())
+	flags := slices.Concat(pick(o.pythonFlags(), "python"), pick(o.redisFlags(), "redis"))
 	cmd := &cobra.Command{
 		Use:   "doctor",
 		Short: "Say what can be measured on this machine, and how to get what cannot",

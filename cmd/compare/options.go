@@ -59,14 +59,15 @@ type options struct {
 	rqImport          string
 	rqUnprefixed      bool // RQ is too old to keep its keys apart
 
-	redis   string
-	out     string // empty for a new directory below results
-	force   bool
-	explain bool
-	format  string
-	gate    runner.Gate
-	quiet   bool
-	verbose bool
+	redis    string
+	patience time.Duration // with Redis
+	out      string        // empty for a new directory below results
+	force    bool
+	explain  bool
+	format   string
+	gate     runner.Gate
+	quiet    bool
+	verbose  bool
 
 	payloads [][]byte
 	texts    map[string]string // every flag's value as typed, by its name

@@ -312,7 +312,7 @@ func isKnob(name string) bool {
 }
 
 // liveFlags are of use only where real processes run.
-var liveFlags = []string{"workload", "payload", "rounds", "live-points", "redis", "env", "service", "python", "path", "setup", "warm", "allow-threads", "boot-timeout", maxDurationFlag}
+var liveFlags = []string{"workload", "payload", "rounds", "live-points", "redis", "redis-patience", "env", "service", "python", "path", "setup", "warm", "allow-threads", "boot-timeout", maxDurationFlag}
 
 func (s *sweepOptions) checkLive() (problems []string) {
 	if !s.live {

@@ -148,7 +148,7 @@ func testCancel(t *testing.T, m Machine, e models.Executor) {
 	if !round.Interrupted {
 		t.Error("the round does not say that it was interrupted")
 	}
-	if round.Settled+round.NotRun+round.Lost != enough || round.Lost != 0 {
+	if round.Settled+round.Unacknowledged+round.CutOff+round.NotRun+round.Lost != enough || round.Lost != 0 {
 		t.Errorf("of %d jobs %d settled, %d not run, %d lost; want all accounted for and none lost",
 			enough, round.Settled, round.NotRun, round.Lost)
 	}
