@@ -53,3 +53,6 @@ require (
 	golang.org/x/text v0.42.0 // indirect
 	gonum.org/v1/gonum v0.17.0 // indirect
 )
+
+// What npm installs has Go in it.
+ignore ./web/node_modules
