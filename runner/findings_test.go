@@ -98,7 +98,7 @@ func TestSanityChecks(t *testing.T) {
 			return lines
 		}, "199 jobs are on record, but the stream counts 200 as settled"},
 		{"unaccounted", round(func(m *record.Round) { m.Enqueued = 203 }),
-			"of 203 jobs enqueued, 200 are accounted for: 200 settled, 0 not run, 0 lost, 0 given up"},
+			"of 203 jobs enqueued, 200 are accounted for: 200 settled, 0 run but not acknowledged, 0 cut off, 0 not run, 0 lost, 0 given up"},
 		{"not the jobs asked for", round(func(m *record.Round) { m.Enqueued = 203 }),
 			"200 jobs were asked for and 203 enqueued"},
 		{"not run, but ended", round(func(m *record.Round) { m.Enqueued, m.NotRun = 203, 3 }),
