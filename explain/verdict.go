@@ -117,10 +117,14 @@ func (r *run) wayOut(top *Item) (text string, named *Try) {
 		return text + fmt.Sprintf("; what can be made there is %s (%s): it saves %s", abridged(best.name(), namedInLine), short(best.paste()), best.Saved.told()) +
 			drawn(best), best.Saved
 	}
-	if job := r.byJob(); job != nil {
-		return text + "; one job in the parent, with what it opens given up before the fork (--warm=job), saves " + job.told(), job
+	switch t := r.best(); {
+	case t == nil:
+		return text, nil
+	case t.oneJob:
+		return text + "; one job in the parent, with what it opens given up before the fork (--warm=job), saves " + t.told(), t
+	default: // no call of its own does it
+		return text + fmt.Sprintf("; %s %s", t.words(), t.told()), t
 	}
-	return text, nil
 }
 
 // nextBest is what saves the most of all that can be made in a parent; nil if
@@ -179,15 +183,6 @@ func (t *Try) words() string {
 		return "the warm-ups as given save"
 	}
 	return ""
-}
-
-// byJob is what one job in the parent saves, where it is worth it; else nil.
-func (r *run) byJob() *Try {
-	i := slices.IndexFunc(r.result.Together, func(t Try) bool { return t.oneJob && r.pays(&t) })
-	if i < 0 {
-		return nil
-	}
-	return &r.result.Together[i]
 }
 
 // savesMore says what saves much more than the call that the first line names, of

@@ -222,3 +222,21 @@ func TestTakesNoMoreThanTheJob(t *testing.T) {
 		t.Errorf("%v ms by the clock and %v of CPU, of 692", wall, cpu)
 	}
 }
+
+// TestNoCallOfItsOwn: where no call does what is repeated, and a parent that has run
+// jobs spares it, the first line says so.
+func TestNoCallOfItsOwn(t *testing.T) {
+	res := &Result{
+		Findings: []Item{{Call: "jinja2.loaders.BaseLoader.load", CallMS: 94, Job: 0.94, Refork: true}},
+		Together: []Try{{Name: "all of it", Measured: known(90), PredictedMS: 91, Throughput: 11, refork: true}},
+	}
+	res.Verdict = firstLine(res)
+	const want = "jinja2.loaders.BaseLoader.load runs again in every fork, and takes 94 % of each job (94.0 ms of 100 ms); " +
+		"a parent that has run jobs (--refork=5) saves 90.0 ms of each job, measured (91.0 ms were predicted), and a worker gets through 11.0 times the jobs"
+	if res.Verdict != want {
+		t.Errorf("got  %s\nwant %s", res.Verdict, want)
+	}
+	if list := (&run{result: res, measured: &measurements{}}).contradictions(); list != nil {
+		t.Errorf("%q", list)
+	}
+}
