@@ -86,8 +86,8 @@ func TestHazards(t *testing.T) {
 		Events: [][2]string{{"socket.connect", "('127.0.0.1', 5432)"}, {"_thread.start_new_thread", "refresh"}},
 	}}
 	want := []string{
-		"leaves a connection open to ('127.0.0.1', 5432)", "leaves the file /var/lib/app.db open", "leaves pipe open",
-		"leaves anon_inode open", "starts a thread, for refresh",
+		"leaves a connection open to ('127.0.0.1', 5432)", "leaves the file /var/lib/app.db open", "leaves a pipe open",
+		"leaves an eventpoll descriptor open", "starts a thread, for refresh",
 	}
 	got := hazards(seen)
 	if len(got) != len(want) {

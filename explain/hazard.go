@@ -36,8 +36,10 @@ func hazards(seen []observation) []string {
 				add("connection", connectionLeft+"%s", about(o, " to ", "socket.connect"))
 			case strings.HasPrefix(what, "/") && !strings.HasPrefix(what, "/dev/") && !strings.HasPrefix(what, "/memfd:"):
 				add("file", fileLeft+"%s open%s", shortened(what, 80), by(o, what))
-			case strings.HasPrefix(what, "pipe:"), strings.HasPrefix(what, "anon_inode:"):
-				add("pipe", "leaves %s open", strings.TrimRight(strings.SplitN(what, "[", 2)[0], ":"))
+			case strings.HasPrefix(what, "pipe:"):
+				add("pipe", "leaves a pipe open")
+			case strings.HasPrefix(what, "anon_inode:"):
+				add("pipe", "leaves an %s descriptor open", strings.Trim(strings.TrimPrefix(what, "anon_inode:"), "[]"))
 			}
 		}
 		if o.Threads > 0 {

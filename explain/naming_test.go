@@ -78,6 +78,9 @@ func TestParts(t *testing.T) {
 	if want := []string{"in_parts:load_rates", "in_parts:load_words"}; !slices.Equal(flags, want) {
 		t.Errorf("parts %q, want %q", flags, want)
 	}
+	if r.Hoist == nil || len(r.Hoist.Steps) != 2 || r.Hoist.Steps[0].Import != "in_parts" {
+		t.Errorf("to paste: %+v", r.Hoist)
+	}
 	if !strings.Contains(r.Verdict, "; what can be made there is in_parts.load_") {
 		t.Errorf("verdict: %s", r.Verdict)
 	}

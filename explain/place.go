@@ -43,8 +43,8 @@ func (r *run) place() *Hoist {
 			}
 		}
 	}
-	for _, f := range r.findings {
-		if len(f.ways) > 0 && r.measured.unfit(f.alone().name) != nil {
+	for _, f := range r.hoisted() { // parts, too
+		if r.measured.unfit(f.alone().name) != nil {
 			continue
 		}
 		for _, way := range f.ways {
