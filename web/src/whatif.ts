@@ -168,9 +168,11 @@ export class WhatIfs {
     return { set, burst: !random && this.plan === "burst", model: base.models[model]?.name ?? "", jobs: this.jobs(workers), replications };
   }
 
-  // jobs of a replication: enough for each worker to have some.
+  // jobs of a replication: the run's, and of more workers than it had enough for each to
+  // have some.
   private jobs(workers: number): number {
-    return Math.max(this.w.base.jobs, 8 * workers);
+    const { base } = this.w;
+    return workers <= base.workers ? base.jobs : Math.max(base.jobs, 8 * workers);
   }
 
   private asked(): number[] {
