@@ -139,7 +139,9 @@ func fill(v reflect.Value, text string) {
 			fill(v.Index(i), text)
 		}
 	case reflect.Map:
-		v.Set(reflect.ValueOf(map[string]string{text: text}))
+		m := reflect.MakeMap(v.Type())
+		m.SetMapIndex(reflect.ValueOf(text), reflect.ValueOf(text))
+		v.Set(m)
 	case reflect.String:
 		if v.Type() == reflect.TypeFor[string]() {
 			v.SetString(text)

@@ -317,7 +317,7 @@ type roundState struct {
 	unacknowledged int
 
 	dropped map[string]int // results that were not kept, by the reason
-	hint    string         // how to set the application up, if a job failed for want of that
+	lacks   string         // what an application lacked that was not set up, if a job said so
 	causes  causes         // why jobs were not done
 	fates   fates          // which were
 	inSlots int64          // µs that jobs spent in slots, dequeued to finished, summed
@@ -394,8 +394,8 @@ func (r *roundState) addJob(j *record.Job) {
 	if j.Dropped != "" {
 		r.drop(j.Dropped)
 	}
-	if j.Status == models.Failed && r.hint == "" {
-		r.hint = SetupHint(j.Detail)
+	if j.Status == models.Failed && r.lacks == "" {
+		r.lacks = NotSetUp(j.Detail)
 	}
 	r.last = max(r.last, j.SettledNS)
 	r.inSlots += (j.FinishedNS - j.DequeuedNS).Microseconds()

@@ -252,7 +252,7 @@ func TestWarnings(t *testing.T) {
 		{"one round", func(h *record.Header) { h.Spec.Rounds = 1 }, nil,
 			"one round gives no interval and no p-value"},
 		{"two rounds", func(h *record.Header) { h.Spec.Rounds = 2 }, nil,
-			"2 rounds give very wide intervals; try --rounds=3"},
+			"2 rounds give very wide intervals"},
 		{"miniredis", func(h *record.Header) { h.Environment.Redis = "miniredis v2.40.0 (private)" }, nil,
 			"the jobs went through miniredis"},
 		{"all failed", nil, fail(models.Failed, "Traceback\n  File x\nModuleNotFoundError: No module named 'app'\n"),
@@ -306,6 +306,9 @@ func TestWarnings(t *testing.T) {
 			s := summarize(t, run, c.change)
 			if !contains(s.Warnings, c.want) {
 				t.Errorf("warnings %q, want %q", s.Warnings, c.want)
+			}
+			if strings.Contains(strings.Join(s.Warnings, "\n"), "--") {
+				t.Errorf("a library names no flag: %q", s.Warnings)
 			}
 			if len(s.Warnings) != 1 {
 				t.Errorf("%d warnings: %q", len(s.Warnings), s.Warnings)

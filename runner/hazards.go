@@ -47,15 +47,15 @@ func (n *notes) aboutHazards(m *modelState) {
 			said[cure] = true
 			text += ": " + cure
 		}
-		n.add(m, "%s", text)
+		n.add(m, WarnHazard, args{"kind": one.Kind, "what": plain(one.What)}, "%s", text)
 	}
 	// In each round it is another socket: the first round's stands for all.
 	if i := slices.IndexFunc(m.rounds, func(r *roundState) bool { return r.measure.Undone != nil }); i >= 0 {
-		n.add(m, "what its parent did before it forked (--warm=job or undo:…) left open, and gave up again before the fork, %s",
+		n.add(m, WarnGivenUp, args{"what": m.rounds[i].measure.Undone}, "what its parent did before it forked left open, and gave up again before the fork, %s",
 			plain(strings.Join(m.rounds[i].measure.Undone, ", and ")))
 	}
 	if harmless != nil {
-		n.add(m, "its processes also had, when they forked, %s: mostly harmless (docs/hazards.md)", strings.Join(harmless, ", "))
+		n.add(m, WarnHarmless, args{"what": harmless}, "its processes also had, when they forked, %s: mostly harmless (docs/hazards.md)", strings.Join(harmless, ", "))
 	}
 }
 

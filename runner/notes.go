@@ -22,20 +22,26 @@ const (
 	maxNotes        = 40   // of Errors, and of Warnings
 )
 
+// The codes of errors, by which those of several models become one.
+const (
+	errImpossible = "impossible"
+	errStopped    = "stopped"
+)
+
 // impossible is the checks that the rounds did not pass.
 func (a *Aggregator) impossible() []string {
 	var n notes
 	for _, m := range a.models {
 		for _, r := range m.rounds {
 			for _, text := range r.broken {
-				n.add(m, "in round %d, %s", r.number+1, text)
+				n.add(m, errImpossible, nil, "in round %d, %s", r.number+1, text)
 			}
 		}
 		for _, text := range m.blunders.errors() {
-			n.add(m, "%s", text)
+			n.add(m, errImpossible, nil, "%s", text)
 		}
 	}
-	return n.texts()
+	return textsOf(n.all)
 }
 
 // endedEarly is all that can be known from records that end early.
@@ -47,33 +53,37 @@ func (a *Aggregator) stopped() []string {
 	for _, m := range a.models {
 		for _, r := range m.rounds {
 			if r.measure.Error != "" {
-				n.add(m, "could not go on in round %d: %s", r.number+1, plainUpTo(r.measure.Error, maxCure))
+				n.add(m, errStopped, nil, "could not go on in round %d: %s", r.number+1, plainUpTo(r.measure.Error, maxCure))
 			}
 		}
 	}
-	return n.join(" ")
+	var texts []string
+	for i := range n.all {
+		texts = append(texts, format.List(n.all[i].Models)+" "+n.all[i].Text)
+	}
+	return texts
 }
 
 // warnings is why the numbers in s should not be trusted.
-func (a *Aggregator) warnings(s *Summary) []string {
+func (a *Aggregator) warnings(s *Summary) []record.Remark {
 	var n notes
 	if s.Environment.Race {
-		n.add(nil, "this program was built with -race, and publishes no numbers: build it without")
+		n.add(nil, WarnRace, nil, "this program was built with -race, and publishes no numbers: build it without")
 	}
 	if a.cut {
-		n.add(nil, "the records end early, in the middle of a line: the run "+endedEarly)
+		n.add(nil, WarnCut, nil, "the records end early, in the middle of a line: the run "+endedEarly)
 	}
 	n.aboutSize(s)
 	if x := s.Spec.Simulation; x != nil {
 		for _, text := range x.Warnings {
-			n.add(nil, "%s", plainUpTo(text, maxCure))
+			n.add(nil, WarnProfile, nil, "%s", plainUpTo(text, maxCure))
 		}
 	}
 	if !a.interrupted() {
 		n.aboutWidth(s)
 	}
 	if strings.Contains(s.Environment.Redis, "miniredis") {
-		n.add(nil, "the jobs went through miniredis, a stand-in that is slower than Redis: install redis-server or valkey-server, or give --redis=URL")
+		n.add(nil, WarnStandIn, nil, "the jobs went through miniredis, a stand-in that is slower than Redis")
 	}
 	for i, m := range a.models {
 		asked := s.leastRounds(m.spec.Parts)
@@ -89,7 +99,7 @@ func (a *Aggregator) warnings(s *Summary) []string {
 		n.aboutCPU(m, &s.Models[i])
 		n.aboutWarming(m, &s.Models[i], &s.Spec)
 	}
-	return n.texts()
+	return n.all
 }
 
 func (n *notes) aboutSize(s *Summary) {
@@ -98,7 +108,7 @@ func (n *notes) aboutSize(s *Summary) {
 		if s.Spec.Jobs == 1 {
 			are = "is"
 		}
-		n.add(nil, "%s in a %s %s few: one slow job moves every number; try --jobs=1000", format.Plural(s.Spec.Jobs, "job"), s.turn(), are)
+		n.add(nil, WarnFewJobs, args{"jobs": s.Spec.Jobs}, "%s in a %s %s few: one slow job moves every number", format.Plural(s.Spec.Jobs, "job"), s.turn(), are)
 	}
 	if s.Spec.Simulated {
 		return // whether there were enough is said of each model
@@ -109,11 +119,12 @@ func (n *notes) aboutSize(s *Summary) {
 			least = n
 		}
 	}
+	few := args{"rounds": least, "enough": fewRounds}
 	switch {
 	case least == 1:
-		n.add(nil, "one round gives no interval and no p-value: any difference may be chance; try --rounds=%d", fewRounds)
+		n.add(nil, WarnFewRounds, few, "one round gives no interval and no p-value: any difference may be chance")
 	case least > 0 && least < fewRounds:
-		n.add(nil, "%d rounds give very wide intervals; try --rounds=%d", least, fewRounds)
+		n.add(nil, WarnFewRounds, few, "%d rounds give very wide intervals", least)
 	}
 }
 
@@ -144,8 +155,10 @@ func (n *notes) aboutWidth(s *Summary) {
 		}
 	}
 	if widest != nil {
-		n.add(nil, "what %s is to %s is known to ±%s %%, and ±%g %% was asked for: --max-time=%s was not enough on this machine as it was",
-			widest.A, widest.B, number(100*widest.halfWidth()), 100*s.Spec.Until.HalfWidth, s.Spec.Until.MostNS)
+		u := s.Spec.Until
+		n.add(nil, WarnWide, args{"a": widest.A, "b": widest.B, "half_width": widest.halfWidth(), "asked": u.HalfWidth, "most": u.MostNS.String()},
+			"what %s is to %s is known to ±%s %%, and ±%g %% was asked for",
+			widest.A, widest.B, number(100*widest.halfWidth()), 100*u.HalfWidth)
 	}
 }
 
@@ -161,25 +174,26 @@ func (c *Comparison) halfWidth() float64 {
 // aboutList tells of a list of payloads, or of recorded jobs, that is not as long as
 // there are jobs.
 func (n *notes) aboutList(spec *record.Spec) {
-	what, other := "payloads", "--jobs=%d runs each of them once"
+	what := "payloads"
 	if spec.Payload == "" {
-		what, other = "recorded jobs", "without --jobs, or with --jobs=%d, each of them is run once"
+		what = "recorded jobs"
 	}
+	about := args{"listed": spec.Listed, "jobs": spec.Jobs, "what": what}
 	switch {
 	case spec.Listed == 0 || spec.Listed == spec.Jobs:
 	case spec.Listed < spec.Jobs:
-		n.add(nil, "the %s %s are gone through again and again to make %s; "+other, format.Count(spec.Listed), what, format.Plural(spec.Jobs, "job"), spec.Listed)
+		n.add(nil, NoteListRepeated, about, "the %s %s are gone through again and again to make %s", format.Count(spec.Listed), what, format.Plural(spec.Jobs, "job"))
 	default:
-		n.add(nil, "the first %s of %s %s are run; "+other, format.Count(spec.Jobs), format.Count(spec.Listed), what, spec.Listed)
+		n.add(nil, NoteListCut, about, "the first %s of %s %s are run", format.Count(spec.Jobs), format.Count(spec.Listed), what)
 	}
 }
 
 func (n *notes) aboutRounds(m *modelState, asked int, turn string) {
 	switch {
 	case m.open != nil:
-		n.add(m, "the records end early, in round %d, which does not count: the run %s", m.open.number+1, endedEarly)
+		n.add(m, WarnCut, args{"round": m.open.number + 1}, "the records end early, in round %d, which does not count: the run %s", m.open.number+1, endedEarly)
 	case len(m.rounds) < asked:
-		n.add(m, "%d of %s run", len(m.rounds), were(asked, turn))
+		n.add(m, WarnMissing, args{"rounds": len(m.rounds), "asked": asked}, "%d of %s run", len(m.rounds), were(asked, turn))
 	}
 	rounds, _ := m.counting()
 	cut, strays, dead := 0, 0, 0
@@ -198,24 +212,25 @@ func (n *notes) aboutRounds(m *modelState, asked int, turn string) {
 	}
 	switch {
 	case len(rounds) > 0 && !rounds[0].counts():
-		n.add(m, "no %s went to its end: the numbers are those of %s cut short", turn, format.Plural(len(rounds), turn))
+		n.add(m, WarnNoWholeRound, args{"rounds": len(rounds)}, "no %s went to its end: the numbers are those of %s cut short", turn, format.Plural(len(rounds), turn))
 	case cut > 0:
-		n.add(m, "%s interrupted, and %s not count", were(cut, turn), does(cut))
+		n.add(m, WarnInterrupted, args{"rounds": cut}, "%s interrupted, and %s not count", were(cut, turn), does(cut))
 	}
 	if c := len(contaminated); c > 0 {
 		first := contaminated[0]
-		n.add(m, "%d of %s contaminated (in round %d, %s); a quiet machine gives better numbers",
+		n.add(m, WarnContaminated, args{"rounds": c, "of": len(rounds), "round": first.number + 1, "cause": plain(first.measure.Noise.Contaminated)},
+			"%d of %s contaminated (in round %d, %s); a quiet machine gives better numbers",
 			c, were(len(rounds), "round"), first.number+1, plain(first.measure.Noise.Contaminated))
 	}
 	if strays > 0 {
-		n.add(m, "jobs left %s behind, killed at the end of the round", format.Plural(strays, "process"))
+		n.add(m, WarnStrays, args{"processes": strays}, "jobs left %s behind, killed at the end of the round", format.Plural(strays, "process"))
 	}
 	if dead > 0 {
-		n.add(m, "%s given up without an outcome, as dead letters", were(dead, "job"))
+		n.add(m, WarnDeadLetters, args{"jobs": dead}, "%s given up without an outcome, as dead letters", were(dead, "job"))
 	}
 	for _, r := range m.rounds {
 		for _, text := range r.measure.Warnings {
-			n.add(m, "%s", plain(text))
+			n.add(m, WarnMachine, nil, "%s", plain(text))
 		}
 	}
 }
@@ -225,10 +240,10 @@ func (n *notes) aboutConvergence(m *modelState, s *Summary) {
 	switch {
 	case !s.Spec.Simulated:
 	case m.prediction == nil:
-		n.add(m, "the simulation did not come to its end")
+		n.add(m, WarnUnfinished, nil, "the simulation did not come to its end")
 	default:
 		for _, text := range m.prediction.Reasons {
-			n.add(m, "%s", plain(text))
+			n.add(m, WarnNotConverged, nil, "%s", plain(text))
 		}
 	}
 }
@@ -239,18 +254,20 @@ func (n *notes) aboutJobs(m *modelState, jobs *Jobs) {
 	for _, c := range []struct {
 		status models.Status
 		count  int
+		code   string
 		what   string
 	}{
-		{models.Failed, jobs.Failed, "failed"},
-		{models.Crashed, jobs.Crashed, "crashed"},
-		{models.TimedOut, jobs.TimedOut, "timed out"},
+		{models.Failed, jobs.Failed, WarnFailed, "failed"},
+		{models.Crashed, jobs.Crashed, WarnCrashed, "crashed"},
+		{models.TimedOut, jobs.TimedOut, WarnTimedOut, "timed out"},
 	} {
+		about := args{"jobs": c.count, "of": settled}
 		switch {
 		case c.count == 0:
 		case c.count == settled:
-			n.add(m, "every job %s, so the times are those of %s: %s", c.what, failing(c.status), reasons(all, c.status, c.count))
+			n.add(m, c.code, about, "every job %s, so the times are those of %s: %s", c.what, failing(c.status), reasons(all, c.status, c.count))
 		default:
-			n.add(m, "%s of %s %s: %s", format.Count(c.count), format.Plural(settled, "job"), c.what, reasons(all, c.status, c.count))
+			n.add(m, c.code, about, "%s of %s %s: %s", format.Count(c.count), format.Plural(settled, "job"), c.what, reasons(all, c.status, c.count))
 		}
 	}
 }
@@ -303,7 +320,8 @@ func (n *notes) aboutLives(m *modelState) {
 		if err != nil || limit <= 1 || most == 0 || most >= limit {
 			continue
 		}
-		n.add(m, "%s=%s came to nothing: the most jobs that a child ran were %s, so %s; give more --jobs, or fewer --workers",
+		n.add(m, WarnUnreached, args{"limit": knob.name, "value": limit, "most": most},
+			"%s=%s came to nothing: the most jobs that a child ran were %s, so %s",
 			knob.name, format.Count(limit), format.Count(most), knob.idle)
 	}
 }
@@ -311,7 +329,7 @@ func (n *notes) aboutLives(m *modelState) {
 func (n *notes) aboutCPU(m *modelState, s *ModelSummary) {
 	sum := s.CPU.Children + s.CPU.Supervisor + s.CPU.Redis
 	if min(s.Phases.Run, s.CPU.Children) >= supervisedWork && s.CPU.Supervisor > supervisorShare*sum {
-		n.add(m, "this program itself took %.0f %% of the CPU time, which the jobs did not have", 100*s.CPU.Supervisor/sum)
+		n.add(m, WarnSupervisor, args{"share": s.CPU.Supervisor / sum}, "this program itself took %.0f %% of the CPU time, which the jobs did not have", 100*s.CPU.Supervisor/sum)
 	}
 	rounds, _ := m.counting()
 	var worst float64
@@ -322,10 +340,10 @@ func (n *notes) aboutCPU(m *modelState, s *ModelSummary) {
 	}
 	switch {
 	case worst > residualShare:
-		n.add(m, "%.1f %% of the CPU time that its control group used is in none of the figures here (in the worst round), and the CPU per job is too low by it: "+
+		n.add(m, WarnUnbooked, args{"share": worst}, "%.1f %% of the CPU time that its control group used is in none of the figures here (in the worst round), and the CPU per job is too low by it: "+
 			"processes have ended that nobody could wait for, as those of a job that ignores SIGCHLD", 100*worst)
 	case worst < -residualShare:
-		n.add(m, "%.1f %% more CPU time was booked on its processes than their control group used (in the worst round): some have left it", -100*worst)
+		n.add(m, WarnOverbooked, args{"share": -worst}, "%.1f %% more CPU time was booked on its processes than their control group used (in the worst round): some have left it", -100*worst)
 	}
 }
 
@@ -339,7 +357,7 @@ func (n *notes) aboutWarming(m *modelState, s *ModelSummary, spec *record.Spec) 
 	case s.Phases.FirstJobPenalty != nil && !s.repeatsWork():
 		return
 	}
-	n.add(m, "its parent did nothing before the forks, so they are as cold as those of forkperjob: name the one-time work with --warm=MODULE:FUNCTION, or let hybrid's --refork find it")
+	n.add(m, WarnColdParent, nil, "its parent did nothing before the forks, so they are as cold as those of forkperjob")
 }
 
 // warmed reports whether the model warms the processes that it forks from.
@@ -356,50 +374,8 @@ func (m *modelState) reforks() bool {
 	return true
 }
 
-// notes collects sentences about models. What holds for several is said once.
-type notes struct {
-	all []note
-}
-
-type note struct {
-	models []string
-	text   string
-}
-
-// add notes something about a model, or about the whole run.
-func (n *notes) add(m *modelState, format string, args ...any) {
-	text := fmt.Sprintf(format, args...)
-	if m == nil {
-		n.all = append(n.all, note{text: text})
-		return
-	}
-	for i := range n.all {
-		if known := &n.all[i]; known.text == text && known.models != nil {
-			if !slices.Contains(known.models, m.spec.Name) {
-				known.models = append(known.models, m.spec.Name)
-			}
-			return
-		}
-	}
-	n.all = append(n.all, note{[]string{m.spec.Name}, text})
-}
-
-// texts are the notes, each after the names of its models and a colon.
-func (n *notes) texts() []string { return n.join(": ") }
-
-// join is texts with something else than the colon.
-func (n *notes) join(separator string) []string {
-	var texts []string
-	for _, note := range n.all {
-		if note.models != nil {
-			note.text = format.List(note.models) + separator + note.text
-		}
-		texts = append(texts, note.text)
-	}
-	return texts
-}
-
-func atMost(texts []string, n int) []string {
+// firstOf is the first n texts, and how many there are besides.
+func firstOf(texts []string, n int) []string {
 	if len(texts) <= n {
 		return texts
 	}

@@ -422,9 +422,9 @@ func TestListsOfAnotherLength(t *testing.T) {
 	}{
 		{0, "", ""},
 		{200, "", ""},
-		{30, "", "the 30 recorded jobs are gone through again and again to make 200 jobs; without --jobs, or with --jobs=30, each of them is run once"},
-		{5000, "", "the first 200 of 5,000 recorded jobs are run; without --jobs, or with --jobs=5000, each of them is run once"},
-		{30, "events.jsonl", "the 30 payloads are gone through again and again to make 200 jobs; --jobs=30 runs each of them once"},
+		{30, "", "the 30 recorded jobs are gone through again and again to make 200 jobs"},
+		{5000, "", "the first 200 of 5,000 recorded jobs are run"},
+		{30, "events.jsonl", "the 30 payloads are gone through again and again to make 200 jobs"},
 	} {
 		run := newSynthetic(200, 1, prefork)
 		run.header.Spec.Listed, run.header.Spec.Payload = c.listed, c.payload
@@ -443,7 +443,7 @@ func TestLimitsThatAreNotReached(t *testing.T) {
 		want        string
 	}{
 		{"max-jobs-per-child", "100", 200, "prefork: max-jobs-per-child=100 came to nothing: the most jobs that a child ran were "},
-		{"max-tasks-per-child", "1000", 200, "so no child was replaced for it; give more --jobs, or fewer --workers"},
+		{"max-tasks-per-child", "1000", 200, "so no child was replaced for it"},
 		{"refork", "100", 200, "so no child became the parent of others"},
 		{"jobs-per-child", "40", 200, ""},
 		{"max-jobs-per-child", "0", 200, ""},

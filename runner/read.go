@@ -5,6 +5,7 @@ import (
 	"fmt"
 
 	"forkbench/internal/format"
+	"forkbench/record"
 )
 
 // ReadSummary reads a summary as WriteJSON writes it. Of one from before jobs done were
@@ -33,9 +34,9 @@ func ReadSummary(text []byte) (*Summary, error) {
 			m.CPUDone = &cpu
 		}
 		if share < 1 {
-			s.Warnings = append(s.Warnings, fmt.Sprintf("%s: the summary is of an older version, which did not tell jobs done from jobs settled:"+
+			s.warn(record.Remark{Code: WarnOldSummary, Models: []string{plain(m.Model)}, Args: args{"done": m.Jobs.Done, "settled": m.Jobs.Settled}, Text: fmt.Sprintf("the summary is of an older version, which did not tell jobs done from jobs settled:"+
 				" what is per job done is estimated from what is per job settled, and the %s of %s that were done",
-				plain(m.Model), format.Count(m.Jobs.Done), format.Plural(m.Jobs.Settled, "job")))
+				format.Count(m.Jobs.Done), format.Plural(m.Jobs.Settled, "job"))})
 		}
 	}
 	return s, nil

@@ -40,13 +40,13 @@ func (m *modelState) dropped() map[string]int {
 }
 
 // remarks is what a reader may want to know, and takes nothing from the numbers.
-func (a *Aggregator) remarks() []string {
+func (a *Aggregator) remarks() []record.Remark {
 	var n notes
 	n.aboutList(&a.header.Spec)
 	for _, m := range a.models {
 		n.aboutReturned(m)
 	}
-	return n.texts()
+	return n.all
 }
 
 // aboutReturned tells of results that were not kept. Their jobs are done.
@@ -79,7 +79,7 @@ func (n *notes) aboutReturned(m *modelState) {
 	if total == 1 {
 		what = "result was"
 	}
-	n.add(m, "%s %s dropped (%s), and the jobs are done%s", format.Count(total), what, strings.Join(parts, "; "), idle)
+	n.add(m, NoteDropped, args{"results": total}, "%s %s dropped (%s), and the jobs are done%s", format.Count(total), what, strings.Join(parts, "; "), idle)
 }
 
 // maxReasons is how many of them are shown.
@@ -92,27 +92,35 @@ func (n *notes) aboutSetup(m *modelState, spec *record.Spec) {
 		return // it is said how, and that was not it
 	}
 	for _, r := range m.rounds {
-		if r.hint != "" {
-			n.add(m, "jobs failed because their application is not set up: %s", r.hint)
+		if r.lacks != "" {
+			n.add(m, WarnNotSetUp, args{"lacks": r.lacks}, "jobs failed because their application is not set up")
 			return
 		}
 	}
 }
 
+// What an application that was not set up lacks.
+const (
+	LacksContext  = "flask_application_context"
+	LacksRequest  = "flask_request_context"
+	LacksApps     = "django_applications"
+	LacksSettings = "django_settings"
+)
+
 // Signs, in a job's own words, that its application was not set up.
-var unready = []struct{ sign, text string }{
-	{"Working outside of application context", "--setup=MODULE:FUNCTION, where the function returns create_app().app_context(), enters one before the jobs"},
-	{"Working outside of request context", "--setup=MODULE:FUNCTION can enter one before the jobs"},
-	{"AppRegistryNotReady", "--setup=django:setup loads the applications before the jobs"},
-	{"settings are not configured", "set DJANGO_SETTINGS_MODULE, and load the applications with --setup=django:setup"},
+var unready = []struct{ sign, lacks string }{
+	{"Working outside of application context", LacksContext},
+	{"Working outside of request context", LacksRequest},
+	{"AppRegistryNotReady", LacksApps},
+	{"settings are not configured", LacksSettings},
 }
 
-// SetupHint is the way out where a job's failure, or that of loading its code,
-// says that the application was not set up; else it is empty.
-func SetupHint(detail string) string {
+// NotSetUp is what an application lacked, where a job's failure, or that of loading
+// its code, says that it was not set up; else it is empty.
+func NotSetUp(detail string) string {
 	for _, u := range unready {
 		if strings.Contains(detail, u.sign) {
-			return u.text
+			return u.lacks
 		}
 	}
 	return ""

@@ -69,26 +69,33 @@ func TestDroppedReasons(t *testing.T) {
 	}
 }
 
-// TestSetupHint: jobs that fail because nobody has set their application up are
-// told how, unless somebody has.
-func TestSetupHint(t *testing.T) {
+// TestNotSetUp: of jobs that fail because nobody has set their application up, it is
+// said what it lacks, unless somebody has set it up.
+func TestNotSetUp(t *testing.T) {
 	fails := func(detail string) change {
 		return job(3, func(j *record.Job) { j.Status, j.Detail = models.Failed, detail })
 	}
-	for detail, want := range map[string]string{
-		"Traceback (most recent call last):\n  File \"a.py\", line 1, in f\nRuntimeError: Working outside of application context.\n\nThis typically means …": "create_app().app_context()",
-		"django.core.exceptions.AppRegistryNotReady: Apps aren't loaded yet.":                                                                                "--setup=django:setup",
-		"django.core.exceptions.ImproperlyConfigured: Requested setting DATABASES, but settings are not configured. You must …":                              "DJANGO_SETTINGS_MODULE",
-		"ValueError: three": "",
+	about := func(s *runner.Summary) (lacks any) {
+		for _, w := range s.WarningDetails {
+			if w.Code == runner.WarnNotSetUp {
+				lacks = w.Args["lacks"]
+			}
+		}
+		return lacks
+	}
+	for detail, want := range map[string]any{
+		"Traceback (most recent call last):\n  File \"a.py\", line 1, in f\nRuntimeError: Working outside of application context.\n\nThis typically means …": runner.LacksContext,
+		"django.core.exceptions.AppRegistryNotReady: Apps aren't loaded yet.":                                                                                runner.LacksApps,
+		"django.core.exceptions.ImproperlyConfigured: Requested setting DATABASES, but settings are not configured. You must …":                              runner.LacksSettings,
+		"ValueError: three": nil,
 	} {
 		got := summarize(t, newSynthetic(200, 3, prefork), fails(detail))
-		said := strings.Contains(strings.Join(got.Warnings, "\n"), "prefork: jobs failed because their application is not set up: ")
-		if said != (want != "") || !strings.Contains(strings.Join(got.Warnings, "\n"), want) {
-			t.Errorf("%s: %q; want %q", detail, got.Warnings, want)
+		if lacks := about(got); lacks != want || contains(got.Warnings, "prefork: jobs failed because their application is not set up") != (want != nil) {
+			t.Errorf("%s: it lacks %v, want %v; %q", detail, lacks, want, got.Warnings)
 		}
 		s := newSynthetic(200, 3, prefork)
 		s.header.Spec.Setup = []string{"app:context"}
-		if got := summarize(t, s, fails(detail)); strings.Contains(strings.Join(got.Warnings, "\n"), "--setup=") {
+		if got := summarize(t, s, fails(detail)); about(got) != nil {
 			t.Errorf("with a set-up: %q", got.Warnings)
 		}
 	}

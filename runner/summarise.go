@@ -61,9 +61,10 @@ func (a *Aggregator) Analysis() *Analysis {
 	s.Services = a.services()
 	stopped, impossible := a.stopped(), a.impossible()
 	// What stopped a model comes first: the rest may follow from it.
-	s.Errors = atMost(append(s.Errors, slices.Concat(stopped, impossible)...), maxNotes)
-	s.Warnings = atMost(append(s.Warnings, a.warnings(&s)...), maxNotes)
-	s.Notes = atMost(a.remarks(), maxNotes)
+	s.Errors = firstOf(append(s.Errors, slices.Concat(stopped, impossible)...), maxNotes)
+	s.warn(a.warnings(&s)...)
+	s.NoteDetails = atMost(a.remarks(), maxNotes)
+	s.Notes = textsOf(s.NoteDetails)
 	s.Advice = advise(&s)
 	s.Verdict = verdict(&s, stopped, impossible)
 	analysis.Summary = s

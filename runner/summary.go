@@ -25,6 +25,12 @@ type Summary struct {
 	Warnings    []string           `json:"warnings"`           // why a number should not be trusted
 	Notes       []string           `json:"notes,omitempty"`    // what takes nothing from the numbers: results that were not kept, say
 	Errors      []string           `json:"errors"`             // sanity checks violated, models that could not go on
+
+	// WarningDetails and NoteDetails are Warnings and Notes as values, in the same order:
+	// with a code, and with what can be done about them where the program that made the
+	// summary says so (see Advise).
+	WarningDetails []record.Remark `json:"warning_details,omitempty"`
+	NoteDetails    []record.Remark `json:"note_details,omitempty"`
 }
 
 // A ModelSummary is one model's rounds together. Centres are medians over

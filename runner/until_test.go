@@ -216,7 +216,7 @@ func TestUntil(t *testing.T) {
 	if !ok || c.Low == nil || c.halfWidth() > 0.05 || *c.Low > 40 || *c.High < 40 || !c.differs() {
 		t.Errorf("%+v; want 40 within ±5 %%", c)
 	}
-	if len(s.Warnings) > 0 && slices.ContainsFunc(s.Warnings, func(text string) bool { return strings.Contains(text, "--max-time") }) {
+	if len(s.Warnings) > 0 && slices.ContainsFunc(s.Warnings, func(text string) bool { return strings.Contains(text, "was asked for") }) {
 		t.Errorf("warnings %q", s.Warnings)
 	}
 
@@ -227,13 +227,13 @@ func TestUntil(t *testing.T) {
 		t.Errorf("%d rounds of 20 s; want the 3 and those of a minute", n)
 	}
 	if !slices.ContainsFunc(s.Warnings, func(text string) bool {
-		return strings.Contains(text, "what pool is to forks is known to ±") && strings.Contains(text, "--max-time=1m0s was not enough")
+		return strings.Contains(text, "what pool is to forks is known to ±") && strings.Contains(text, "±0.1 % was asked for")
 	}) {
 		t.Errorf("warnings %q", s.Warnings)
 	}
 }
 
-// TestUntilInterrupted: that an interval is wide is not for want of --max-time where
+// TestUntilInterrupted: that an interval is wide is not for want of time where
 // the comparison was interrupted before.
 func TestUntilInterrupted(t *testing.T) {
 	for _, interrupted := range []bool{false, true} {
@@ -259,7 +259,7 @@ func TestUntilInterrupted(t *testing.T) {
 			write(&record.Round{Model: "pool", Round: 3, Enqueued: 1, NotRun: 1, Interrupted: true})
 		}
 		s := &sums.Analysis().Summary
-		if told := strings.Contains(strings.Join(s.Warnings, "\n"), "--max-time"); told == interrupted {
+		if told := strings.Contains(strings.Join(s.Warnings, "\n"), "was asked for"); told == interrupted {
 			t.Errorf("interrupted %v: warnings %q", interrupted, s.Warnings)
 		}
 	}

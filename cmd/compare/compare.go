@@ -213,7 +213,7 @@ func (p *program) measure(ctx context.Context, in *interrupts, o *options, show 
 	}
 	defer func() {
 		err = rec.close(err)
-		m.analysis = rec.sums.Analysis()
+		m.analysis = advised(rec.sums.Analysis())
 	}()
 
 	plan := runner.Plan{
@@ -285,7 +285,7 @@ func bootError(w workload.Workload, o *options, err error) error {
 	names := "--workload=" + w.Name()
 	if len(o.setup) > 0 {
 		names += " --setup=" + strings.Join(o.setup, ",")
-	} else if hint := runner.SetupHint(boot.Traceback); hint != "" {
+	} else if hint := setupAdvice(runner.NotSetUp(boot.Traceback)); hint != "" {
 		boot.Message += " (" + hint + ")"
 	}
 	if len(o.warm) > 0 {

@@ -194,7 +194,7 @@ func readRecords(dir string) (*runner.Analysis, error) {
 	if err != nil {
 		return nil, fmt.Errorf("%s: %w", path, err)
 	}
-	return a, nil
+	return advised(a), nil
 }
 
 // sampled reports whether a results directory holds only some of the records: a

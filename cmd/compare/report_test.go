@@ -33,7 +33,7 @@ func storedRun(t *testing.T) (dir string, a *runner.Analysis) {
 	if a, err = runner.Analyze(record.Read(bytes.NewReader(text))); err != nil {
 		t.Fatal(err)
 	}
-	return dir, a
+	return dir, advised(a)
 }
 
 func TestReport(t *testing.T) {

@@ -190,7 +190,7 @@ func (p *program) simulate(ctx context.Context, in *interrupts, o *simulation, s
 		if lost != nil {
 			err = errors.Join(err, fmt.Errorf("write %s: %w", path, pathCause(lost)))
 		}
-		m.analysis = rec.sums.Analysis()
+		m.analysis = advised(rec.sums.Analysis())
 	}()
 	if err := rec.write(&header); err != nil {
 		return m, err
