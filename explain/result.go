@@ -1,11 +1,5 @@
 package explain
 
-import (
-	"io"
-
-	"forkbench/report"
-)
-
 // Version is the version of the result's JSON form.
 const Version = 1
 
@@ -129,9 +123,4 @@ type Profiling struct {
 	Slowdown   float64 `json:"slowdown"`    // of a first job, by the clock
 	OverheadNS int64   `json:"overhead_ns"` // for each call, taken out again
 	Accounted  float64 `json:"accounted"`   // CPU in the corrected tree over that of an unprofiled first job
-}
-
-// WriteJSON writes the result as JSON: indented, its fields in a fixed order.
-func (r *Result) WriteJSON(w io.Writer) error {
-	return report.WriteJSON(w, r)
 }

@@ -19,11 +19,11 @@ func ValidateNames() []string { return []string{"validate"} }
 
 // WriteValidate draws the plot of a validation into dir, as Write does those of a
 // comparison.
-func WriteValidate(dir string, r *calibrate.Report) ([]string, error) {
+func WriteValidate(dir string, r *calibrate.Validation) ([]string, error) {
 	return writeAll(dir, []drawing{{ValidateNames()[0], func(w io.Writer, f Format) error { return validatePicture(r).draw(w, f) }}})
 }
 
-func validatePicture(r *calibrate.Report) *picture {
+func validatePicture(r *calibrate.Validation) *picture {
 	var c chart = &errorChart{rows: r.Rows}
 	if len(r.Rows) == 0 {
 		c = noData("no setting was predicted")

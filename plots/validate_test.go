@@ -10,7 +10,7 @@ import (
 	"forkbench/whatif/calibrate"
 )
 
-func validations() map[string]*calibrate.Report {
+func validations() map[string]*calibrate.Validation {
 	row := func(model string, workers int, errs ...float64) calibrate.Row {
 		r := calibrate.Row{Workload: "record_event", Model: model, Workers: workers, Rounds: 3}
 		for i, e := range errs {
@@ -20,7 +20,7 @@ func validations() map[string]*calibrate.Report {
 	}
 	other := row("hybrid(jobs-per-child=100)", 8, 3, -16, 4, 60, -70)
 	other.Workload = "50%record_event,30%cpu:2ms,20%io:10ms, and so on, and so on, and so on"
-	return map[string]*calibrate.Report{
+	return map[string]*calibrate.Validation{
 		"three": {Profile: "a profile", From: "profile.json", Rows: []calibrate.Row{
 			row("forkperjob", 4, 1, 2, 3, -4, 12), row("hybrid", 4, -7, 0, 0, 0), row("prefork", 1),
 		}},

@@ -161,7 +161,7 @@ given.`,
 				return tooFew(err)
 			}
 			report.Excluded = append(report.Excluded, skipped...)
-			if err := p.writeValidation(report, format); err != nil {
+			if err := p.writeAnswer(report, format); err != nil {
 				return err
 			}
 			if err := os.MkdirAll(out, 0o755); err != nil {
@@ -193,9 +193,9 @@ func unused(profile *sim.Profile, rounds []*calibrate.Round) (others []*calibrat
 
 // validation predicts the rounds with a profile, or half of each workload's with
 // one made of the other half.
-func validation(ctx context.Context, rounds []*calibrate.Round, profile *sim.Profile, from string, marked bool) (*calibrate.Report, error) {
+func validation(ctx context.Context, rounds []*calibrate.Round, profile *sim.Profile, from string, marked bool) (*calibrate.Validation, error) {
 	o := calibrate.Options{Executor: executorOf, UseMarked: marked}
-	report := &calibrate.Report{Version: calibrate.ReportVersion, Excluded: []string{}, Warnings: []string{}}
+	report := &calibrate.Validation{Version: calibrate.ValidationVersion, Excluded: []string{}, Warnings: []string{}}
 	var names []string
 	predict := func(profile *sim.Profile, rounds []*calibrate.Round) error {
 		rows, excluded, err := calibrate.Validate(ctx, profile, rounds, o)
@@ -281,21 +281,6 @@ func halves(rounds []*calibrate.Round) (odd, even []*calibrate.Round) {
 		}
 	}
 	return odd, even
-}
-
-func (p *program) writeValidation(r *calibrate.Report, format string) error {
-	var err error
-	switch format {
-	case formatJSON:
-		err = r.WriteJSON(p.stdout)
-	case formatCSV:
-		err = r.WriteCSV(p.stdout)
-	case formatMarkdown:
-		err = r.WriteMarkdown(p.stdout)
-	default:
-		err = r.WriteText(p.stdout)
-	}
-	return outputError(err)
 }
 
 // results is the directories that the arguments must be.

@@ -59,7 +59,7 @@ func TestCalibrateAndValidate(t *testing.T) {
 	} {
 		r := b.run(append(test.args, "--out="+out, "--format=json")...)
 		r.want(t, exitDone)
-		var report calibrate.Report
+		var report calibrate.Validation
 		if err := json.Unmarshal([]byte(r.stdout), &report); err != nil {
 			t.Fatal(err)
 		}

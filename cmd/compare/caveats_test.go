@@ -111,7 +111,7 @@ func TestCaveatsOfARun(t *testing.T) {
 	}
 	v := b.run("validate", dir, "--profile=profile.json", "--out=validated", "--format=json")
 	v.want(t, exitDone)
-	var report calibrate.Report
+	var report calibrate.Validation
 	if err := json.Unmarshal([]byte(v.stdout), &report); err != nil {
 		t.Fatal(err)
 	}

@@ -18,6 +18,7 @@ import (
 	"forkbench/internal/hoist"
 	"forkbench/live"
 	"forkbench/record"
+	"forkbench/report"
 	"forkbench/runner"
 	"forkbench/workload"
 )
@@ -251,7 +252,7 @@ func (p *program) writeExplanation(dir string, r *explain.Result) (names []strin
 		name  string
 		write func(io.Writer) error
 	}
-	files := []file{{explanationName, r.WriteJSON}, {explainedName, func(w io.Writer) error { return writeExplained(w, r) }}}
+	files := []file{{explanationName, func(w io.Writer) error { return report.WriteJSON(w, r) }}, {explainedName, func(w io.Writer) error { return writeExplained(w, r) }}}
 	for _, t := range r.Trees {
 		files = append(files,
 			file{"flame-" + t.Name + ".svg", t.WriteSVG},
@@ -336,7 +337,7 @@ func (x *explanation) print(p *program) error {
 	var err error
 	switch x.format {
 	case formatJSON:
-		err = x.WriteJSON(&b)
+		err = report.WriteJSON(&b, x)
 	case formatCSV:
 		err = x.WriteCSV(&b)
 	case formatMarkdown:

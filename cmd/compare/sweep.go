@@ -180,7 +180,6 @@ func (s *sweepOptions) turn(c *contestant, x float64) {
 
 // An answer is a result that can be written in all formats.
 type answer interface {
-	WriteJSON(io.Writer) error
 	WriteCSV(io.Writer) error
 	Report() *report.Report
 }
@@ -191,7 +190,7 @@ var _ answer = (*sweep.Result)(nil)
 func (p *program) writeAnswer(a answer, format string) error {
 	switch format {
 	case formatJSON:
-		return outputError(a.WriteJSON(p.stdout))
+		return outputError(report.WriteJSON(p.stdout, a))
 	case formatCSV:
 		return outputError(a.WriteCSV(p.stdout))
 	case formatMarkdown:
@@ -211,7 +210,7 @@ func (p *program) keepAnswer(dir, format, name string, a answer, draw func() ([]
 	for _, f := range []struct {
 		name  string
 		write func(io.Writer) error
-	}{{name, a.WriteJSON}, {reportName, func(w io.Writer) error { return writeAnswerReport(w, a, drawn) }}} {
+	}{{name, func(w io.Writer) error { return report.WriteJSON(w, a) }}, {reportName, func(w io.Writer) error { return writeAnswerReport(w, a, drawn) }}} {
 		if err := replaceFile(filepath.Join(dir, f.name), f.write); err != nil {
 			errs = append(errs, err)
 			continue

@@ -17,6 +17,7 @@ import (
 	"forkbench/models/hybrid"
 	"forkbench/models/prefork"
 	"forkbench/record"
+	"forkbench/report"
 	"forkbench/sim"
 	"forkbench/whatif/calibrate"
 	"forkbench/workload"
@@ -483,9 +484,9 @@ func TestDoubtsOfAPrediction(t *testing.T) {
 	if len(rows[0].Doubts) == 0 || !strings.Contains(rows[0].Doubts[0], "unstable") {
 		t.Errorf("doubts %q", rows[0].Doubts)
 	}
-	r := calibrate.Report{Rows: rows}
+	v := calibrate.Validation{Rows: rows}
 	var text strings.Builder
-	if err := r.WriteText(&text); err != nil || !strings.Contains(text.String(), "warning: forkperjob, 3 workers, predicted: unstable") {
+	if err := v.Report().WriteText(&text, report.TextOptions{}); err != nil || !strings.Contains(text.String(), "warning: forkperjob, 3 workers, predicted: unstable") {
 		t.Errorf("%v: %s", err, text.String())
 	}
 }

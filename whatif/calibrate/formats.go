@@ -2,19 +2,20 @@ package calibrate
 
 import (
 	"encoding/csv"
-	"encoding/json"
 	"fmt"
 	"io"
 	"strconv"
 	"strings"
-	"text/tabwriter"
+
+	"forkbench/internal/format"
+	"forkbench/report"
 )
 
-// ReportVersion is the version of the JSON form of a Report.
-const ReportVersion = 1
+// ValidationVersion is the version of the JSON form of a Validation.
+const ValidationVersion = 1
 
-// A Report is predictions beside measurements.
-type Report struct {
+// A Validation is predictions beside measurements.
+type Validation struct {
 	Version  int       `json:"version"`
 	Profile  string    `json:"profile"` // its name
 	From     string    `json:"from"`    // where the profile came from, in a sentence
@@ -24,103 +25,101 @@ type Report struct {
 	Warnings []string  `json:"warnings"`
 }
 
-// percent is an error with its sign.
-func percent(x float64) string { return fmt.Sprintf("%+.1f %%", x) }
-
-func settings(n int) string {
-	if n == 1 {
-		return "1 setting"
-	}
-	return strconv.Itoa(n) + " settings"
+// columns are the metrics of the table, in its order, and what they are called.
+var columns = []struct{ metric, name, unit string }{
+	{Throughput, "throughput", "jobs/s"},
+	{CPUPerJob, "CPU", "ms/job"},
+	{P50, "p50", "ms"},
+	{P95, "p95", "ms"},
+	{PeakPSS, "peak PSS", "MB"},
 }
 
-// significant has four digits.
-func significant(x float64) string { return strconv.FormatFloat(x, 'g', 4, 64) }
+// nameOf is what the table calls a metric.
+func nameOf(metric string) string {
+	for _, c := range columns {
+		if c.metric == metric {
+			return c.name
+		}
+	}
+	return metric
+}
 
-// cells are a row's cells: predicted, measured and error of each metric.
-func (r *Row) cells() []string {
-	cells := []string{r.Model, strconv.Itoa(r.Workers), strconv.Itoa(r.Rounds)}
-	for _, name := range metricNames() {
-		cell := "-"
-		for _, m := range r.Metrics {
-			if m.Name == name {
-				cell = significant(m.Predicted) + " / " + significant(m.Measured) + "  " + percent(m.Error)
+// percent writes an error that is in percent, with its sign.
+func percent(x float64) string { return format.Signed(format.Percent(x/100, 1)) }
+
+// digits of a value in the table: one more than elsewhere, as predictions are to be told
+// from measurements.
+const digits = 4
+
+// Report is the validation for people.
+func (v *Validation) Report() *report.Report {
+	r := &report.Report{
+		Verdict: v.verdict(),
+		Caption: fmt.Sprintf("Predicted / measured, and the prediction's error. Profile: %s (%s).", v.Profile, v.From),
+		Tables:  []report.Table{v.settings(), v.errors()},
+	}
+	for _, e := range v.Excluded {
+		r.Notes = append(r.Notes, "left out: "+e)
+	}
+	for i := range v.Rows {
+		for _, d := range v.Rows[i].Doubts {
+			r.Warnings = append(r.Warnings, fmt.Sprintf("%s, %s, predicted: %s", v.Rows[i].Model, format.Plural(v.Rows[i].Workers, "worker"), d))
+		}
+	}
+	r.Warnings = append(r.Warnings, v.Warnings...)
+	return r
+}
+
+func (v *Validation) verdict() string {
+	var parts []string
+	for _, s := range v.Summary {
+		parts = append(parts, fmt.Sprintf("%s %s", nameOf(s.Metric), format.Percent(s.Median/100, 1)))
+	}
+	if parts == nil {
+		return "no setting was both predicted and measured"
+	}
+	return fmt.Sprintf("median absolute error over %s: %s", format.Plural(len(v.Rows), "setting"), strings.Join(parts, ", "))
+}
+
+func (v *Validation) settings() report.Table {
+	t := report.Table{Head: []string{"model", "workers", "rounds"}}
+	for _, c := range columns {
+		t.Head = append(t.Head, c.name+", "+c.unit)
+	}
+	for i := range v.Rows {
+		r := &v.Rows[i]
+		cells := []string{r.Model, strconv.Itoa(r.Workers), strconv.Itoa(r.Rounds)}
+		for _, c := range columns {
+			cell := "–"
+			for _, m := range r.Metrics {
+				if m.Name == c.metric {
+					cell = fmt.Sprintf("%s / %s %s", format.Trimmed(m.Predicted, digits), format.Trimmed(m.Measured, digits), percent(m.Error))
+				}
 			}
+			cells = append(cells, cell)
 		}
-		cells = append(cells, cell)
+		t.Rows = append(t.Rows, cells)
 	}
-	return cells
+	return t
 }
 
-func metricNames() []string { return []string{Throughput, CPUPerJob, P50, P95, PeakPSS} }
-
-func titles() []string {
-	return []string{
-		"model", "workers", "rounds", "throughput, jobs/s", "CPU, ms/job", "p50, ms", "p95, ms", "peak PSS, MB",
+func (v *Validation) errors() report.Table {
+	t := report.Table{
+		Title: "How far off the predictions are",
+		Head:  []string{"", "settings", "median absolute error", "worst", "of"}, Left: []int{4},
 	}
-}
-
-// WriteText writes the report as a table for people.
-func (r *Report) WriteText(w io.Writer) error {
-	var b strings.Builder
-	fmt.Fprintf(&b, "Predicted / measured, and the prediction's error.\nProfile: %s (%s)\n\n", r.Profile, r.From)
-	t := tabwriter.NewWriter(&b, 0, 0, 2, ' ', 0)
-	lines := []string{strings.Join(titles(), "\t")}
-	for i := range r.Rows {
-		lines = append(lines, strings.Join(r.Rows[i].cells(), "\t"))
+	for _, s := range v.Summary {
+		t.Rows = append(t.Rows, []string{nameOf(s.Metric), strconv.Itoa(s.Settings), format.Percent(s.Median/100, 1), percent(s.Worst), s.Where})
 	}
-	if _, err := io.WriteString(t, strings.Join(lines, "\n")+"\n"); err != nil {
-		return err
-	}
-	if err := t.Flush(); err != nil {
-		return err
-	}
-	b.WriteByte('\n')
-	for _, s := range r.Summary {
-		fmt.Fprintf(&b, "%s: median absolute error %.1f %%, worst %s (%s), %s\n", s.Metric, s.Median, percent(s.Worst), s.Where, settings(s.Settings))
-	}
-	r.remarks(&b, "")
-	_, err := io.WriteString(w, b.String())
-	return err
-}
-
-func (r *Report) remarks(b *strings.Builder, bullet string) {
-	for _, e := range r.Excluded {
-		fmt.Fprintf(b, "%sleft out: %s\n", bullet, e)
-	}
-	for i := range r.Rows {
-		for _, d := range r.Rows[i].Doubts {
-			fmt.Fprintf(b, "%swarning: %s, %d workers, predicted: %s\n", bullet, r.Rows[i].Model, r.Rows[i].Workers, d)
-		}
-	}
-	for _, x := range r.Warnings {
-		fmt.Fprintf(b, "%swarning: %s\n", bullet, x)
-	}
-}
-
-// WriteMarkdown writes the report for a document.
-func (r *Report) WriteMarkdown(w io.Writer) error {
-	var b strings.Builder
-	fmt.Fprintf(&b, "Predicted / measured, and the prediction's error. Profile: %s (%s).\n\n", r.Profile, r.From)
-	fmt.Fprintf(&b, "| %s |\n|%s\n", strings.Join(titles(), " | "), strings.Repeat("---|", len(titles())))
-	for i := range r.Rows {
-		fmt.Fprintf(&b, "| %s |\n", strings.Join(r.Rows[i].cells(), " | "))
-	}
-	b.WriteByte('\n')
-	for _, s := range r.Summary {
-		fmt.Fprintf(&b, "- %s: median absolute error %.1f %%, worst %s (%s), %s\n", s.Metric, s.Median, percent(s.Worst), s.Where, settings(s.Settings))
-	}
-	r.remarks(&b, "- ")
-	_, err := io.WriteString(w, b.String())
-	return err
+	return t
 }
 
 // WriteCSV writes a line for each number.
-func (r *Report) WriteCSV(w io.Writer) error {
+func (v *Validation) WriteCSV(w io.Writer) error {
 	c := csv.NewWriter(w)
 	lines := [][]string{{"workload", "model", "workers", "jobs", "arrivals", "rounds", "metric", "unit", "predicted", "measured", "error_pct"}}
 	full := func(x float64) string { return strconv.FormatFloat(x, 'g', -1, 64) }
-	for _, row := range r.Rows {
+	for _, row := range v.Rows {
 		for _, m := range row.Metrics {
 			lines = append(lines, []string{
 				row.Workload, row.Model, strconv.Itoa(row.Workers), strconv.Itoa(row.Jobs), row.Arrivals, strconv.Itoa(row.Rounds),
@@ -129,11 +128,4 @@ func (r *Report) WriteCSV(w io.Writer) error {
 		}
 	}
 	return c.WriteAll(lines)
-}
-
-// WriteJSON writes everything.
-func (r *Report) WriteJSON(w io.Writer) error {
-	e := json.NewEncoder(w)
-	e.SetIndent("", "  ")
-	return e.Encode(r)
 }

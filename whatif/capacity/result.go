@@ -135,11 +135,6 @@ func (r *Result) does(p *Point) string {
 	return milliseconds(p.Latency)
 }
 
-// WriteJSON writes the result as JSON: indented, its fields in a fixed order.
-func (r *Result) WriteJSON(w io.Writer) error {
-	return report.WriteJSON(w, r)
-}
-
 // WriteCSV writes a line for each size that was tried, under a line of names.
 func (r *Result) WriteCSV(w io.Writer) error {
 	out := csv.NewWriter(w)

@@ -13,11 +13,6 @@ import (
 	"forkbench/report"
 )
 
-// WriteJSON writes the result as JSON: indented, its fields in a fixed order.
-func (r *Result) WriteJSON(w io.Writer) error {
-	return report.WriteJSON(w, r)
-}
-
 // WriteCSV writes a line for each point of each model, under a line of names:
 // the parameter's value, the model, whether real processes were measured, the
 // cost over the reference, and every metric, each with its interval.
