@@ -114,9 +114,9 @@ func TestExecutorWithGoroutinesOfItsOwn(t *testing.T) {
 		group.Wait()
 		return nil
 	}), nil)
-	var stranger *sim.StrangerError
-	if !errors.As(err, &stranger) || !strings.Contains(err.Error(), "model broken calls its Host from a goroutine of its own") {
-		t.Errorf("error %v; want a StrangerError", err)
+	var foreign *sim.ForeignGoroutineError
+	if !errors.As(err, &foreign) || !strings.Contains(err.Error(), "model broken calls its Host from a goroutine of its own") {
+		t.Errorf("error %v; want a ForeignGoroutineError", err)
 	}
 }
 

@@ -56,7 +56,7 @@ type Host struct {
 	samples       int
 	job           record.Job // reused: a sink does not keep it
 	law           law
-	stranger      stranger
+	foreignCall   foreignCall
 }
 
 var _ models.Host = (*Host)(nil)

@@ -119,7 +119,7 @@ var errInterrupted = errors.New("interrupted")
 //
 // The error says why the executor could not go on and stands in the record too;
 // a job's failure is not an error. It may be a *DeadlockError, a *StuckError, a
-// *StrangerError or an *InvariantError. After a StuckError the executor's
+// *ForeignGoroutineError or an *InvariantError. After a StuckError the executor's
 // goroutine, which nothing can end, is left behind, and the record holds
 // nothing but the error. A panic of the executor is a panic of Run.
 //
@@ -250,8 +250,8 @@ func (h *Host) failure(ctx, exec context.Context, err, left error) error {
 	switch {
 	case ctx.Err() != nil:
 		return errInterrupted
-	case h.stranger.seen.Load() != nil:
-		return h.stranger.seen.Load()
+	case h.foreignCall.seen.Load() != nil:
+		return h.foreignCall.seen.Load()
 	case h.err != nil:
 		if d, ok := errors.AsType[*DeadlockError](h.err); ok {
 			d.Model = h.round.Model

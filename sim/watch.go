@@ -23,17 +23,19 @@ func (e *StuckError) Error() string {
 		" methods of its Host and its processes, with no channels, locks or sleeps of its own", e.Model, e.Slot, e.After)
 }
 
-// A StrangerError says that the executor called its host from a goroutine of
+// A ForeignGoroutineError says that the executor called its host from a goroutine of
 // its own.
-type StrangerError struct{ Model string }
+type ForeignGoroutineError struct{ Model string }
 
-func (e *StrangerError) Error() string {
+func (e *ForeignGoroutineError) Error() string {
 	return fmt.Sprintf("model %s calls its Host from a goroutine of its own: an executor runs side by side only what it"+
 		" gives to Host.Parallel", e.Model)
 }
 
-// stranger is the first call from a goroutine that is none of the slots'.
-type stranger struct{ seen atomic.Pointer[StrangerError] }
+// foreignCalls holds the first call from a goroutine that is none of the slots'.
+type foreignCall struct {
+	seen atomic.Pointer[ForeignGoroutineError]
+}
 
 // check is called first in every method of the host and its processes that an
 // executor calls. It fails if it is not the slot whose turn it is that calls.
@@ -75,8 +77,8 @@ func (h *Host) ask() error {
 }
 
 func (h *Host) intruder() error {
-	err := &StrangerError{h.round.Model}
-	h.stranger.seen.CompareAndSwap(nil, err)
+	err := &ForeignGoroutineError{h.round.Model}
+	h.foreignCall.seen.CompareAndSwap(nil, err)
 	return err
 }
 
