@@ -353,7 +353,7 @@ func (p *program) remarks(what string, texts []string) {
 
 // executorOf builds the model of a contestant from its record.
 func executorOf(m record.Model) (models.Executor, error) {
-	known := ours()
+	known := builtInModels()
 	i := slices.IndexFunc(known, func(k model) bool { return k.name == m.Kind() })
 	if i < 0 {
 		return nil, fmt.Errorf("%s cannot be simulated: only %s can", m.Kind(), strings.Join(modelNames(known), ", "))

@@ -50,7 +50,7 @@ func parseContestants(text string) ([]contestant, error) {
 		case part == "":
 			errs = append(errs, fmt.Errorf("a name is missing: one or more of %s, or all", strings.Join(modelNames(known), ", ")))
 		case name == allModels && !hasSettings:
-			for _, m := range ours() {
+			for _, m := range builtInModels() {
 				list = append(list, contestant{model: m, name: m.name})
 			}
 		case name == allModels:

@@ -83,8 +83,8 @@ const warmKnob = "warm"
 // are not ours.
 const allModels = "all"
 
-// ours is the models that allModels stands for.
-func ours() []model {
+// builtInModels is the models that allModels stands for.
+func builtInModels() []model {
 	return slices.DeleteFunc(knownModels(), func(m model) bool { return m.needs != nil })
 }
 

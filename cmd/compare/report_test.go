@@ -58,7 +58,7 @@ func TestReport(t *testing.T) {
 		}
 	}
 	r := b.run("report", dir)
-	for _, m := range ours() {
+	for _, m := range builtInModels() {
 		if !strings.Contains(r.stdout, m.name) {
 			t.Errorf("the report does not name %s:\n%s", m.name, r.stdout)
 		}

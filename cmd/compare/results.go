@@ -87,7 +87,7 @@ func newBelow(root, name string) (string, error) {
 // what.
 func settings(o *options, workload string, now time.Time) string {
 	parts := []string{now.Format("2006-01-02T150405"), workload}
-	if names := contestantNames(o.contestants); len(names) > 0 && !slices.Equal(names, modelNames(ours())) {
+	if names := contestantNames(o.contestants); len(names) > 0 && !slices.Equal(names, modelNames(builtInModels())) {
 		parts = append(parts, strings.Join(names, "+"))
 	}
 	parts = append(parts, fmt.Sprintf("%djobs", o.jobs), fmt.Sprintf("%dworkers", o.workers))
