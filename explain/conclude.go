@@ -16,14 +16,14 @@ import (
 )
 
 const (
-	// listed findings are told at most, and only those with such a share of the
+	// maxFindings are reported, and only those with a share of at least minShare of the
 	// one-time work.
-	listed = 8
-	told   = 0.02
+	maxFindings = 8
+	minShare    = 0.02
 
-	// small is the share of a worker's time for a job, with its fork and exit, below
+	// worthShare is the share of a worker's time for a job, with its fork and exit, below
 	// which one-time work is not worth anybody's while.
-	small = 0.05
+	worthShare = 0.05
 )
 
 // conclude puts into the result what was found, predicted and measured.
@@ -41,9 +41,9 @@ func (r *run) conclude() {
 	r.limiting()
 	r.together()
 	r.judge()
-	left := listed
+	left := maxFindings
 	for _, f := range r.findings {
-		if r.share(f) < told || left == 0 {
+		if r.share(f) < minShare || left == 0 {
 			continue
 		}
 		left--
@@ -92,7 +92,7 @@ func (r *run) item(f *found, cold int) Item {
 	if len(it.Hazards) > 0 {
 		it.undoing = opener(f, it.Hazards[0])
 	}
-	it.CallMS, it.CallCPU = r.takes(f)
+	it.CallMS, it.CallCPU = r.cost(f)
 	it.Timed = f.timed != nil
 	if f.Own {
 		it.Kind, it.Collection = "own", r.collected(f)
@@ -159,10 +159,10 @@ func parts(n *calltree.Node) (list []string) {
 	return list
 }
 
-// takes is what a finding takes of a first job in a cold fork, in milliseconds of
+// cost is what a finding takes of a first job in a cold fork, in milliseconds of
 // wall and CPU time: its share of the job when it was timed at full speed; or,
 // where that could not be, its share of the profile's difference.
-func (r *run) takes(f *found) (wall, cpu float64) {
+func (r *run) cost(f *found) (wall, cpu float64) {
 	if f.timed != nil {
 		return f.timed.wall * r.result.FirstJob.Wall.Median, f.timed.cpu * r.result.FirstJob.CPU.Median
 	}

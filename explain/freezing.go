@@ -13,7 +13,7 @@ import (
 // not looked at.
 func (r *run) freezing() string {
 	t := r.result.Freezing
-	if least := small * r.turn(); t == nil || !r.pays(t) || min(t.Measured.Wall.Median, t.Measured.CPU.Median) < least {
+	if least := worthShare * r.turn(); t == nil || !r.pays(t) || min(t.Measured.Wall.Median, t.Measured.CPU.Median) < least {
 		return ""
 	}
 	return fmt.Sprintf("gc.freeze() in the parent before the fork, and nothing else, saves %s", t.savings())
@@ -27,7 +27,7 @@ const freezeNote = "A collection of garbage in a child goes through all that the
 // it: a small share of what a job takes of a worker. Where too few jobs were
 // measured for an interval, their median has to do.
 func (r *run) worthwhile(t *Try) bool {
-	least := small * r.turn()
+	least := worthShare * r.turn()
 	return !t.Measured.Wall.spansZero() && t.Measured.Wall.Median >= least ||
 		!t.Measured.CPU.spansZero() && t.Measured.CPU.Median >= least
 }
@@ -40,7 +40,7 @@ func (r *run) pays(t *Try) bool { return t.Unfit == nil && r.worthwhile(t) }
 // several rounds, for one interval in twenty is without 0 by chance.
 func (r *run) outranks(t *Try) bool {
 	known := func(i Interval) bool {
-		return i.rounds >= severalRounds && i.Median >= small*r.turn() && i.Low != nil && *i.Low >= i.Median/2
+		return i.rounds >= severalRounds && i.Median >= worthShare*r.turn() && i.Low != nil && *i.Low >= i.Median/2
 	}
 	return known(t.Measured.Wall) || known(t.Measured.CPU)
 }

@@ -123,7 +123,7 @@ func (r *run) gather() {
 			sum, f.Calls, f.Jobs = sum.Add(n.Total()), f.Calls+n.Calls, max(f.Jobs, n.Jobs)
 			f.Paths = append(f.Paths, path)
 		}
-		if f.Cost = sum; r.share(f) < told {
+		if f.Cost = sum; r.share(f) < minShare {
 			continue
 		}
 		slices.SortStableFunc(f.Paths, func(a, b []*calltree.Node) int {

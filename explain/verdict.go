@@ -73,7 +73,7 @@ func (r *run) verdictOfFindings() string {
 		return plain
 	}
 	top := &res.Findings[i]
-	big := max(top.CallMS, top.CallCPU) >= small*r.turn()
+	big := max(top.CallMS, top.CallCPU) >= worthShare*r.turn()
 	hazardous := big && (len(top.Hazards) > 0 || top.unsafe() != "")
 	if !hazardous && !r.confirmed() || !big && !r.saves() {
 		return plain

@@ -218,7 +218,7 @@ func TestTakesNoMoreThanTheJob(t *testing.T) {
 	r.result.FirstJob = known(692)
 	r.result.OneTime = known(717)
 	f := &found{finding: attribute(r.cold.first, r.cold.later)[0]}
-	if wall, cpu := r.takes(f); wall != 692 || cpu != 692 {
+	if wall, cpu := r.cost(f); wall != 692 || cpu != 692 {
 		t.Errorf("%v ms by the clock and %v of CPU, of 692", wall, cpu)
 	}
 }
