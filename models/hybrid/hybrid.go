@@ -63,10 +63,10 @@ func (m Model) Execute(ctx context.Context, h models.Host) error {
 		return err
 	}
 
-	n := &nursery{template: parent, jobs: max(m.JobsPerChild, 1), spares: m.Spares}
+	n := &spares{template: parent, jobs: max(m.JobsPerChild, 1), wanted: m.Spares}
 	defer n.close(ctx)
 	return h.Parallel(ctx, h.Workers(), func(ctx context.Context, slot int) error {
-		w := worker{Model: m, host: h, nursery: n, candidate: m.Refork > 0 && slot == 0}
+		w := worker{Model: m, host: h, spares: n, candidate: m.Refork > 0 && slot == 0}
 		return w.run(ctx)
 	})
 }
@@ -74,8 +74,8 @@ func (m Model) Execute(ctx context.Context, h models.Host) error {
 // A worker is one slot's loop.
 type worker struct {
 	Model
-	host    models.Host
-	nursery *nursery
+	host   models.Host
+	spares *spares
 
 	candidate bool // this slot's child is to become the template
 	child     models.Process
@@ -84,12 +84,12 @@ type worker struct {
 
 func (w *worker) run(ctx context.Context) error {
 	defer func() { w.endChild(ctx) }()
-	if err := w.nursery.refill(ctx); err != nil {
+	if err := w.spares.refill(ctx); err != nil {
 		return err
 	}
 	for job := range w.host.Jobs(ctx) {
 		if w.child == nil {
-			child, err := w.nursery.take(ctx, w.candidate)
+			child, err := w.spares.take(ctx, w.candidate)
 			if err != nil {
 				return err
 			}
@@ -101,11 +101,11 @@ func (w *worker) run(ctx context.Context) error {
 		switch {
 		case !w.child.Alive():
 			w.endChild(ctx)
-			if err := w.nursery.refill(ctx); err != nil {
+			if err := w.spares.refill(ctx); err != nil {
 				return err
 			}
 		case w.candidate && w.ran >= w.Refork:
-			if err := w.nursery.promote(ctx, w.child); err != nil {
+			if err := w.spares.promote(ctx, w.child); err != nil {
 				return err
 			}
 			w.child, w.candidate = nil, false

@@ -7,11 +7,11 @@ import (
 	"forkbench/models"
 )
 
-// A nursery makes the children for all slots. Its lock is never held across a
+// spares makes the children for all slots. Its lock is never held across a
 // call that blocks.
-type nursery struct {
+type spares struct {
 	jobs   int // a child's life
-	spares int
+	wanted int
 
 	mu       sync.Mutex
 	template models.Process
@@ -22,42 +22,42 @@ type nursery struct {
 
 // take returns a child that has run no job: a spare, or a new one. A candidate
 // for promotion lives until it is closed.
-func (n *nursery) take(ctx context.Context, candidate bool) (models.Process, error) {
-	n.mu.Lock()
-	template := n.template
-	if last := len(n.idle) - 1; last >= 0 && !candidate {
-		child := n.idle[last]
-		n.idle = n.idle[:last]
-		n.mu.Unlock()
+func (s *spares) take(ctx context.Context, candidate bool) (models.Process, error) {
+	s.mu.Lock()
+	template := s.template
+	if last := len(s.idle) - 1; last >= 0 && !candidate {
+		child := s.idle[last]
+		s.idle = s.idle[:last]
+		s.mu.Unlock()
 		return child, nil
 	}
-	n.mu.Unlock()
+	s.mu.Unlock()
 	if candidate {
 		return template.Fork(ctx, 0)
 	}
-	return template.Fork(ctx, n.jobs)
+	return template.Fork(ctx, s.jobs)
 }
 
 // refill forks spares until there are enough.
-func (n *nursery) refill(ctx context.Context) error {
+func (s *spares) refill(ctx context.Context) error {
 	for {
-		n.mu.Lock()
-		if len(n.idle)+n.forking >= n.spares {
-			n.mu.Unlock()
+		s.mu.Lock()
+		if len(s.idle)+s.forking >= s.wanted {
+			s.mu.Unlock()
 			return nil
 		}
-		n.forking++
-		template := n.template
-		n.mu.Unlock()
+		s.forking++
+		template := s.template
+		s.mu.Unlock()
 
-		child, err := template.Fork(ctx, n.jobs)
+		child, err := template.Fork(ctx, s.jobs)
 
-		n.mu.Lock()
-		n.forking--
+		s.mu.Lock()
+		s.forking--
 		if err == nil {
-			n.idle = append(n.idle, child)
+			s.idle = append(s.idle, child)
 		}
-		n.mu.Unlock()
+		s.mu.Unlock()
 		if err != nil {
 			return err
 		}
@@ -66,23 +66,23 @@ func (n *nursery) refill(ctx context.Context) error {
 
 // promote makes a child the template of all children from now on. Its own
 // parent stays, to reap it and the children it has made.
-func (n *nursery) promote(ctx context.Context, child models.Process) error {
+func (s *spares) promote(ctx context.Context, child models.Process) error {
 	if err := child.Warm(ctx); err != nil {
 		child.Close(ctx)
 		return err
 	}
-	n.mu.Lock()
-	defer n.mu.Unlock()
-	n.template, n.promoted = child, child
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.template, s.promoted = child, child
 	return nil
 }
 
 // close ends the spares that no job came for, and the promoted template.
-func (n *nursery) close(ctx context.Context) {
-	for _, child := range n.idle {
+func (s *spares) close(ctx context.Context) {
+	for _, child := range s.idle {
 		child.Close(ctx)
 	}
-	if n.promoted != nil {
-		n.promoted.Close(ctx)
+	if s.promoted != nil {
+		s.promoted.Close(ctx)
 	}
 }
