@@ -31,7 +31,7 @@ const (
 	smallest = 0.01
 
 	// repeated is the share of a first job's cost from which on a call that later
-	// jobs make, too, is no one-time work as a whole.
+	// jobs make, too, is not one-time work as a whole.
 	repeated = 0.10
 )
 

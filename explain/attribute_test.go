@@ -131,7 +131,7 @@ func FuzzProfile(f *testing.F) {
 	})
 }
 
-// TestTooFewForAnInterval: a median without bounds is no proof of anything, but
+// TestTooFewForAnInterval: a median without bounds is not a proof of anything, but
 // does not say either that there is nothing.
 func TestTooFewForAnInterval(t *testing.T) {
 	between := func(low, high float64) Interval { return Interval{Median: (low + high) / 2, Low: &low, High: &high} }

@@ -159,7 +159,7 @@ func (f *found) candidates() []candidate {
 			}
 			for _, c := range s.named() {
 				c.up = up
-				// A caller with other arguments in each job is no key to anything.
+				// A caller with other arguments in each job is not a key to anything.
 				if !up || len(c.calls) == 1 || len(c.calls) <= len(s.seen)/2 {
 					list = append(list, c)
 				}

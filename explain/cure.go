@@ -138,7 +138,7 @@ func (r *run) givenUp() (list, where []string) {
 }
 
 // snake is a class's name as variables are spelled: ConnectionPool is connection_pool,
-// and what is no variable's name in Python becomes one: Pool[int], Lambda.
+// and what is not a variable's name in Python becomes one: Pool[int], Lambda.
 func snake(class string) string {
 	var b strings.Builder
 	before := '_'
@@ -161,7 +161,7 @@ func snake(class string) string {
 	return name
 }
 
-// keywords of Python are no names of variables.
+// keywords of Python are not names of variables.
 var keywords = strings.Fields("false none true and as assert async await break class continue def del elif else except finally for from global if import in is " +
 	"lambda nonlocal not or pass raise return try while with yield")
 

@@ -133,7 +133,8 @@ type run struct {
 	rounds   []record.Round
 }
 
-// A found is a finding with what was found out about it since.
+// A found is a finding, and what later runs add to it: its times, its page faults, whether
+// it can be hoisted.
 type found struct {
 	finding
 	seen  []observation

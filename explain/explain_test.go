@@ -233,7 +233,7 @@ func TestCallerMatters(t *testing.T) {
 	wantText(t, r.Notes, "With timers around what was found, a job ended as failed (RuntimeError: called by run)")
 }
 
-// TestNotInParent: what breaks the jobs when it is done in a parent is no warm-up.
+// TestNotInParent: what breaks the jobs when it is done in a parent is not a warm-up.
 func TestNotInParent(t *testing.T) {
 	r := explained(t, "not_in_parent", "not_in_parent:prepare")
 	it := wantFirst(t, r, "not_in_parent.prepare")
@@ -248,7 +248,7 @@ func TestNotInParent(t *testing.T) {
 	}
 }
 
-// TestInterrupted: what was measured until an interrupt is no explanation.
+// TestInterrupted: what was measured until an interrupt is not an explanation.
 func TestInterrupted(t *testing.T) {
 	p := plan(t, "nothing")
 	ctx, cancel := context.WithCancel(t.Context())

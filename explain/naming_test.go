@@ -46,7 +46,7 @@ func TestCaller(t *testing.T) {
 	wantText(t, it.Tried, "ssl.create_default_context(), made in a parent, ") // and why it is not the answer
 }
 
-// TestDescriptor: a descriptor's machinery is no answer; reading the attribute of
+// TestDescriptor: a descriptor's machinery is not an answer; reading the attribute of
 // an object that a module holds is.
 func TestDescriptor(t *testing.T) {
 	it := wantPaste(t, explained(t, "described"), "described:settings.rates", "described.settings.rates")
@@ -179,7 +179,7 @@ func TestFirstInitNotVerified(t *testing.T) {
 	}
 }
 
-// TestHeldByClass: what a class holds, as each of Django's models does, is no object
+// TestHeldByClass: what a class holds, as each of Django's models does, is not an object
 // of a module; a property of it is read all the same.
 func TestHeldByClass(t *testing.T) {
 	wantPaste(t, explained(t, "related"), "related:Order._meta.fields_map", "related.Order._meta.fields_map")

@@ -83,7 +83,7 @@ func TestOutranks(t *testing.T) {
 }
 
 // TestRoundsOfOneCore: jobs of a round share the core that they had, and that it was
-// slow in one round is no saving.
+// slow in one round is not a saving.
 func TestRoundsOfOneCore(t *testing.T) {
 	s := make(sample)
 	for range 8 {

@@ -64,7 +64,7 @@ func (r *run) verdictOfFindings() string {
 	takes := fmt.Sprintf("a job takes %s in a fresh fork and %s in a process that has run others",
 		milliseconds(first.Wall.Median), milliseconds(later.Wall.Median))
 	plain := nothingWorth + ": " + takes
-	// A collection is no call's work, and gc.freeze() is said of it.
+	// A collection is not a call's work, and gc.freeze() is said of it.
 	i := slices.IndexFunc(res.Findings, func(it Item) bool { return !it.Collection })
 	if i < 0 {
 		if t := r.best(); t != nil {

@@ -61,7 +61,7 @@ func TestHazards(t *testing.T) {
 	file := filepath.Join(dir, "spool")
 	rig := newRig(t, script{})
 	rig.machine.Workers = 1
-	path := filepath.Join(rig.Guard.Dir(), "redis.sock") // of a server that is no part of this program
+	path := filepath.Join(rig.Guard.Dir(), "redis.sock") // of a server that is not part of this program
 	tests := []struct {
 		name    string
 		hold    string // a line of Python
@@ -255,7 +255,7 @@ def job(n):
 	}
 }
 
-// TestJoinedThreads: a thread that was joined right before a fork is no reason to
+// TestJoinedThreads: a thread that was joined right before a fork is not a reason to
 // refuse it, though the kernel lists it for a moment yet.
 func TestJoinedThreads(t *testing.T) {
 	text := `

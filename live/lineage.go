@@ -60,7 +60,7 @@ func (l *lineage) isSpawned(pid int) bool {
 }
 
 // leads reports whether a group or session is that of a process that was spawned. Its
-// number is no other's while it has members: if a process has it that was not spawned,
+// number is not another's while it has members: if a process has it that was not spawned,
 // then it had none, and that one leads another.
 func (l *lineage) leads(group int) bool {
 	l.mu.Lock()

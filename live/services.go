@@ -10,7 +10,7 @@ import (
 	"forkbench/service"
 )
 
-// What other programs on this machine do for jobs, a database say, is no CPU of the
+// What other programs on this machine do for jobs, a database say, is not CPU of the
 // model's processes, and none of others that disturb it. It is told apart.
 
 // services is what is known of them in a round.

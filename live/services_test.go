@@ -139,7 +139,7 @@ def ask(*_):
 }
 
 // TestServicesThatAreNone: what the jobs start themselves, and the server that holds
-// the jobs, are no services.
+// the jobs, are not services.
 func TestServicesThatAreNone(t *testing.T) {
 	text := `
 import socket, threading

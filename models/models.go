@@ -230,7 +230,7 @@ type Outcome struct {
 
 	// NotRun says that no process was given the job, and that the host ends the run
 	// for it: a parent refuses to fork, or is gone. The Status is Crashed, as there
-	// is no process to go on with. Settle takes it back instead of settling it: it
+	// is not a process to go on with. Settle takes it back instead of settling it: it
 	// is left in the stream, and counts as not run.
 	NotRun bool
 

@@ -279,7 +279,7 @@ type Round struct {
 	Services []Service `json:"services,omitempty"`
 
 	// Measuring is what this program used meanwhile to look at memory and at the
-	// cores' pace. It is no part of Supervisor.
+	// cores' pace. It is not part of Supervisor.
 	Measuring CPU `json:"measuring"`
 	// SupervisorWaits is how often a thread of this program had nothing to do and
 	// slept (ru_nvcsw), meanwhile.

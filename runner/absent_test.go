@@ -27,7 +27,7 @@ func unsampled(model string) change {
 	}
 }
 
-// What was not measured is no zero, in any form.
+// What was not measured is not a zero, in any form.
 func TestAbsentIsNotZero(t *testing.T) {
 	s := summarize(t, newSynthetic(200, 3, prefork, hybrid), unsampled("hybrid"))
 	names := []string{"peak_pss", "uss_per_worker", "redis_commands_per_job", "cgroup_residual_percent"}

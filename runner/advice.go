@@ -118,7 +118,7 @@ func (s *Summary) leanest(metric string, ms []ModelSummary) *ModelSummary {
 }
 
 // advisable is the models that the advice is about; none if something in the run takes
-// the ground from it. What must not be used as it is, is no part of it.
+// the ground from it. What must not be used as it is, is not part of it.
 func (s *Summary) advisable() []ModelSummary {
 	doubtful := func(m ModelSummary) bool {
 		return m.Jobs.Undone > 0 || m.Stopped != "" || m.Rounds == 0 || m.mostlyContaminated() ||

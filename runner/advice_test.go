@@ -11,7 +11,7 @@ import (
 )
 
 // TestAdvice: the clause about which model fits, by kinds of runs. # is a number or a
-// name; "" is no advice.
+// name; "" is not advice.
 func TestAdvice(t *testing.T) {
 	with := func(b behaviour, run, oneTime time.Duration) behaviour {
 		b.run, b.oneTime = run, oneTime

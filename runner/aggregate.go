@@ -280,7 +280,7 @@ func (m *modelState) close(r *roundState, l *record.Round, h *record.Header) {
 
 // counting is the rounds that numbers are taken from, and their distributions:
 // those that ended well, or if none did those that were interrupted and had
-// settled something. What a model did before it could not go on is no measure of
+// settled something. What a model did before it could not go on is not a measure of
 // it.
 func (m *modelState) counting() ([]*roundState, *dists) {
 	var complete, partial []*roundState

@@ -41,7 +41,7 @@ type ModelDiff struct {
 	NewRounds int    `json:"new_rounds"`
 
 	Outcome OutcomeDiff  `json:"outcome"`
-	Hazards []string     `json:"new_hazards"`  // why it must not be used that were no reasons before
+	Hazards []string     `json:"new_hazards"`  // why it must not be used that were not reasons before
 	Mended  []string     `json:"gone_hazards"` // the other way round
 	Why     string       `json:"no_figures"`   // why there are none; or ""
 	Figures []FigureDiff `json:"figures"`
@@ -234,7 +234,7 @@ func diffModel(o *Summary, was *ModelSummary, n *Summary, is *ModelSummary) Mode
 	}
 	x := m.Outcome
 	if o.Spec.Seed != n.Spec.Seed {
-		// Rounds of the same seed repeat the same jobs: they are no further evidence
+		// Rounds of the same seed repeat the same jobs: they are not further evidence
 		// against other ones.
 		x.OldDone, x.OldUndone = x.OldDone/max(was.Rounds, 1), x.OldUndone/max(was.Rounds, 1)
 		x.NewDone, x.NewUndone = x.NewDone/max(is.Rounds, 1), x.NewUndone/max(is.Rounds, 1)

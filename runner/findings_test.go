@@ -222,7 +222,7 @@ func TestLittlesLaw(t *testing.T) {
 	}
 }
 
-// Times of two processes are rounded apart: a microsecond is no violation.
+// Times of two processes are rounded apart: a microsecond is not a violation.
 func TestRoundingIsNoViolation(t *testing.T) {
 	s := summarize(t, newSynthetic(200, 1, prefork), everyJob(func(j *record.Job) {
 		j.StartedNS = j.DequeuedNS - µs

@@ -35,7 +35,7 @@ func each(changes ...change) change {
 const traceback = "Traceback (most recent call last):\n  File \"app.py\", line 4, in job\n    raise RuntimeError(1)\n"
 
 // Outcomes come before speed: what a model got done is the first thing that is
-// said, a model that did less of it gets no ratio, and is no example.
+// said, a model that did less of it gets no ratio, and is not an example.
 func TestOutcomesComeFirst(t *testing.T) {
 	const finding = "; the first job of each # process costs # ms more than a later one: " +
 		"one-time work that every fork repeats, unless it is hoisted into the parent"
@@ -256,7 +256,7 @@ func midP(b, c int) float64 {
 	return min(p, 1)
 }
 
-// Of several pairs, a small difference in one is no finding: one in twenty would
+// Of several pairs, a small difference in one is not a finding: one in twenty would
 // be, with no difference at all.
 func TestSharesOfManyModels(t *testing.T) {
 	named := func(name string) behaviour { b := prefork; b.name = name; return b }

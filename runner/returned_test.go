@@ -14,7 +14,7 @@ import (
 )
 
 // TestDroppedResults: a result that was not kept is counted and told in a note,
-// by its reason. It is no failure and no warning, and changes no number.
+// by its reason. It is neither a failure nor a warning, and changes no number.
 func TestDroppedResults(t *testing.T) {
 	plain := summarize(t, newSynthetic(200, 3, prefork, forkperjob), nil)
 	got := summarize(t, newSynthetic(200, 3, prefork, forkperjob), everyJob(func(j *record.Job) {

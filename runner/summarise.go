@@ -96,7 +96,7 @@ func (m *modelState) summary(allLater *dist, simulated bool) ModelSummary {
 		}
 		return xs
 	}
-	// Rounds of one block are no independent measurements, and parts of one are.
+	// Rounds of one block are not independent measurements, and parts of one are.
 	blocks := func(value func(*roundState) float64) []float64 { return perBlock(rounds, value) }
 	mid := func(value func(*roundState) float64) float64 { return stats.Median(of(value)) }
 	s := m.outcome()

@@ -63,7 +63,7 @@ type pace struct {
 }
 
 // means is the mean of each block: turns in a row share what the machine did then,
-// and are no independent measurements.
+// and are not independent measurements.
 func (m *pace) means() []float64 {
 	var means []float64
 	for _, b := range m.blocks {

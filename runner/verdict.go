@@ -65,7 +65,7 @@ func verdict(s *Summary, stopped, impossible []string) string {
 // SoFar is what is known of a comparison that goes on: which models did how many of
 // their jobs, or, if all did all, how fast they are to each other. It is "" as long
 // as a model has no round. What forks of a model share is said in the end, and such a
-// model is no part of it.
+// model is not part of it.
 func (s *Summary) SoFar() string {
 	if s.Environment.Race || slices.ContainsFunc(s.Models, func(m ModelSummary) bool { return m.Rounds == 0 && m.Stopped == "" }) {
 		return ""
@@ -367,7 +367,7 @@ func (m *ModelSummary) repeatedPerJob() float64 {
 }
 
 // repeated names the one-time work that forks repeat, and says what to do. What
-// was measured only while the machine did other work too is no finding: a first
+// was measured only while the machine did other work too is not a finding: a first
 // job may have been slow for that.
 func (s *Summary) repeated(ms []ModelSummary) string {
 	worst, warm := mostRepeated(ms), warmest(ms)
@@ -383,7 +383,7 @@ func (s *Summary) repeated(ms []ModelSummary) string {
 		worst.Model, number(penalty))
 	switch {
 	case warm == nil && slices.ContainsFunc(s.Models, func(m ModelSummary) bool { return m.WarmParent }):
-		return text // those that there are are no example
+		return text // those that there are are not an example
 	case warm == nil:
 		return text + " (--model=hybrid)"
 	case warm.Phases.FirstJobPenalty == nil, warm.allContaminated(): // it may or may not be
@@ -424,7 +424,7 @@ func namesWarming(spec *record.Spec, model string) bool {
 
 // warmest is the model with a warm parent that spares its first jobs the most, or
 // nil if there is no such model. One of whose jobs fewer were done than of another's
-// is no example to follow, even where that may be chance.
+// is not an example to follow, even where that may be chance.
 func warmest(ms []ModelSummary) *ModelSummary {
 	most := 0.0
 	for i := range ms {

@@ -338,5 +338,5 @@ func (r *reader) number(path, name string, x float64) {
 	}
 }
 
-// errNotProfile is why a file that is not JSON is no profile.
+// errNotProfile is why a file that is not JSON is not a profile.
 var errNotProfile = errors.New("not a profile")

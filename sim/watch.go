@@ -32,7 +32,7 @@ func (e *ForeignGoroutineError) Error() string {
 		" gives to Host.Parallel", e.Model)
 }
 
-// foreignCalls holds the first call from a goroutine that is none of the slots'.
+// foreignCall holds the first call from a goroutine that is none of the slots'.
 type foreignCall struct {
 	seen atomic.Pointer[ForeignGoroutineError]
 }

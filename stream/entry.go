@@ -19,7 +19,7 @@ const (
 // A batch is what one reply delivered. The byte slices point into the reply.
 type batch struct {
 	jobs []workload.Job
-	bad  []DeadLetter // the entries that are no jobs
+	bad  []DeadLetter // the entries that are not jobs
 	last uint64       // the largest entry number, which is a job's ID + 1
 }
 
@@ -115,7 +115,7 @@ func (r *resp) entries(attempt int) (batch, error) {
 }
 
 // fields reads an entry's fields into a job. An error means that the reply cannot
-// be understood; the reason, that the entry can, but is no job.
+// be understood; the reason, that the entry can, but is not a job.
 func (r *resp) fields(job *workload.Job) (reason string, err error) {
 	if r.null() {
 		return "it was deleted from the stream", nil

@@ -68,7 +68,7 @@ func (g *Group) With(c Config) *Group {
 // error mean that there is nothing new left.
 //
 // After an error it may be called again, and misses nothing: what a lost reply
-// had delivered comes again, with Attempt counted up. An entry that is no job
+// had delivered comes again, with Attempt counted up. An entry that is not a job
 // goes to the dead letters.
 func (g *Group) Read(ctx context.Context, limit int) (jobs []workload.Job, err error) {
 	if limit < 1 {
@@ -400,7 +400,7 @@ func (g *Group) count(ctx context.Context) (Counts, error) {
 }
 
 // Close removes the group, its outcomes and its dead letters. What is gone
-// already is no error.
+// already is not an error.
 func (g *Group) Close(ctx context.Context) error {
 	return g.patiently(ctx, func(ctx context.Context) error {
 		client := g.stream.server.client

@@ -22,7 +22,7 @@ func TestLists(t *testing.T) {
 		if err := l.client.RPush(ctx, "run:held", entries...).Err(); err != nil {
 			t.Fatal(err)
 		}
-		for _, n := range []int{1, 5} { // more than there are is no error
+		for _, n := range []int{1, 5} { // more than there are is not an error
 			if err := l.Pass(ctx, "run:held", "run:live", nextIsLast, n); err != nil {
 				t.Fatal(err)
 			}

@@ -168,7 +168,7 @@ func (st *Stream) flush(ctx context.Context, pipe redis.Pipeliner) (int, error) 
 }
 
 // Delete removes every key that belongs to the stream: its entries, its groups,
-// their outcomes and dead letters. Keys that are gone already are no error, so it
+// their outcomes and dead letters. Keys that are gone already are not an error, so it
 // can be repeated and serves to clean up after anything.
 func (st *Stream) Delete(ctx context.Context) error {
 	st.mu.Lock()

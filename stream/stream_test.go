@@ -166,7 +166,7 @@ func TestDelete(t *testing.T) {
 		if n := size(); n != 5 {
 			t.Fatalf("%d keys; want 5: the stream, and outcomes and dead letters of two groups", n)
 		}
-		for range 2 { // closing twice is no error
+		for range 2 { // closing twice is not an error
 			if err := closed.Close(ctx); err != nil {
 				t.Fatal(err)
 			}
@@ -254,7 +254,7 @@ func TestKeysExpire(t *testing.T) {
 	})
 }
 
-// A first Settle whose reply was lost is no reason to leave the outcomes for good.
+// A first Settle whose reply was lost is not a reason to leave the outcomes for good.
 func TestOutcomesExpireAfterAFailure(t *testing.T) {
 	each(t, func(t *testing.T, s *Server) {
 		g := group(t, enqueued(t, s, 2), "g")

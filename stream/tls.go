@@ -71,7 +71,7 @@ func (a *address) security() (security, error) {
 	return s, nil
 }
 
-// complete sets what was said in go-redis's configuration; nil is no TLS.
+// complete sets what was said in go-redis's configuration; nil is not TLS.
 func (s *security) complete(c *tls.Config) error {
 	if c == nil {
 		return nil

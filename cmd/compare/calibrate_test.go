@@ -120,7 +120,7 @@ func TestCalibrateTooFew(t *testing.T) {
 	b.run("calibrate", "marked", "--use-marked", "-o", "profile.json").want(t, exitDone, "are marked as contaminated")
 }
 
-// What was simulated is no measurement.
+// What was simulated is not a measurement.
 func TestCalibrateRefusesSimulations(t *testing.T) {
 	b := newBench(t)
 	b.run("simulate", "--model=prefork", "--jobs=50", "--out=simulated").want(t, exitDone)

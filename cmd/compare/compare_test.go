@@ -196,7 +196,7 @@ func TestThresholds(t *testing.T) {
 	b.run("report", "out", "--fail-if=done > 20").want(t, exitDone)
 }
 
-// Some failed jobs are no failure of the comparison; that nothing was done is. A
+// Some failed jobs are not a failure of the comparison; that nothing was done is. A
 // threshold does not let them pass, unless so many are fine.
 func TestFailedJobs(t *testing.T) {
 	b := newBench(t)

@@ -18,7 +18,7 @@ type model struct {
 	doc   string
 	knobs []string           // the flags that are for this model, or few
 	warms bool               // it warms its parent without being told to
-	needs *peers.Requirement // of a system of others, which is no part of all
+	needs *peers.Requirement // of a system of others, which is not part of all
 	build func(o *options) models.Executor
 }
 

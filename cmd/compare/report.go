@@ -48,7 +48,7 @@ func (p *program) writeSummary(s *runner.Summary, format string) error {
 }
 
 // outputError is why standard output could not be written. That its reader has
-// seen enough (`compare | head -1`) is no error.
+// seen enough (`compare | head -1`) is not an error.
 func outputError(err error) error {
 	switch {
 	case err == nil, errors.Is(err, syscall.EPIPE), errors.Is(err, io.ErrClosedPipe):

@@ -165,7 +165,7 @@ func TestPlot(t *testing.T) {
 	b.run("plot", "run", "--out=/proc/plots").want(t, exitUsage, "--out=/proc/plots: ")
 }
 
-// A reader that has seen enough is no failure, a full disk is.
+// A reader that has seen enough is not a failure, a full disk is.
 func TestOutputErrors(t *testing.T) {
 	for _, c := range []struct {
 		err  error

@@ -70,7 +70,7 @@ func (p *program) measureInto(ctx context.Context, in *interrupts, o *options, s
 	return in.came(), err
 }
 
-// setLive gives a comparison a value of a parameter that is no knob.
+// setLive gives a comparison a value of a parameter that is not a knob.
 func (s *sweepOptions) setLive(o *options, x float64) (err error) {
 	if s.over.Parameter.Name == sweep.Workers {
 		o.workers = int(x)

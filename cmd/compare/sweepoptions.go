@@ -156,7 +156,7 @@ func (s *sweepOptions) askFlags() []flag {
 	}
 }
 
-// sweepUsage is what the parameters mean that are no flags of a comparison.
+// sweepUsage is what the parameters mean that are not flags of a comparison.
 var sweepUsage = map[string]string{
 	sweep.JobTime:      "mean CPU time of a job; the profile's, if it is not given, and always its spread",
 	sweep.OneTime:      "CPU time of work that the first job in a process does, and a warm parent ahead of time",

@@ -74,7 +74,7 @@ type Standing struct {
 	State                  byte // 'R' runs or could, 'D' waits for a disk, 'S' sleeps, 'Z' has ended and was not waited for
 	Exiting                bool // it has begun to end
 	Parent, Group, Session int
-	Start                  int64 // when it was started, in ticks: with its pid it is no other's
+	Start                  int64 // when it was started, in ticks: with its pid it is not another's
 }
 
 // Stands reads it; false if the process is gone.

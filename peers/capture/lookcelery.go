@@ -169,7 +169,7 @@ func (s *Survey) isCelery(ctx context.Context, key string) (bool, error) {
 		return false, err
 	}
 	var m map[string]json.RawMessage
-	_ = json.Unmarshal([]byte(text), &m) // what is no JSON is no message
+	_ = json.Unmarshal([]byte(text), &m) // what is not JSON is not a message
 	return m["body"] != nil && m["properties"] != nil, nil
 }
 
@@ -230,7 +230,7 @@ func isWord(b byte) bool { return b >= 'a' && b <= 'z' || b >= 'A' && b <= 'Z' |
 // key are put into it.
 type binding struct{ prefix, exchange, key, queue, sep string }
 
-// bound reads bindings. An empty list is no key; what was bound to it stays.
+// bound reads bindings. An empty list is not a key; what was bound to it stays.
 func (s *Survey) bound(ctx context.Context, keys []string) ([]binding, error) {
 	sets := make([]*redis.StringSliceCmd, len(keys))
 	_, err := s.client.Pipelined(ctx, func(p redis.Pipeliner) error {

@@ -181,7 +181,7 @@ func (s *Survey) scan(ctx context.Context, visit func(key string)) error {
 		err = one(ctx, s.client)
 	}
 	switch {
-	case isReply(err): // it may be forbidden: that is no reason not to read the queue
+	case isReply(err): // it may be forbidden: that is not a reason not to read the queue
 		s.Unseen = fmt.Sprintf("keys of other names were not looked for (%v)", err)
 		return nil
 	case err != nil:
@@ -235,7 +235,7 @@ func (s *Survey) lookElsewhere(ctx context.Context) {
 }
 
 // isReply tells what the server answered with from a failure to reach it. That
-// there is nothing is no error of either kind.
+// there is nothing is not an error of either kind.
 func isReply(err error) bool {
 	var reply redis.Error
 	return errors.As(err, &reply) && !errors.Is(err, redis.Nil)

@@ -111,7 +111,7 @@ func TestCeleryLists(t *testing.T) {
 					check(t, client.LPush(ctx, key, message("app.send", "[[],{},{}]", nil)).Err())
 				}
 			}
-			// What others keep, and is no message of Celery's.
+			// What others keep, and is not a message of Celery's.
 			check(t, client.RPush(ctx, "rq:queue:celery", "an-id").Err())
 			check(t, client.RPush(ctx, "log:celery", "{}").Err())
 			check(t, client.RPush(ctx, "celery-2026", `{"body":1}`).Err())

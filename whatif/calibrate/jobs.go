@@ -24,8 +24,9 @@ type class struct {
 	warmUse    float64 // the same of warmWait
 }
 
-// youngJobs is how many jobs after its first a process is young for: those after
-// them are late, and tell what a job costs.
+// youngJobs is the number of jobs after its first during which a process still runs
+// slower: caches, branch predictors and the interpreter's inline caches (PEP 659) have
+// yet to fill. Only the jobs after these tell what a job costs.
 const youngJobs = 20
 
 // idle is the utilization up to which a job's wall time is its own.

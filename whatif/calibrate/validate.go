@@ -110,7 +110,7 @@ func predictRow(ctx context.Context, profile *sim.Profile, s Setting, rounds []*
 	}
 	answer, err := predict.Run(ctx, q)
 	if err == nil {
-		err = ctx.Err() // what was cut short is no prediction
+		err = ctx.Err() // what was cut short is not a prediction
 	}
 	if err != nil {
 		return row, err

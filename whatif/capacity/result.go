@@ -59,7 +59,7 @@ type Cannot struct {
 
 // Size makes a sizing: it searches for the smallest size, and says what the next
 // smaller ones do, or why there is none. After a cancellation it holds the sizes
-// that were tried until then; that is no error.
+// that were tried until then; that is not an error.
 func (p *Plan) Size(ctx context.Context, model string, bottleneck func(context.Context, Size) (Bottleneck, error)) (Sizing, error) {
 	s := Sizing{Model: model}
 	err := p.size(ctx, &s, bottleneck)

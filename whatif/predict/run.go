@@ -14,7 +14,7 @@ import (
 	"forkbench/sim"
 )
 
-// errStopped says that an end was asked for; it is no failure.
+// errStopped says that an end was asked for; it is not a failure.
 var errStopped = errors.New("stopped")
 
 // full is the load from which on a model cannot keep up, as far as the short run

@@ -47,7 +47,7 @@ func Metrics() []Metric {
 }
 
 // Compared lists those that models can be compared by: what only counts jobs as
-// settled is no reason to prefer one.
+// settled is not a reason to prefer one.
 func Compared() []Metric { return []Metric{CPU, Throughput, P50, P95, P99, PeakPSS} }
 
 // estimate is the metric over an answer's replications.

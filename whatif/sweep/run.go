@@ -58,7 +58,7 @@ const refinements = 3
 // cut short has the whole range. Then it adds points at the break-evens.
 //
 // After a cancellation, or an error of Evaluate, what has been found is in the
-// result; a cancellation alone is no error.
+// result; a cancellation alone is not an error.
 func (s *Sweep) Run(ctx context.Context) error {
 	s.prepare()
 	points := s.Range.Points(s.Points)

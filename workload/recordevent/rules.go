@@ -42,7 +42,7 @@ const (
 	tableCount
 )
 
-// readTables reads the rules, which is no part of the one-time work: it takes some
+// readTables reads the rules, which is not part of the one-time work: it takes some
 // microseconds.
 func readTables() (tables [tableCount][]rule) {
 	for _, line := range table("AGENTS") {

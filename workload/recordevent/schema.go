@@ -32,7 +32,7 @@ type schema struct {
 
 // eventSchema reads the schema from the tables of the Python module, once. The
 // program that makes events up needs it as well as the process that checks them,
-// so it is no part of the lazy work of go:record_event. It takes tens of
+// so it is not part of the lazy work of go:record_event. It takes tens of
 // microseconds.
 var eventSchema = sync.OnceValue(func() *schema {
 	s := &schema{

@@ -21,7 +21,7 @@ type Round struct {
 	Path     []string // for sys.path, before all others
 	Setup    []string // MODULE:NAME, in each process that loads the application
 	Warm     []string // after the function's own
-	Env      []string // NAME=VALUE: all of it, for processes that are no part of what is measured
+	Env      []string // NAME=VALUE: all of it, for processes that are not part of what is measured
 	Dir      string   // to make a directory in
 
 	// Inspector is the source of the Python module forkbench_held, by which processes
