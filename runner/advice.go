@@ -139,7 +139,7 @@ func (s *Summary) advisable() []ModelSummary {
 
 // isolates reports whether each job had a process of its own.
 func (s *Summary) isolates(m *ModelSummary) bool {
-	return m.Processes*m.Rounds >= m.Jobs.Settled && s.Spec.Jobs > 2*s.Spec.Workers
+	return s.processesPerJob(m) == 1 && s.Spec.Jobs > 2*s.Spec.Workers
 }
 
 // isolationCosts is the CPU per job of one model more than of another, and the cores
@@ -172,7 +172,7 @@ func (s *Summary) rate() float64 {
 // firstJob is how far the penalty explains the gap of the model that repeats most; nil
 // if it does not.
 func (s *Summary) firstJob(best *ModelSummary, ms []ModelSummary) *FirstJob {
-	cold := mostRepeated(ms)
+	cold := s.mostRepeated(ms)
 	if cold == nil || cold.Model == best.Model || cold.WarmParent && namesWarming(&s.Spec, cold.Model) {
 		return nil
 	}
@@ -182,7 +182,7 @@ func (s *Summary) firstJob(best *ModelSummary, ms []ModelSummary) *FirstJob {
 	if c, ok := s.comparison(MetricDone, best.Model, cold.Model); !ok || c.Same || gap <= 0 {
 		return nil
 	}
-	f := &FirstJob{Model: cold.Model, Share: min(1, cold.repeatedPerJob()/gap)}
+	f := &FirstJob{Model: cold.Model, Share: min(1, s.repeatedPerJob(cold)/gap)}
 	if f.Share < explainsShare {
 		return nil
 	}

@@ -1,6 +1,7 @@
 package runner_test
 
 import (
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -42,6 +43,17 @@ func TestAdvice(t *testing.T) {
 			}
 		})
 	}
+	// The last round of a model, cut short in the middle.
+	cut := func(model string) change {
+		return func(lines []record.Line, m *record.Round) []record.Line {
+			if m.Model != model || m.Round != 2 {
+				return lines
+			}
+			m.Settled, m.Interrupted = 500, true
+			m.Taken, m.NotRun = m.Settled, m.Enqueued-m.Settled
+			return slices.DeleteFunc(lines, func(l record.Line) bool { j, ok := l.(*record.Job); return ok && j.ID >= 500 })
+		}
+	}
 	failing := everyJob(func(j *record.Job) {
 		if j.ID%10 == 0 {
 			j.Status = models.Failed
@@ -82,6 +94,8 @@ func TestAdvice(t *testing.T) {
 			"hybrid fits: the fastest here, with a process for each job"},
 		{"a hazard in all but one", newSynthetic(1000, 3, prefork, forkperjob, hybrid), unfit("prefork", "hybrid"), "", ""},
 		{"jobs lost", newSynthetic(1000, 3, prefork, forkperjob, hybrid), round(func(m *record.Round) { m.Settled, m.Lost = 999, 1 }), "", ""},
+		{"cut short in a third round of the warm parent", newSynthetic(1000, 3, prefork, forkperjob, hybrid), cut("hybrid"), runner.AdviceShared,
+			"a warm parent closes # % of the gap: prefork fits, or hybrid where jobs must not share a process (# ms more CPU per job)"},
 		{"simulated", simulated(true), nil, runner.AdviceShared,
 			"a warm parent closes # % of the gap: prefork fits, or hybrid where jobs must not share a process (# ms more CPU per job)"},
 		{"simulated, not converged", simulated(false), nil, "", ""},

@@ -97,7 +97,7 @@ func (a *Aggregator) warnings(s *Summary) []record.Remark {
 		n.aboutSetup(m, &s.Spec)
 		n.aboutLives(m)
 		n.aboutCPU(m, &s.Models[i])
-		n.aboutWarming(m, &s.Models[i], &s.Spec)
+		n.aboutWarming(m, s, &s.Models[i])
 	}
 	return n.all
 }
@@ -350,11 +350,11 @@ func (n *notes) aboutCPU(m *modelState, s *ModelSummary) {
 // aboutWarming tells of a parent that was warmed, but with nothing to do: nobody
 // said what. Where the first jobs turned out to cost no more than later ones,
 // there was nothing to say.
-func (n *notes) aboutWarming(m *modelState, s *ModelSummary, spec *record.Spec) {
+func (n *notes) aboutWarming(m *modelState, s *Summary, of *ModelSummary) {
 	switch {
-	case s.Rounds == 0 || !s.WarmParent || namesWarming(spec, s.Model) || m.reforks():
+	case of.Rounds == 0 || !of.WarmParent || namesWarming(&s.Spec, of.Model) || m.reforks():
 		return
-	case s.Phases.FirstJobPenalty != nil && !s.repeatsWork():
+	case of.Phases.FirstJobPenalty != nil && !s.repeatsWork(of):
 		return
 	}
 	n.add(m, WarnColdParent, nil, "its parent did nothing before the forks, so they are as cold as those of forkperjob")

@@ -317,9 +317,9 @@ func (c Comparison) inverse() Comparison {
 }
 
 // repeatsWork reports whether the model does one-time work again and again.
-func (m *ModelSummary) repeatsWork() bool {
+func (s *Summary) repeatsWork(m *ModelSummary) bool {
 	p := m.Phases.FirstJobPenalty
-	return p != nil && m.material(*p) && m.processesPerJob() >= repeatedOften
+	return p != nil && m.material(*p) && s.processesPerJob(m) >= repeatedOften
 }
 
 // allContaminated reports whether no round of the model, or part of one, can be trusted
@@ -358,19 +358,22 @@ func (m *ModelSummary) firstJob() float64 {
 	return m.Phases.Run
 }
 
-func (m *ModelSummary) processesPerJob() float64 {
-	return min(1, float64(m.Processes*m.Rounds)/float64(max(m.Jobs.Settled, 1)))
+// processesPerJob is 1 at most. The processes are those of the rounds that count, and so
+// are the jobs: those of a round that was interrupted besides are not among them.
+func (s *Summary) processesPerJob(m *ModelSummary) float64 {
+	jobs := min(m.Jobs.Settled, m.Rounds*s.Spec.Jobs)
+	return min(1, float64(m.Processes*m.Rounds)/float64(max(jobs, 1)))
 }
 
-func (m *ModelSummary) repeatedPerJob() float64 {
-	return *m.Phases.FirstJobPenalty * m.processesPerJob()
+func (s *Summary) repeatedPerJob(m *ModelSummary) float64 {
+	return *m.Phases.FirstJobPenalty * s.processesPerJob(m)
 }
 
 // repeated names the one-time work that forks repeat, and says what to do. What
 // was measured only while the machine did other work too is not a finding: a first
 // job may have been slow for that.
 func (s *Summary) repeated(ms []ModelSummary) string {
-	worst, warm := mostRepeated(ms), warmest(ms)
+	worst, warm := s.mostRepeated(ms), warmest(ms)
 	if worst == nil {
 		return inherited(ms, warm)
 	}
@@ -398,10 +401,10 @@ func (s *Summary) repeated(ms []ModelSummary) string {
 
 // mostRepeated is the model whose forks repeat the most one-time work, or nil if none
 // repeats any.
-func mostRepeated(ms []ModelSummary) *ModelSummary {
+func (s *Summary) mostRepeated(ms []ModelSummary) *ModelSummary {
 	var worst *ModelSummary
 	for i := range ms {
-		if m := &ms[i]; m.repeatsWork() && !m.allContaminated() && (worst == nil || m.repeatedPerJob() > worst.repeatedPerJob()) {
+		if m := &ms[i]; s.repeatsWork(m) && !m.allContaminated() && (worst == nil || s.repeatedPerJob(m) > s.repeatedPerJob(worst)) {
 			worst = m
 		}
 	}
