@@ -188,6 +188,9 @@ func (s *Summary) firstJob(best *ModelSummary, ms []ModelSummary) *FirstJob {
 	}
 	if warm := warmest(ms); warm != nil && warm.spares(*cold.Phases.FirstJobPenalty) {
 		f.Warm, f.Closes = warm.Model, min(1, (takes(cold)-takes(warm))/gap)
+		if f.Closes <= 0 {
+			return nil // the penalty is gone there, and the gap is not: something else explains it
+		}
 	}
 	return f
 }

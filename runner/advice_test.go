@@ -21,6 +21,8 @@ func TestAdvice(t *testing.T) {
 	named := func(b behaviour, name string) behaviour { b.name = name; return b }
 	cold := hybrid
 	cold.unreached = cold.oneTime
+	heavy := hybrid
+	heavy.fork = 80 * ms
 	light := 100 * µs // that first jobs cost more
 	atRate := func(plan string, every time.Duration, bs ...behaviour) *synthetic {
 		s := newSynthetic(1000, 3, bs...)
@@ -72,6 +74,8 @@ func TestAdvice(t *testing.T) {
 			"the first-job penalty is # % of the gap: prefork fits; where jobs must not share a process, measure a warm parent first"},
 		{"the first-job penalty, a warm parent that is not", newSynthetic(1000, 3, prefork, forkperjob, cold), nil, runner.AdviceShared,
 			"the first-job penalty is # % of the gap: prefork fits; where jobs must not share a process, measure a warm parent first"},
+		{"the first-job penalty, a warm parent whose forks cost more", newSynthetic(1000, 3, prefork, forkperjob, heavy), nil, runner.AdviceShared,
+			"prefork fits, or forkperjob where jobs must not share a process (# ms more CPU per job)"},
 		{"a warm parent near the pool", newSynthetic(1000, 3, with(prefork, 20*ms, 61*ms), with(forkperjob, 20*ms, 61*ms), with(hybrid, 20*ms, 61*ms)), nil, runner.AdviceIsolated,
 			"hybrid fits: a process for each job, at # % of the speed of prefork (# ms more CPU per job)"},
 		{"CPU-bound jobs", newSynthetic(1000, 6, with(prefork, 200*ms, light), with(forkperjob, 200*ms, light)), nil, runner.AdviceNoDifference,
