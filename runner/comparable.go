@@ -57,8 +57,8 @@ func refusals(oldName string, o *Summary, newName string, n *Summary) []string {
 		switch s := run.s; {
 		case s.Environment.Race:
 			add("%s is of a build with the race detector, whose figures are not published", run.name)
-		case len(s.Errors) > 0 && !slices.ContainsFunc(s.Models, func(m ModelSummary) bool { return m.Stopped != "" }):
-			add("the numbers of %s must not be used: %s", run.name, s.Errors[0])
+		case s.contradiction() != "":
+			add("the numbers of %s must not be used: %s", run.name, s.contradiction())
 		case !slices.ContainsFunc(s.Models, func(m ModelSummary) bool { return m.Rounds > 0 }):
 			add("in %s no round was finished", run.name)
 		case s.Spec.Simulation != nil && s.Spec.Simulation.Sampled > 0:
@@ -87,6 +87,16 @@ func refusals(oldName string, o *Summary, newName string, n *Summary) []string {
 		add("no model is in both")
 	}
 	return all
+}
+
+// contradiction is the first of the run's errors that takes the ground from all of its
+// numbers, and not from those of a model that could not go on; "" if there is none.
+func (s *Summary) contradiction() string {
+	i := slices.IndexFunc(s.Errors, func(text string) bool { return !strings.Contains(text, couldNotGoOn) })
+	if i < 0 {
+		return ""
+	}
+	return s.Errors[i]
 }
 
 // A Machine's fingerprint is what must be the same for figures to be of one machine.

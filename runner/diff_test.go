@@ -243,6 +243,19 @@ func TestDiffRefuses(t *testing.T) {
 		"the numbers of after must not be used": func(s *synthetic) {
 			s.each = func(lines []record.Line, m *record.Round) []record.Line { m.Settled--; m.Lost++; return lines }
 		},
+		"the numbers of after must not be used: hybrid: in round 1, 1 of 200 jobs lost": func(s *synthetic) { // and not for what stopped another
+			*s = *newSynthetic(200, 3, prefork, hybrid)
+			s.each = func(lines []record.Line, m *record.Round) []record.Line {
+				switch {
+				case m.Model == "hybrid":
+					m.Settled--
+					m.Lost++
+				case m.Round == 2:
+					m.Error = "its parent died"
+				}
+				return lines
+			}
+		},
 		"in after no round was finished": func(s *synthetic) {
 			s.each = func(lines []record.Line, m *record.Round) []record.Line {
 				m.Interrupted, m.Settled, m.NotRun = true, 0, m.Enqueued

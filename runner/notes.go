@@ -47,13 +47,16 @@ func (a *Aggregator) impossible() []string {
 // endedEarly is all that can be known from records that end early.
 const endedEarly = "was killed, or could not write them (a full disk)"
 
+// couldNotGoOn tells what stopped a model from the other errors.
+const couldNotGoOn = "could not go on in round "
+
 // stopped is why models could not go on.
 func (a *Aggregator) stopped() []string {
 	var n notes
 	for _, m := range a.models {
 		for _, r := range m.rounds {
 			if r.measure.Error != "" {
-				n.add(m, errStopped, nil, "could not go on in round %d: %s", r.number+1, plainUpTo(r.measure.Error, maxCure))
+				n.add(m, errStopped, nil, couldNotGoOn+"%d: %s", r.number+1, plainUpTo(r.measure.Error, maxCure))
 			}
 		}
 	}
