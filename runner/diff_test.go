@@ -363,3 +363,31 @@ func TestBaselineGate(t *testing.T) {
 		}
 	}
 }
+
+// Jobs are counted over all rounds, and a run goes on for as many as it needs: what a
+// baseline allows is the share.
+func TestBaselineGateOfAnotherNumberOfRounds(t *testing.T) {
+	run := func(failing uint64, rounds int) *runner.Summary {
+		s := newSynthetic(200, rounds, prefork)
+		s.each = everyJob(func(j *record.Job) {
+			if j.ID < failing {
+				j.Status = models.Failed
+			}
+		})
+		return &analyze(t, s).Summary
+	}
+	threshold, err := runner.ParseThreshold("failed > baseline")
+	if err != nil {
+		t.Fatal(err)
+	}
+	gate := runner.Gate{Thresholds: []runner.Threshold{threshold}, Baseline: &runner.Baseline{Name: "base", Summary: run(10, 9)}}
+	for _, c := range []struct {
+		failing uint64
+		rounds  int
+		want    string
+	}{{11, 3, "failed of prefork is 33, and was 90 in base, which crosses failed > 1*baseline (30)"}, {10, 3, ""}, {10, 12, ""}} {
+		if crossed := strings.Join(gate.Crossed(run(c.failing, c.rounds)), "; "); crossed != c.want {
+			t.Errorf("%d of 200 jobs failing in %d rounds: %q, want %q", c.failing, c.rounds, crossed, c.want)
+		}
+	}
+}
