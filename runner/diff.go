@@ -7,6 +7,8 @@ import (
 	"strings"
 
 	"forkbench/internal/format"
+	"forkbench/internal/stats"
+	"forkbench/record"
 )
 
 // DiffVersion is the version of the Diff's JSON form.
@@ -95,20 +97,21 @@ type diffed struct {
 	label    string
 	more     bool // is better
 	headline bool // the verdict says it
+	parts    bool // it is known of each part of a round that was made in several
 	of       func(*RoundSeries) float64
 }
 
 // diffs lists them, in the order in which they are shown.
 func diffs() []diffed {
 	return []diffed{
-		{MetricDone, unitRate, "jobs done per second", true, true, (*RoundSeries).donePerSecond},
-		{MetricCPUDone, unitMilli, "CPU per job done, ms", false, true, (*RoundSeries).cpuPerDone},
-		{"startup_s", unitSecond, "start-up, s", false, false, func(r *RoundSeries) float64 { return r.Measure.StartupNS.Seconds() }},
-		{"p50", unitMilli, "latency p50, ms", false, false, func(r *RoundSeries) float64 { return r.P50 }},
-		{MetricLatency, unitMilli, "latency p95, ms", false, false, func(r *RoundSeries) float64 { return r.P95 }},
-		{"p99", unitMilli, "latency p99, ms", false, false, func(r *RoundSeries) float64 { return r.P99 }},
-		{"peak_pss", unitMB, "peak memory (PSS), MB", false, false, (*RoundSeries).peakPSS},
-		{"faults_per_job", unitCount, "minor faults per job", false, false, (*RoundSeries).faultsPerJob},
+		{MetricDone, unitRate, "jobs done per second", true, true, true, (*RoundSeries).donePerSecond},
+		{MetricCPUDone, unitMilli, "CPU per job done, ms", false, true, true, (*RoundSeries).cpuPerDone},
+		{"startup_s", unitSecond, "start-up, s", false, false, true, func(r *RoundSeries) float64 { return r.Measure.StartupNS.Seconds() }},
+		{"p50", unitMilli, "latency p50, ms", false, false, false, func(r *RoundSeries) float64 { return r.P50 }},
+		{MetricLatency, unitMilli, "latency p95, ms", false, false, false, func(r *RoundSeries) float64 { return r.P95 }},
+		{"p99", unitMilli, "latency p99, ms", false, false, false, func(r *RoundSeries) float64 { return r.P99 }},
+		{"peak_pss", unitMB, "peak memory (PSS), MB", false, false, false, (*RoundSeries).peakPSS},
+		{"faults_per_job", unitCount, "minor faults per job", false, false, false, (*RoundSeries).faultsPerJob},
 	}
 }
 
@@ -291,7 +294,7 @@ func shareOf(done, undone int) string {
 // figures compares what was measured in the rounds that count.
 func (m *ModelDiff) figures(olds, news []RoundSeries, looked bool) {
 	for _, f := range diffs() {
-		was, is := blockLogs(olds, f.of), blockLogs(news, f.of)
+		was, is := f.logs(olds), f.logs(news)
 		if len(was) == 0 || len(is) == 0 {
 			continue
 		}
@@ -315,6 +318,45 @@ func expMean(logs []float64) float64 {
 		sum += l
 	}
 	return math.Exp(sum / float64(len(logs)))
+}
+
+// logs is the logarithm of the figure in each block of rounds, or of parts of them.
+// Parts' jobs may cost more or less than those of others: the mean of all is made to be
+// that of the rounds.
+func (f *diffed) logs(rounds []RoundSeries) []float64 {
+	whole := blockLogs(rounds, f.of)
+	goes := partsOfRounds(rounds)
+	if !f.parts || len(goes) == len(rounds) || len(whole) == 0 {
+		return whole
+	}
+	each := blockLogs(goes, f.of)
+	if len(each) == 0 {
+		return whole
+	}
+	off := stats.Mean(whole) - stats.Mean(each)
+	for i := range each {
+		each[i] += off
+	}
+	return each
+}
+
+// partsOfRounds is the rounds with their parts in place of those that were made in
+// parts, with what is known of a part.
+func partsOfRounds(rounds []RoundSeries) []RoundSeries {
+	var goes []RoundSeries
+	for i := range rounds {
+		if rounds[i].Measure.Parts == nil {
+			goes = append(goes, rounds[i])
+		}
+		for _, p := range rounds[i].Measure.Parts {
+			if p.WorkNS > 0 {
+				goes = append(goes, RoundSeries{JobsDone: p.Done, Measure: record.Round{
+					Block: p.Block, Settled: p.Settled, StartupNS: p.StartupNS, WorkNS: p.WorkNS, Children: p.CPU,
+				}})
+			}
+		}
+	}
+	return goes
 }
 
 // blockLogs is the logarithm of a figure in each block of rounds: rounds in a row

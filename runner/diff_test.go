@@ -391,3 +391,43 @@ func TestBaselineGateOfAnotherNumberOfRounds(t *testing.T) {
 		}
 	}
 }
+
+// A round that was made in parts tells as much as several rounds, of what is known of
+// parts.
+func TestDiffOfParts(t *testing.T) {
+	inParts := func(slower float64) *synthetic {
+		s := newSynthetic(800, 1, forkperjob)
+		s.each = func(lines []record.Line, m *record.Round) []record.Line {
+			const parts = 8
+			cpu, work := m.CPU(), m.WorkNS
+			m.WorkNS = 0
+			for i := range parts {
+				// The later jobs take longer.
+				share := slower * (1 + 0.1*float64(i)) / parts
+				p := record.Part{
+					Block: i + 1, Settled: m.Settled / parts, Done: m.Settled / parts, StartupNS: m.StartupNS,
+					WorkNS: time.Duration(share * float64(work)), CPU: record.CPU{User: time.Duration(share * float64(cpu.Total()))},
+				}
+				m.Parts, m.Block, m.WorkNS = append(m.Parts, p), p.Block, m.WorkNS+p.WorkNS
+			}
+			return lines
+		}
+		return s
+	}
+	before, after := inParts(1.4), inParts(2.8)
+	d := diffOf(t, before, after)
+	f := figure(t, d, "forkperjob", runner.MetricDone)
+	if f.Finding != runner.Worse || math.Abs(f.Ratio-0.5) > 1e-6 || f.Low == nil || *f.Low > 0.5 || *f.High < 0.5 {
+		t.Errorf("%+v", f)
+	}
+	if want := analyze(t, before).Summary.Models[0].DonePerS.Median; math.Abs(f.Old/want-1) > 1e-9 {
+		t.Errorf("%v jobs per second before; its own table says %v", f.Old, want)
+	}
+	if !strings.HasPrefix(d.Verdict, "forkperjob got worse (0.500× ") {
+		t.Errorf("verdict: %s", d.Verdict)
+	}
+	// Nobody knows the latency of a part.
+	if f := figure(t, d, "forkperjob", runner.MetricLatency); f.Finding != runner.Unknown || f.Low != nil {
+		t.Errorf("%+v", f)
+	}
+}
