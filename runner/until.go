@@ -129,10 +129,12 @@ func (p *pacer) drop(model int) {
 	p.queue = slices.DeleteFunc(p.queue, func(m int) bool { return m == model })
 }
 
-// fill plans a cycle's turns; it reports false if there is no need of another.
+// fill plans a cycle's turns, which may be none; it reports false if there is no need of
+// another.
 func (p *pacer) fill() bool {
 	turns := p.leastTurns()
-	if turns == nil {
+	least := turns != nil
+	if !least {
 		p.begun = true
 		turns = p.moreTurns()
 	}
@@ -145,7 +147,7 @@ func (p *pacer) fill() bool {
 	}
 	p.cycle++
 	p.last = -1
-	return len(p.queue) > 0
+	return least || len(p.queue) > 0
 }
 
 // leastTurns is how many turns each model takes in a cycle that is of the least; nil if
@@ -154,9 +156,7 @@ func (p *pacer) fill() bool {
 func (p *pacer) leastTurns() []int {
 	cycles := 0
 	for i := range p.models {
-		if m := &p.models[i]; !m.out {
-			cycles = max(cycles, m.least)
-		}
+		cycles = max(cycles, p.models[i].least) // also of one that is out: the others' turns were spread over its own
 	}
 	if p.cycle >= cycles {
 		return nil

@@ -264,3 +264,23 @@ func TestUntilInterrupted(t *testing.T) {
 		}
 	}
 }
+
+// TestLeastAfterADrop: a model that cannot go on takes nothing from the least of the
+// others, which is spread over as many cycles as it was to have.
+func TestLeastAfterADrop(t *testing.T) {
+	for dropped := range 8 {
+		p := newPacer(Until{HalfWidth: 0.9, Most: 0}, []int{8, 3}, []int{8, 1})
+		var took [2]int
+		for model, _, ok := p.next(); ok; model, _, ok = p.next() {
+			if model == 0 && took[0] == dropped {
+				p.drop(0)
+				continue
+			}
+			took[model]++
+			p.took(model, 10, 5)
+		}
+		if took != [2]int{dropped, 3} {
+			t.Errorf("one that was out after %d turns, and another with 3 at least: they took %v", dropped, took)
+		}
+	}
+}
