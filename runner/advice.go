@@ -205,13 +205,17 @@ func (m *ModelSummary) spares(penalty float64) bool {
 // clause is the advice in words.
 func (a *Advice) clause(s *Summary, h headline, best *ModelSummary, behind float64) string {
 	const apart = "a process for each job"
+	here := "here"
+	if slices.ContainsFunc(s.Models, func(m ModelSummary) bool { return !fit(m) }) {
+		here = "of those that are fit" // the others have figures, too
+	}
 	switch {
 	case a.Kind == AdviceNoDifference:
 		return fmt.Sprintf("%s fits: %s costs no speed that matters%s", a.Fits, apart, a.costs(s))
 	case a.Kind == AdviceIsolated && a.Fits == best.Model:
-		return fmt.Sprintf("%s fits: the fastest here, with %s", a.Fits, apart)
+		return fmt.Sprintf("%s fits: the fastest %s, with %s", a.Fits, here, apart)
 	case a.Kind == AdviceIsolated && s.isolates(best):
-		return fmt.Sprintf("%s fits: as fast as any here, with %s", a.Fits, apart)
+		return fmt.Sprintf("%s fits: as fast as any %s, with %s", a.Fits, here, apart)
 	case a.Kind == AdviceIsolated && h.metric == MetricDone:
 		return fmt.Sprintf("%s fits: %s, at %.0f %% of the speed of %s%s", a.Fits, apart, 100/behind, best.Model, a.costs(s))
 	case a.Kind == AdviceIsolated:

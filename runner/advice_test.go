@@ -95,7 +95,7 @@ func TestAdvice(t *testing.T) {
 		{"a hazard in the warm parent", newSynthetic(1000, 3, prefork, forkperjob, hybrid), unfit("hybrid"), runner.AdviceShared,
 			"the first-job penalty is # % of the gap: prefork fits; where jobs must not share a process, measure a warm parent first"},
 		{"a hazard in the pool", newSynthetic(1000, 3, prefork, forkperjob, hybrid), unfit("prefork"), runner.AdviceIsolated,
-			"hybrid fits: the fastest here, with a process for each job"},
+			"hybrid fits: the fastest of those that are fit, with a process for each job"},
 		{"a hazard in all but one", newSynthetic(1000, 3, prefork, forkperjob, hybrid), unfit("prefork", "hybrid"), "", ""},
 		{"jobs lost", newSynthetic(1000, 3, prefork, forkperjob, hybrid), round(func(m *record.Round) { m.Settled, m.Lost = 999, 1 }), "", ""},
 		{"cut short in a third round of the warm parent", newSynthetic(1000, 3, prefork, forkperjob, hybrid), cut("hybrid"), runner.AdviceShared,
