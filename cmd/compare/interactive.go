@@ -26,15 +26,16 @@ const mostCalibrated = 64 << 20
 const mostAsked = 2000
 
 // interactive is what the scripts of a page show: what the plots are drawn of, and what
-// the simulator needs to be asked about this run, or else why it cannot be.
-func interactive(ctx context.Context, dir string, a *runner.Analysis) (d *page.Data, why string) {
+// the simulator needs to be asked about this run, with its profile, or else why it cannot
+// be.
+func interactive(ctx context.Context, dir string, a *runner.Analysis) (d *page.Data, profile *sim.Profile, why string) {
 	s := &a.Summary
 	d = &page.Data{Simulated: s.Spec.Simulated}
 	for i := range s.Models {
 		d.Models = append(d.Models, report.Visible(s.Models[i].Model))
 	}
 	if s.Environment.Race {
-		return d, "The simulator cannot be asked about this run: it was measured by a program built with -race, whose numbers do not count."
+		return d, nil, "The simulator cannot be asked about this run: it was measured by a program built with -race, whose numbers do not count."
 	}
 	d.LifeCycle = plots.Life(a)
 	if !sampled(s) {
@@ -45,9 +46,9 @@ func interactive(ctx context.Context, dir string, a *runner.Analysis) (d *page.D
 		d.WhatIf, err = whatIf(s, profile, file)
 	}
 	if err != nil {
-		return d, fmt.Sprintf("The simulator cannot be asked about this run: %v.", err)
+		return d, nil, fmt.Sprintf("The simulator cannot be asked about this run: %v.", err)
 	}
-	return d, ""
+	return d, profile, ""
 }
 
 // latencies are the distributions of the models that have one.
@@ -83,8 +84,8 @@ func profileOf(ctx context.Context, dir string, s *runner.Summary) (p *sim.Profi
 		return nil, "", pathCause(err)
 	}
 	if info.Size() > mostCalibrated {
-		return nil, "", fmt.Errorf("its records have %.3g MB, of which a profile takes long to make: `compare calibrate %s -o profile.json` and then `compare simulate --profile=profile.json` tell",
-			float64(info.Size())/1e6, dir)
+		return nil, "", fmt.Errorf("its records have %.3g MB, of which a profile takes long to make: `compare calibrate %s -o %s` and then `compare simulate --profile=%[3]s` tell",
+			float64(info.Size())/1e6, dir, profileName)
 	}
 	rounds, _, err := roundsIn(dir)
 	if err != nil {
@@ -94,7 +95,7 @@ func profileOf(ctx context.Context, dir string, s *runner.Summary) (p *sim.Profi
 	if err != nil {
 		return nil, "", err
 	}
-	return made.Profile, "profile.json", nil
+	return made.Profile, profileName, nil
 }
 
 // whatIf is what the simulator is asked about: the run as it was, and its profile.

@@ -13,10 +13,15 @@ import (
 	"forkbench/page"
 	"forkbench/plots"
 	"forkbench/runner"
+	"forkbench/sim"
 )
 
 // pageName is the comparison as one file to mail.
 const pageName = "report.html"
+
+// profileName is what a profile that was made of a run is called, in its page and in the
+// commands that the page shows.
+const profileName = "profile.json"
 
 // mostGraph is the largest flame graph that is read, in bytes.
 const mostGraph = 1 << 20
@@ -59,7 +64,8 @@ func drawnFrom(a *runner.Analysis) drawing {
 func pageOf(ctx context.Context, dir string, a *runner.Analysis, draw drawing, graphs bool) (*page.Page, error) {
 	s := &a.Summary
 	content := &page.Page{Summary: s}
-	content.Data, content.NoWhatIf = interactive(ctx, dir, a)
+	var profile *sim.Profile
+	content.Data, profile, content.NoWhatIf = interactive(ctx, dir, a)
 	if err := ctx.Err(); err != nil {
 		return nil, err
 	}
@@ -87,6 +93,13 @@ func pageOf(ctx context.Context, dir string, a *runner.Analysis, draw drawing, g
 		}
 		f.Data = b.Bytes()
 		content.Files = append(content.Files, f.File)
+	}
+	if profile != nil {
+		var b bytes.Buffer
+		if err := profile.Write(&b); err != nil {
+			return nil, err
+		}
+		content.Files = append(content.Files, page.File{Name: profileName, About: "what the simulator of this page goes by: for --profile", Type: "application/json", Data: b.Bytes()})
 	}
 	records := page.File{Name: recordsName, About: "what happened: a line for each job, process, memory sample and round", Type: "application/jsonl"}
 	var err error

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"encoding/base64"
 	"os"
 	"path/filepath"
 	"slices"
@@ -56,6 +57,39 @@ func TestPageOfAStoredRun(t *testing.T) {
 	}
 	if diff := cmp.Diff(string(want), got); diff != "" {
 		t.Errorf("%s (-want +got; -update accepts it):\n%s", path, diff)
+	}
+}
+
+// The profile that the page's simulator goes by can be had from the page, for the command
+// that stands there, and is the one that calibrate makes.
+func TestPageHasItsProfile(t *testing.T) {
+	dir, _ := storedRun(t)
+	b := newBench(t)
+	r := b.run("report", dir, "--format=html")
+	r.want(t, exitDone)
+	root, err := html.Parse(strings.NewReader(r.stdout))
+	if err != nil {
+		t.Fatal(err)
+	}
+	got := "no link"
+	for n := range root.Descendants() {
+		if n.Type != html.ElementNode || n.Data != "a" || !slices.Contains(n.Attr, html.Attribute{Key: "download", Val: "profile.json"}) {
+			continue
+		}
+		for _, a := range n.Attr {
+			if encoded, ok := strings.CutPrefix(a.Val, "data:application/json;base64,"); ok {
+				text, err := base64.StdEncoding.DecodeString(encoded)
+				if err != nil {
+					t.Fatal(err)
+				}
+				got = string(text)
+			}
+		}
+	}
+	want := b.run("calibrate", dir)
+	want.want(t, exitDone)
+	if diff := cmp.Diff(want.stdout, got); diff != "" {
+		t.Errorf("the profile in the page (-calibrate +page):\n%s", diff)
 	}
 }
 
