@@ -246,8 +246,10 @@ func (s *Server) getSummary(w http.ResponseWriter, r *http.Request) error {
 }
 
 // filePolicy is for what is in run directories: a report, a flame graph. Whatever is in
-// one runs apart from this service, as if it came from nowhere.
-const filePolicy = "sandbox allow-scripts allow-downloads; frame-ancestors 'none'"
+// one runs apart from this service, as if it came from nowhere, and reaches nothing: a
+// request from nowhere is still one. A report has a stricter policy in it, by digests.
+const filePolicy = "sandbox allow-scripts allow-downloads; default-src 'none'; script-src 'unsafe-inline' 'wasm-unsafe-eval'; worker-src blob:; " +
+	"style-src 'unsafe-inline'; img-src data:; form-action 'none'; frame-ancestors 'none'; base-uri 'none'"
 
 func (s *Server) getFile(w http.ResponseWriter, r *http.Request) error {
 	name := r.PathValue("file")

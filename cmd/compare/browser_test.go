@@ -9,6 +9,7 @@ import (
 	"slices"
 	"strings"
 	"sync"
+	"syscall"
 	"testing"
 	"time"
 
@@ -21,18 +22,20 @@ import (
 	"github.com/chromedp/chromedp/kb"
 )
 
-// A browser is a real one, with the network cut.
+// A browser is a real one, with the network cut but for one service, if any.
 type browser struct {
-	t   *testing.T
-	ctx context.Context
+	t    *testing.T
+	ctx  context.Context
+	site string // of the service: http://127.0.0.1:8080
 
 	mu    sync.Mutex
 	asked []string // what it asked for that is not in the file
 	wrong []string // what went wrong in scripts, and what the policy forbade
 }
 
-// newBrowser starts one. Where there is none the test is skipped; not in CI.
-func newBrowser(t *testing.T) *browser {
+// newBrowser starts one that reaches a service on loopback, or nothing. Where there is no
+// browser the test is skipped; not in CI.
+func newBrowser(t *testing.T, site string) *browser {
 	t.Helper()
 	path := ""
 	for _, name := range []string{"chromium-headless-shell", "chromium", "chromium-browser", "google-chrome"} {
@@ -46,23 +49,27 @@ func newBrowser(t *testing.T) *browser {
 		}
 		t.Skip("there is no chromium: make deps")
 	}
+	nowhere := "MAP * ~NOTFOUND"
+	if site != "" {
+		nowhere += ", EXCLUDE 127.0.0.1"
+	}
 	options := append(slices.Clone(chromedp.DefaultExecAllocatorOptions[:]),
 		chromedp.ExecPath(path), chromedp.UserDataDir(t.TempDir()), chromedp.DisableGPU,
 		chromedp.NoSandbox, // root has none
 		chromedp.Flag("disable-dev-shm-usage", true), chromedp.Env("TMPDIR="+t.TempDir()),
-		chromedp.Flag("proxy-server", "127.0.0.1:9"), chromedp.Flag("host-resolver-rules", "MAP * ~NOTFOUND")) // no network
+		chromedp.Flag("proxy-server", "127.0.0.1:9"), chromedp.Flag("host-resolver-rules", nowhere))
 	ctx, cancel := context.WithTimeout(context.Background(), 5*time.Minute) // for a machine that is busy
 	t.Cleanup(cancel)
 	ctx, ended := chromedp.NewExecAllocator(ctx, options...)
 	t.Cleanup(ended)
 	ctx, closed := chromedp.NewContext(ctx)
 	t.Cleanup(closed)
-	b := &browser{t: t, ctx: ctx}
+	b := &browser{t: t, ctx: ctx, site: site}
 	if err := chromedp.Listen(ctx, b.heard); err != nil {
 		t.Fatalf("start %s: %v", path, err)
 	}
 	b.run(calling(network.Enable, network.EnableParams{}))
-	b.run(calling(network.OverrideNetworkState, network.OverrideNetworkStateParams{Offline: true}))
+	b.run(calling(network.OverrideNetworkState, network.OverrideNetworkStateParams{Offline: site == ""}))
 	b.run(calling(runtime.Enable, cdp.Empty{}))
 	b.run(calling(log.Enable, cdp.Empty{}))
 	return b
@@ -75,7 +82,7 @@ func (b *browser) heard(event any) {
 	switch e := event.(type) {
 	case *network.EventRequestWillBeSent:
 		scheme, _, _ := strings.Cut(e.Request.URL, ":")
-		if !slices.Contains([]string{"file", "data", "blob"}, scheme) {
+		if !slices.Contains([]string{"file", "data", "blob"}, scheme) && e.Type != network.ResourceTypeDocument {
 			b.asked = append(b.asked, e.Request.URL)
 		}
 	case *runtime.EventExceptionThrown:
@@ -192,7 +199,7 @@ func TestPageInABrowser(t *testing.T) {
 		}
 	}
 	write("run", "run.html")
-	b := newBrowser(t)
+	b := newBrowser(t, "")
 	b.run(chromedp.EmulateViewport(1280, 900))
 	b.open("run.html")
 	b.until(told)
@@ -269,4 +276,41 @@ func TestPageInABrowser(t *testing.T) {
 		t.Error("what a job is called was read as markup")
 	}
 	b.clean()
+}
+
+// TestServedFilesInABrowser: a report has all that it has from a disk when the service
+// shows it, and what runs in a file cannot ask the service.
+func TestServedFilesInABrowser(t *testing.T) {
+	if testing.Short() {
+		t.Skip("a browser takes seconds")
+	}
+	dir, _ := storedRun(t)
+	bench := newBench(t)
+	if err := os.MkdirAll("runs/run", 0o755); err != nil {
+		t.Fatal(err)
+	}
+	for name, text := range map[string]string{
+		"summary.json": bench.run("report", dir, "--format=json").stdout,
+		"report.html":  bench.run("report", dir, "--format=html").stdout,
+		"evil.html": `<title>it ran</title><script>
+			fetch("/healthz", {mode: "no-cors"}).finally(() => { document.title = "it asked"; })</script>`,
+	} {
+		if err := os.WriteFile(filepath.Join("runs", "run", name), []byte(text), 0o644); err != nil {
+			t.Fatal(err)
+		}
+	}
+	c := bench.start("serve", "--listen=127.0.0.1:0", "--dir=runs")
+	c.eventually("the service says where it is", func() bool { return strings.HasSuffix(c.stdout.String(), "/\n") })
+	b := newBrowser(t, strings.TrimSuffix(c.stdout.String(), "/\n"))
+	b.run(chromedp.Navigate(b.site + "/api/v1/runs/run/files/report.html"))
+	b.until(told)
+	b.clean()
+	b.run(chromedp.Navigate(b.site + "/api/v1/runs/run/files/evil.html"))
+	b.until(`document.title === "it asked"`)
+	b.run(chromedp.Navigate(b.site + "/metrics")) // which counts what was answered
+	if metrics := eval[string](b, "document.body.innerText"); !strings.Contains(metrics, `route="GET /api/v1/runs/{run}/files/{file}"`) || strings.Contains(metrics, "healthz") {
+		t.Errorf("what runs in a file asked the service, and was answered:\n%s", metrics)
+	}
+	c.signal(syscall.SIGTERM)
+	c.wait().want(t, exitDone, "stopping")
 }
