@@ -49,6 +49,9 @@ func (s *Server) routes() http.Handler {
 				s.fail(w, req, err)
 			}
 		})
+		if canWait(r.pattern) {
+			h = s.sparing(h)
+		}
 		if r.pattern != "GET /api/v1/runs/{run}/events" {
 			h = s.metrics.observe(r.pattern, h)
 		}

@@ -1,9 +1,41 @@
 package serve
 
-import "time"
+import (
+	"testing"
+	"time"
+)
 
 // SetPatience is how long the server waits for clients that are slow to send.
 func (s *Server) SetPatience(d time.Duration) { s.patience = d }
+
+// SetBudget is how much CPU time the service may take while a comparison is measured, of
+// each unit of time, and how much it has taken; nil is what it has.
+func (s *Server) SetBudget(rate float64, spent func() time.Duration) {
+	s.budget.rate = rate
+	if spent != nil {
+		s.budget.spent = spent
+	}
+}
+
+// BudgetWaits are how long a budget of a rate has its askers wait, each of whom comes so
+// much time after the one before, when so much CPU time more was spent.
+func BudgetWaits(t *testing.T, rate float64, steps [][2]time.Duration) (waits []time.Duration) {
+	t.Helper()
+	now, spent := time.Unix(1, 0), time.Hour
+	b := &budget{rate: rate, now: func() time.Time { return now }, spent: func() time.Duration { return spent }}
+	for _, s := range steps {
+		now, spent = now.Add(s[0]), spent+s[1]
+		waits = append(waits, b.wait(true))
+	}
+	if w := b.wait(false); w != 0 {
+		t.Errorf("%v to wait while nothing is measured", w)
+	}
+	spent += time.Hour
+	if w := b.wait(true); w != 0 {
+		t.Errorf("%v to wait for what was spent before", w)
+	}
+	return waits
+}
 
 // APIPatterns are the routes that openapi.json describes.
 func APIPatterns() []string {

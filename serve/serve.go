@@ -70,6 +70,7 @@ type Server struct {
 	watch   *watchers
 	login   *login
 	metrics *metrics
+	budget  *budget
 	handler http.Handler
 
 	patience time.Duration // with clients that are slow to send
@@ -104,6 +105,7 @@ func New(o Options) (*Server, error) {
 	s.index = newIndex(s.store, s.queue.busy, s.log)
 	s.watch = newWatchers(s.store, s.queue.busy)
 	s.metrics = newMetrics(s)
+	s.budget = newBudget()
 	s.handler = s.routes()
 	if err := s.queue.load(); err != nil {
 		return nil, errors.Join(err, s.close())

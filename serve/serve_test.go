@@ -123,6 +123,7 @@ func begin(t *testing.T, o serve.Options, with ...func(*serve.Server)) *service 
 	if err != nil {
 		t.Fatal(err)
 	}
+	s.SetBudget(1e6, nil) // tests ask often
 	for _, change := range with {
 		change(s)
 	}
