@@ -27,6 +27,7 @@ type child struct {
 	mu      sync.Mutex
 	process *os.Process // nil before it was started, and when it has ended
 	paused  bool
+	ending  bool // it is not stopped any more
 }
 
 func newChild(name, kind string) *child {
@@ -40,6 +41,9 @@ func (c *child) cancel() { c.once.Do(func() { close(c.cancelled) }) }
 func (c *child) pause(yes bool) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
+	if c.ending || c.paused == yes {
+		return
+	}
 	if c.paused = yes; c.process != nil {
 		c.signalPause()
 	}
@@ -75,6 +79,9 @@ func (c *child) run(ctx context.Context, s *store, command, env []string) (State
 	cmd.SysProcAttr = &syscall.SysProcAttr{
 		Setpgid:   true,            // a terminal's Ctrl-C is for the service
 		Pdeathsig: syscall.SIGTERM, // it ends in order, too, when the service is killed
+	}
+	if c.kind == Simulation {
+		cmd.SysProcAttr.Pdeathsig = syscall.SIGKILL // it may stand still, and then heeds no other; it has no children
 	}
 	exited, err := start(cmd)
 	if err != nil {
@@ -128,6 +135,9 @@ func start(cmd *exec.Cmd) (<-chan error, error) {
 // end ends the process, and waits for it.
 func (c *child) end(exited <-chan error) error {
 	c.pause(false) // what is stopped ends nothing
+	c.mu.Lock()
+	c.ending = true
+	c.mu.Unlock()
 	for _, step := range []struct {
 		signal syscall.Signal
 		wait   time.Duration

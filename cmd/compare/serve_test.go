@@ -12,6 +12,8 @@ import (
 	"syscall"
 	"testing"
 
+	"golang.org/x/sys/unix"
+
 	"forkbench/runner"
 	"forkbench/serve"
 )
@@ -128,6 +130,38 @@ func TestServeKilled(t *testing.T) {
 	}
 	again.signal(syscall.SIGTERM)
 	again.wait().want(t, exitDone)
+}
+
+// A simulation that stands still ends, too, with a service that is killed, whoever its
+// parent is then: the kernel has it go on only where that is in another session.
+func TestServeKilledBesideASimulation(t *testing.T) {
+	if err := unix.Prctl(unix.PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0); err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = unix.Prctl(unix.PR_SET_CHILD_SUBREAPER, 0, 0, 0, 0) })
+	c, do := startService(t, newBench(t))
+	code, text := do("POST", "/api/v1/runs", `{"kind":"simulation","jobs":1000000,"workers":256,"cores":2}`)
+	var run serve.Run
+	if err := json.Unmarshal([]byte(text), &run); err != nil || code != http.StatusAccepted {
+		t.Fatalf("%d: %s", code, text)
+	}
+	c.eventually("the simulation goes on", func() bool { return len(c.processes()) == 2 })
+	if code, text = do("POST", "/api/v1/runs", `{"kind":"comparison","workload":"go:noop","jobs":1000000,"workers":2,"models":["prefork"]}`); code != http.StatusAccepted {
+		t.Fatalf("%d: %s", code, text)
+	}
+	stopped := ""
+	c.eventually("the simulation stands still", func() bool {
+		for _, pid := range c.processes() {
+			stat, err := os.ReadFile(filepath.Join("/proc", pid, "stat"))
+			if _, after, ok := strings.Cut(string(stat), ") "); err == nil && ok && after[0] == 'T' {
+				stopped = pid
+			}
+		}
+		return stopped != ""
+	})
+	c.signal(syscall.SIGKILL)
+	<-c.ended
+	c.eventually("all have ended", func() bool { return len(c.processes()) == 0 })
 }
 
 // What is not safe is refused before anything listens.
