@@ -2,6 +2,7 @@ package serve
 
 import (
 	"bytes"
+	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -9,6 +10,7 @@ import (
 	"mime"
 	"net/http"
 	"path"
+	"slices"
 	"strconv"
 
 	"forkbench/record"
@@ -127,12 +129,11 @@ func (s *Server) listed(r *http.Request) (*RunList, error) {
 	}
 	list := &RunList{All: len(runs)}
 	if after := q.Get("after"); after != "" {
-		for i := range runs {
-			if runs[i].Name == after {
-				runs = runs[i+1:]
-				break
-			}
+		i := slices.IndexFunc(runs, func(x Run) bool { return x.Name == after })
+		if i < 0 {
+			return nil, &httpError{http.StatusBadRequest, fmt.Sprintf("after: %q: is not in this list, or not any more: begin anew", short(after))}
 		}
+		runs = runs[i+1:]
 	}
 	if len(runs) > limit {
 		runs = runs[:limit]
@@ -285,12 +286,15 @@ var errMeasuring = errors.New("a comparison is being measured, which this would 
 const mostDiff = 512 << 20
 
 // diff compares two runs, when nothing is being measured.
-func (s *Server) diff(before, now string) (*runner.Diff, error) {
-	if s.queue.busy() {
+func (s *Server) diff(ctx context.Context, before, now string) (*runner.Diff, error) {
+	s.queue.reading.Lock()
+	defer s.queue.reading.Unlock()
+	if s.queue.busy() { // it may have become so meanwhile
 		return nil, errMeasuring
 	}
-	s.diffing.Lock() // one at a time: each is some seconds of a core
-	defer s.diffing.Unlock()
+	if ctx.Err() != nil {
+		return nil, &httpError{http.StatusServiceUnavailable, "whoever asked has gone"}
+	}
 	var runs [2]runner.DiffRun
 	for i, name := range []string{before, now} {
 		a, err := s.analysis(name)
@@ -327,7 +331,7 @@ func (s *Server) getDiff(w http.ResponseWriter, r *http.Request) error {
 	if q.Get("old") == "" || q.Get("new") == "" {
 		return &httpError{http.StatusBadRequest, "name two runs: /api/v1/diff?old=RUN&new=RUN"}
 	}
-	d, err := s.diff(q.Get("old"), q.Get("new"))
+	d, err := s.diff(r.Context(), q.Get("old"), q.Get("new"))
 	if err != nil {
 		return err
 	}

@@ -56,18 +56,26 @@ func newWatchers(s *store, busy func() bool) *watchers {
 
 // close ends all streams, and waits for those who follow.
 func (w *watchers) close() {
-	w.stop()
+	w.mu.Lock()
+	w.stop() // nobody joins from now on
+	w.mu.Unlock()
 	w.group.Wait()
 }
 
 // errWatched is for more watchers than there may be.
 var errWatched = errors.New("too many watch already")
 
+// errEnding is for watchers that come when the service ends.
+var errEnding = &httpError{http.StatusServiceUnavailable, "the service ends"}
+
 // join has the messages of a run sent on a channel that holds one: who is slow misses
 // what came before the latest. The caller calls leave.
 func (w *watchers) join(run string) (messages chan message, leave func(), err error) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
+	if w.ctx.Err() != nil {
+		return nil, nil, errEnding
+	}
 	if w.n == maxWatchers {
 		return nil, nil, errWatched
 	}

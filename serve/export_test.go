@@ -1,6 +1,7 @@
 package serve
 
 import (
+	"sync"
 	"testing"
 	"time"
 )
@@ -36,6 +37,9 @@ func BudgetWaits(t *testing.T, rate float64, steps [][2]time.Duration) (waits []
 	}
 	return waits
 }
+
+// Reading is held while two runs are compared.
+func (s *Server) Reading() sync.Locker { return &s.queue.reading }
 
 // APIPatterns are the routes that openapi.json describes.
 func APIPatterns() []string {

@@ -15,17 +15,24 @@ import (
 // site cannot make a browser ask for ours by a name of its own, which is DNS rebinding),
 // the token, whether another site's page asks for a change, and how much is sent.
 
-// allowHosts says which hosts may be asked for at an address: those of loopback, and
-// the ones that the operator named, with the port or, where it is the default one,
-// without.
+// allowHosts says which hosts may be asked for at an address: those of loopback, the
+// address itself, which is no name that could lead elsewhere, and the ones that the
+// operator named, with the port or, where it is the default one, without.
 func (s *Server) allowHosts(addr net.Addr) {
-	_, port, err := net.SplitHostPort(addr.String())
+	own, port, err := net.SplitHostPort(addr.String())
 	if err != nil {
 		return // it has no port: a pipe, of a test
 	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	for _, host := range append([]string{"localhost", "127.0.0.1", "[::1]"}, s.options.Hosts...) {
+	hosts := append([]string{"localhost", "127.0.0.1", "[::1]"}, s.options.Hosts...)
+	if ip := net.ParseIP(own); ip != nil && !ip.IsUnspecified() {
+		if ip.To4() == nil {
+			own = "[" + own + "]"
+		}
+		hosts = append(hosts, own)
+	}
+	for _, host := range hosts {
 		host = strings.ToLower(host)
 		s.hosts[host+":"+port] = true
 		if port == "80" || port == "443" {

@@ -216,14 +216,13 @@ func (s *store) run(name string) (*Run, error) {
 		}
 		asked = r.Workload
 	case !errors.Is(err, fs.ErrNotExist):
-		return nil, err
+		r.Error = fmt.Sprintf("%s: %v", requestName, err) // what was measured is there all the same
 	}
-	var st status
-	switch err := s.read(name, stateName, &st); {
+	switch st, err := s.status(name); {
 	case err == nil:
-		r.State, r.Begun, r.Ended, r.Error = st.State, st.Queued, st.Ended, st.Error
+		r.State, r.Begun, r.Ended, r.Error = st.State, st.Queued, st.Ended, cmp.Or(st.Error, r.Error)
 	case !errors.Is(err, fs.ErrNotExist):
-		return nil, err
+		r.Error = fmt.Sprintf("%s: %v", stateName, err)
 	}
 	text, err := s.readFile(path.Join(name, summaryName))
 	switch {

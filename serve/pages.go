@@ -246,7 +246,7 @@ func (s *Server) pageDiff(w http.ResponseWriter, r *http.Request) error {
 	v := view{Title: "What changed", Old: q.Get("old"), New: q.Get("new")}
 	if v.Old != "" && v.New != "" {
 		var err error
-		if v.Diff, err = s.diff(v.Old, v.New); err != nil {
+		if v.Diff, err = s.diff(r.Context(), v.Old, v.New); err != nil {
 			return err
 		}
 	} else {

@@ -66,16 +66,17 @@ type follower struct {
 // follow reads what is new, of the records so many bytes at most. It is cheap: most
 // lines are only counted.
 func (f *follower) follow(most int64) (*Progress, error) {
-	var st status
-	err := f.store.read(f.run, stateName, &st)
-	if errors.Is(err, fs.ErrNotExist) {
+	st, err := f.store.status(f.run)
+	switch {
+	case errors.Is(err, fs.ErrNotExist):
 		st.State = Done // it is not the service's
-		err = nil
+	case err != nil:
+		st.State = Interrupted // it is written in one step: what cannot be read stays so
 	}
-	if err != nil {
-		return nil, err
-	}
-	if err := f.records(most); err != nil && !errors.Is(err, fs.ErrNotExist) {
+	switch err := f.records(most); {
+	case errors.Is(err, fs.ErrNotExist):
+		f.behind = 0 // there are none yet, or not any more
+	case err != nil:
 		return nil, err
 	}
 	if err := f.words(); err != nil && !errors.Is(err, fs.ErrNotExist) {
@@ -98,6 +99,9 @@ func (f *follower) records(most int64) error {
 	info, err := file.Stat()
 	if err != nil {
 		return err
+	}
+	if info.Size() < f.read { // another run has taken their place
+		f.read, f.rest, f.models = 0, nil, nil
 	}
 	end := min(info.Size(), f.read+most)
 	buffer := make([]byte, min(256<<10, max(end-f.read, 0)))

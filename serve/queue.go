@@ -25,6 +25,10 @@ type queue struct {
 	options Options
 	log     *zap.Logger
 
+	// reading is held while records are read for somebody, by one at a time, as each
+	// takes some seconds of a core. A comparison begins after it.
+	reading sync.Mutex
+
 	mu      sync.Mutex
 	waiting map[string][]string // names by kind, in their order
 	active  map[string]*child   // by name
@@ -49,8 +53,8 @@ func (q *queue) load() error {
 	}
 	var all []waits
 	for _, name := range names {
-		var st status
-		if err := q.store.read(name, stateName, &st); err != nil {
+		st, err := q.store.status(name)
+		if err != nil {
 			if !errors.Is(err, fs.ErrNotExist) {
 				q.log.Warn("a run cannot be read", zap.String("run", name), zap.Error(err))
 			}
@@ -59,8 +63,8 @@ func (q *queue) load() error {
 		switch st.State {
 		case Running:
 			st.State, st.Ended, st.Error = Interrupted, time.Now(), "the service ended while it was made"
-			if err := q.store.write(name, stateName, st); err != nil {
-				return err
+			if err := q.store.setStatus(name, st); err != nil {
+				q.log.Error("its state cannot be written", zap.String("run", name), zap.Error(err))
 			}
 		case Queued:
 			var r Request
@@ -130,12 +134,13 @@ func (q *queue) cancel(name string) error {
 			continue
 		}
 		q.waiting[kind] = slices.Delete(names, i, i+1)
-		var st status
-		if err := q.store.read(name, stateName, &st); err != nil {
+		q.settle()
+		st, err := q.store.status(name)
+		if err != nil {
 			return err
 		}
 		st.State, st.Ended = Cancelled, time.Now()
-		return q.store.write(name, stateName, st)
+		return q.store.setStatus(name, st)
 	}
 	return errEnded
 }
@@ -196,7 +201,7 @@ func (q *queue) next(ctx context.Context, kind string) (*child, bool) {
 			q.active[c.name] = c
 			if kind == Comparison {
 				q.live = true
-				q.pause(true)
+				q.settle()
 			}
 			q.mu.Unlock()
 			return c, true
@@ -218,31 +223,37 @@ func (q *queue) done(c *child) {
 	delete(q.active, c.name)
 	if c.kind == Comparison {
 		q.live = false
-		if len(q.waiting[Comparison]) == 0 {
-			q.pause(false)
-		}
+		q.settle()
 	}
 	q.tell()
 }
 
-// pause stops the simulations, or has them go on. The caller holds the lock.
-func (q *queue) pause(yes bool) {
+// settle stops the simulations while a comparison is made or is about to be, and else
+// has them go on. The caller holds the lock.
+func (q *queue) settle() {
 	for _, c := range q.active {
 		if c.kind == Simulation {
-			c.pause(yes)
+			c.pause(q.live || len(q.waiting[Comparison]) > 0)
 		}
 	}
+}
+
+// awaitReader waits for whoever reads records. All who come later are refused, as a
+// comparison is being made.
+func (q *queue) awaitReader() {
+	q.reading.Lock()
+	q.reading.Unlock() //nolint:gocritic,staticcheck // it is only waited for
 }
 
 // make makes one run, and says in its state.json how it went.
 func (q *queue) make(ctx context.Context, c *child) {
 	log := q.log.With(zap.String("run", c.name))
-	var st status
 	var r Request
-	err := errors.Join(q.store.read(c.name, stateName, &st), q.store.read(c.name, requestName, &r))
+	st, err := q.store.status(c.name)
+	err = errors.Join(err, q.store.read(c.name, requestName, &r))
 	st.State, st.Started = Running, time.Now()
 	if err == nil {
-		err = q.store.write(c.name, stateName, st)
+		err = q.store.setStatus(c.name, st)
 	}
 	var args []string
 	if err == nil {
@@ -253,6 +264,9 @@ func (q *queue) make(ctx context.Context, c *child) {
 		}
 	}
 	st.State = Failed
+	if r.Kind == Comparison {
+		q.awaitReader()
+	}
 	if err == nil {
 		log.Info("begins", zap.String("kind", r.Kind), zap.String("workload", r.Workload))
 		args = append(args, "--out="+filepath.Join(q.store.dir, c.name), "--force", "--format=text")
@@ -263,7 +277,7 @@ func (q *queue) make(ctx context.Context, c *child) {
 	}
 	st.Ended = time.Now()
 	log.Info("ended", zap.String("state", string(st.State)), zap.Duration("took", st.Ended.Sub(st.Started)), zap.String("error", st.Error))
-	if err := q.store.write(c.name, stateName, st); err != nil {
+	if err := q.store.setStatus(c.name, st); err != nil {
 		log.Error("its state cannot be written", zap.Error(err))
 	}
 }

@@ -74,7 +74,6 @@ type Server struct {
 	handler http.Handler
 
 	patience time.Duration // with clients that are slow to send
-	diffing  sync.Mutex    // while two runs are compared
 
 	mu    sync.Mutex
 	hosts map[string]bool // that may be asked for; filled when the address is known

@@ -10,6 +10,7 @@ import (
 	"regexp"
 	"slices"
 	"strings"
+	"sync"
 	"time"
 )
 
@@ -40,6 +41,9 @@ type status struct {
 type store struct {
 	root *os.Root
 	dir  string
+
+	mu        sync.Mutex
+	unwritten map[string]status // of runs, for as long as they cannot be written: the disk may be full
 }
 
 func openStore(dir string) (*store, error) {
@@ -47,10 +51,51 @@ func openStore(dir string) (*store, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &store{root, dir}, nil
+	return &store{root: root, dir: dir, unwritten: make(map[string]status)}, nil
 }
 
-func (s *store) close() error { return s.root.Close() }
+func (s *store) close() error {
+	s.rewrite()
+	return s.root.Close()
+}
+
+// setStatus says what became of a run. What cannot be written now holds nevertheless, and
+// is written when that can be done.
+func (s *store) setStatus(run string, st status) error {
+	s.mu.Lock()
+	err := s.write(run, stateName, st)
+	if delete(s.unwritten, run); err != nil && !errors.Is(err, fs.ErrNotExist) { // unless the run is gone
+		s.unwritten[run] = st
+	}
+	s.mu.Unlock()
+	if err == nil {
+		s.rewrite()
+	}
+	return err
+}
+
+// rewrite writes what could not be written.
+func (s *store) rewrite() {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for run, st := range s.unwritten {
+		if err := s.write(run, stateName, st); err == nil || errors.Is(err, fs.ErrNotExist) {
+			delete(s.unwritten, run)
+		}
+	}
+}
+
+// status is what became of a run.
+func (s *store) status(run string) (st status, err error) {
+	s.mu.Lock()
+	st, ok := s.unwritten[run]
+	s.mu.Unlock()
+	if ok {
+		return st, nil
+	}
+	err = s.read(run, stateName, &st)
+	return st, err
+}
 
 // runForm is what a run's name looks like: one part of a path, and not hidden.
 var runForm = regexp.MustCompile(`^[A-Za-z0-9_][A-Za-z0-9._+,%@-]{0,199}$`)
@@ -95,10 +140,14 @@ func (s *store) create(name string, r *Request, now time.Time) error {
 	if err := s.root.Mkdir(name, 0o755); err != nil {
 		return err
 	}
-	if err := s.write(name, requestName, r); err != nil {
-		return err
+	err := s.write(name, requestName, r)
+	if err == nil {
+		err = s.write(name, stateName, status{State: Queued, Queued: now})
 	}
-	return s.write(name, stateName, status{State: Queued, Queued: now})
+	if err != nil {
+		return errors.Join(err, s.root.RemoveAll(name)) // nobody was told of it
+	}
+	return nil
 }
 
 // write writes a value as JSON, in one step: there is never half of a file.
