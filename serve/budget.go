@@ -17,6 +17,10 @@ import (
 const (
 	budgetShare = 0.005
 	budgetBurst = 50 * time.Millisecond // a page is a few ms, a list of 10,000 runs 200
+
+	// budgetHold is how long who asks is kept waiting for it. To refuse at once would
+	// cost nearly as much as to answer, each time that a client asks again.
+	budgetHold = time.Second
 )
 
 // A budget is what the service may take of the cores while a comparison is measured. It
@@ -24,6 +28,7 @@ const (
 // booked on those who ask.
 type budget struct {
 	rate  float64 // CPU time for each unit of time
+	hold  time.Duration
 	now   func() time.Time
 	spent func() time.Duration // CPU time of this process, so far
 
@@ -35,7 +40,7 @@ type budget struct {
 }
 
 func newBudget() *budget {
-	return &budget{rate: budgetShare * float64(runtime.NumCPU()), now: time.Now, spent: ownCPU}
+	return &budget{rate: budgetShare * float64(runtime.NumCPU()), hold: budgetHold, now: time.Now, spent: ownCPU}
 }
 
 // ownCPU is the CPU time of this process, without what it started.
@@ -83,10 +88,20 @@ func canWait(pattern string) bool {
 	return !strings.HasPrefix(pattern, http.MethodPost)
 }
 
-// sparing answers while there is budget, and else says when to ask again.
+// sparing answers when there is budget, and if there is none soon says when to ask again.
 func (s *Server) sparing(h http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		wait := s.budget.wait(s.queue.busy())
+		if wait > 0 {
+			timer := time.NewTimer(min(wait, s.budget.hold))
+			defer timer.Stop()
+			select {
+			case <-timer.C:
+			case <-r.Context().Done():
+				return
+			}
+			wait = s.budget.wait(s.queue.busy())
+		}
 		if wait == 0 {
 			h.ServeHTTP(w, r)
 			return

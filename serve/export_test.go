@@ -12,7 +12,7 @@ func (s *Server) SetPatience(d time.Duration) { s.patience = d }
 // SetBudget is how much CPU time the service may take while a comparison is measured, of
 // each unit of time, and how much it has taken; nil is what it has.
 func (s *Server) SetBudget(rate float64, spent func() time.Duration) {
-	s.budget.rate = rate
+	s.budget.rate, s.budget.hold = rate, time.Millisecond
 	if spent != nil {
 		s.budget.spent = spent
 	}
