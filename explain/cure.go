@@ -87,7 +87,8 @@ func (h *holder) variable(taken map[string]bool) string {
 }
 
 // givenUp are the calls by which connections were seen to be given up, and for those
-// that are not by a module's name, whose they are. No two of them are by one name.
+// that are not by a module's name, whose they are. No two of them are by one name, and
+// none is by two.
 func (r *run) givenUp() (list, where []string) {
 	undone := slices.Clone(r.oneJob.undone)
 	for _, f := range r.releases() {
@@ -109,6 +110,9 @@ func (r *run) givenUp() (list, where []string) {
 			method, class, ok := strings.Cut(call, "() of the ")
 			if !ok {
 				continue // its descriptor, which is closed
+			}
+			if hasName(undone, line, method) {
+				continue
 			}
 			library, _, _ := strings.Cut(class, ".")
 			i := slices.IndexFunc(holders, func(h *holder) bool { return h.library == library })
@@ -135,6 +139,32 @@ func (r *run) givenUp() (list, where []string) {
 		where = append(where, variable+" is the "+h.class)
 	}
 	return list, where
+}
+
+// hasName reports whether what a line gives up by a method of some class is what other
+// lines give up by that method of something that has a name: not a close, which all
+// has, and not where the line has more open than that.
+func hasName(undone []string, line, method string) bool {
+	if method == "close" {
+		return false
+	}
+	open := func(line string) int {
+		what, _, _ := strings.Cut(line, ": ")
+		return 1 + strings.Count(what, ", ")
+	}
+	left, named, others := open(line), 0, 0
+	for _, call := range means(line) {
+		if name, _, _ := strings.Cut(call, "() of the "); name != method && name != "close" {
+			others++
+		}
+	}
+	for _, other := range undone {
+		byName := func(call string) bool { return pasted.MatchString(call) && strings.HasSuffix(call, "."+method+"()") }
+		if other != line && slices.ContainsFunc(means(other), byName) {
+			named += open(other)
+		}
+	}
+	return named > 0 && left-others <= named
 }
 
 // snake is a class's name as variables are spelled: ConnectionPool is connection_pool,

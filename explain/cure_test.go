@@ -47,6 +47,22 @@ func TestCureByHolder(t *testing.T) {
 			[]string{"socket:[1]: app.engine.dispose()", "socket:[2]: close() of the requests.Session"},
 			"`import os, app; os.register_at_fork(before=lambda: (session.remove(), app.engine.dispose(), requests_session.close()))`. session.remove() gives",
 		},
+		"an engine by its class and by its name": {
+			[]string{"socket:[1]: dispose() of the sqlalchemy.engine.base.Engine", "socket:[2]: app.models.db.engine.dispose()"},
+			"`import os, app; os.register_at_fork(before=lambda: (session.remove(), app.models.db.engine.dispose()))`. session.remove() gives",
+		},
+		"that engine, and Redis": {
+			[]string{"socket:[1], socket:[2]: dispose() of the sqlalchemy.engine.base.Engine, disconnect() of the redis.connection.ConnectionPool", "socket:[3]: app.engine.dispose()"},
+			"before=lambda: (session.remove(), connection_pool.disconnect(), app.engine.dispose()))`. session.remove() gives",
+		},
+		"two engines, one with a name": {
+			[]string{"socket:[1], socket:[2]: dispose() of the sqlalchemy.engine.base.Engine", "socket:[3]: app.engine.dispose()"},
+			"before=lambda: (session.remove(), engine.dispose(), app.engine.dispose()))`. session.remove() gives",
+		},
+		"two engines of one look": {
+			[]string{"socket:[1], socket:[2]: app.engine.dispose(), dispose() of the sqlalchemy.engine.base.Engine"},
+			"before=lambda: (session.remove(), app.engine.dispose(), engine.dispose()))`. session.remove() gives",
+		},
 		"a keyword": {
 			[]string{"socket:[1]: close() of the app.Lambda", "socket:[2]: close() of the other.<locals>.Pool[int]"},
 			"before=lambda: (the_lambda.close(), pool_int.close()))`.",
