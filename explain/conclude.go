@@ -362,9 +362,8 @@ func (r *run) notes() {
 		for _, tried := range it.Tried {
 			res.Notes = append(res.Notes, tried+".")
 		}
-		if name := it.name(); len(it.WarmUp) > 0 && it.Kind == string(calltree.Python) && !strings.HasPrefix(name, it.Call) {
-			res.Notes = append(res.Notes, fmt.Sprintf("%s is the public call that does what jobs do by %s (%s): made in a parent, the jobs were seen not to do that any more.",
-				name, it.Call, it.Defined))
+		if len(it.WarmUp) > 0 && it.Kind == string(calltree.Python) && !strings.HasPrefix(it.name(), it.Call) {
+			res.Notes = append(res.Notes, it.otherwise())
 		}
 		if parts := strings.Join(it.Parts, ", "); len(it.WarmUp) == 0 && parts != "" {
 			res.Notes = append(res.Notes, fmt.Sprintf("%s consists of %s.", it.Call, parts))
@@ -427,6 +426,23 @@ func (it *Item) name() string {
 		return fmt.Sprintf("%s (and %d more)", it.WarmUp[0], more)
 	}
 	return it.Call
+}
+
+// otherwise says that a parent does a finding by another name than the jobs.
+func (it *Item) otherwise() string {
+	public := "public "
+	if name, _, _ := strings.Cut(it.WarmUp[0], "("); strings.Contains(name, "._") {
+		public = ""
+	}
+	kind, done := "call", "made"
+	switch {
+	case strings.HasPrefix(it.WarmUp[0], "import "):
+		public, kind = "", "import"
+	case !strings.HasSuffix(it.WarmUp[0], ")"):
+		kind, done = "attribute", "read"
+	}
+	return fmt.Sprintf("%s is the %s%s that does what jobs do by %s (%s): %s in a parent, the jobs were seen not to do that any more.",
+		it.name(), public, kind, it.Call, it.Defined, done)
 }
 
 // paste is what has a parent do it.

@@ -240,3 +240,19 @@ func TestNoCallOfItsOwn(t *testing.T) {
 		t.Errorf("%q", list)
 	}
 }
+
+// TestOtherwise: what does a finding by another name is said to be what it is.
+func TestOtherwise(t *testing.T) {
+	for call, want := range map[string]string{
+		"app.load('a._b')":         "app.load('a._b') is the public call that does what jobs do by lib._load (lib.py:3): made in a parent, the jobs",
+		"app._load()":              "app._load() is the call that",
+		"app.celery.tasks":         "app.celery.tasks is the public attribute that does what jobs do by lib._load (lib.py:3): read in a parent, the jobs",
+		"app._state.tasks":         "app._state.tasks is the attribute that",
+		"import xml.etree._helper": "import xml.etree._helper is the import that does what jobs do by lib._load (lib.py:3): made in a parent, the jobs",
+	} {
+		it := Item{Call: "lib._load", Defined: "lib.py:3", WarmUp: []string{call}}
+		if got := it.otherwise(); !strings.HasPrefix(got, want) {
+			t.Errorf("got %s\nwant %s", got, want)
+		}
+	}
+}
