@@ -266,8 +266,8 @@ def yours(module: ModuleType) -> bool:
 
 
 class Makers:
-    """Objects that functions without arguments returned in this job, and properties of objects that
-    modules hold: app.client().load() is a way, and db.engine.connect().
+    """Objects that functions without arguments returned in this job, and properties and cached
+    properties of objects that modules hold: app.client().load() is a way, and db.engine.connect().
 
     They are not kept alive: what a job drops may be a connection, which is to be closed.
     """
@@ -293,13 +293,13 @@ class Makers:
             self.keep(value, (where, f"{name}()"))
 
     def read(self, frame: FrameType, value: Any) -> None:
-        """Keeps what a property of an object that a module holds was read to be."""
+        """Keeps what a property, or what is like one, of an object that a module holds was read to be."""
         code = frame.f_code
         me = frame.f_locals.get(code.co_varnames[0])
         if not code.co_name.isidentifier() or id(me) not in self.holdings.places or len(self.made) >= 1000:
             return
         held = own_of_class(type(me), code.co_name)
-        if not issubclass(type(held), property) or code_of(held.fget) is not code:
+        if callable(held) or not holds(held, code):
             return
         place = self.holdings.place(me)
         if place is not None:

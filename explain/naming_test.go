@@ -191,6 +191,12 @@ func TestTemplate(t *testing.T) {
 	wantPaste(t, r, "templated:environment.get_template('report.html')", "templated.environment.get_template('report.html')")
 }
 
+// TestCachedProperty: the same, of what a cached property of a module's object has made.
+func TestCachedProperty(t *testing.T) {
+	r := explainedWith(t, old(t), "mailed")
+	wantPaste(t, r, "mailed:mailer.env.get_template('invoice.html')", "mailed.mailer.env.get_template('invoice.html')")
+}
+
 // TestPlugins: a loader behind a subscript comes down to imports, and importlib is
 // no answer.
 func TestPlugins(t *testing.T) {
