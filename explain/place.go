@@ -22,6 +22,9 @@ func (r *run) place() *Hoist {
 		}
 	}
 	for _, given := range r.result.WarmUps {
+		if given.Reference == workload.WarmJob {
+			continue // a job is no statement
+		}
 		if !given.Useless && given.spares && len(given.Hazards) == 0 && (given.Saved == nil || given.Saved.Unfit == nil) {
 			reference, dispose := given.Reference, []string(nil)
 			if workload.Undoes([]string{reference}) {
@@ -33,7 +36,7 @@ func (r *run) place() *Hoist {
 			module, path, called := strings.Cut(reference, ":")
 			s := Step{Import: module}
 			if called {
-				if s.Call = module + "." + path; !strings.HasSuffix(path, ")") {
+				if s.Call = module + "." + path; !given.read && !strings.HasSuffix(path, ")") && !strings.HasSuffix(path, "]") {
 					s.Call += "()"
 				}
 			}

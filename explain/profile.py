@@ -633,6 +633,15 @@ def one_job() -> Any:
     return forkbench_undo.job(run)
 
 
+def was_read(reference: str) -> bool:
+    """Whether a warm-up that was made only read an attribute, which computes it."""
+    if not reference.startswith(REFERENCE):
+        return False
+    warm = sys.modules[REFERENCE.rstrip(":")]
+    given: str = warm.REFERENCES[int(reference.rpartition("_")[2])]
+    return given in warm.READ or given.partition(":")[2] in warm.READ  # undo:…
+
+
 def __getattr__(name: str) -> Callable[[], None]:
     """The warm-ups, as warm_0, warm_1 and so on."""
     kind, _, number = name.partition("_")
@@ -644,8 +653,13 @@ def __getattr__(name: str) -> Callable[[], None]:
 
     def run() -> None:
         result = looked_at(warm_up, f"warm-{number}", about)
+        more: dict[str, Any] = {}
         if result and (reference == WARM_JOB or reference.startswith(REFERENCE)):
-            write(f"warm-{number}", {**about, "undone": result})
+            more["undone"] = result
+        if was_read(reference):
+            more["read"] = True
+        if more:
+            write(f"warm-{number}", {**about, **more})
 
     return run
 

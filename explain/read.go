@@ -43,6 +43,7 @@ type profile struct {
 	Libs     []string      `json:"libraries"`   // that are loaded then, by their files and those' folders
 	Handed   []string      `json:"handed_over"` // which of them a fork hands to a child
 	Undone   []string      `json:"undone"`      // what a job in a parent had left open, and how that was given up
+	Read     bool          `json:"read"`        // a warm-up that only reads an attribute
 	Watched  []observation `json:"watched"`
 	calltree.List
 }

@@ -31,6 +31,7 @@ type WarmUp struct {
 
 	parts  map[*found]float64 // of each finding's cost, what it spares the jobs
 	spares bool               // a finding, or a part of one that is worth telling
+	read   bool               // it is an attribute, which is computed when it is read
 	broken bool               // no job is done by forks of a parent that has done it
 }
 
@@ -77,6 +78,7 @@ func (r *run) checkWarmUps(ctx context.Context) error {
 			}
 			w.TookMS = format.Millis(time.Duration(p.WallNS))
 			w.Undone = append(w.Undone, p.Undone...)
+			w.read = w.read || p.Read
 			if w.Hazards = hazards([]observation{{LeftOpen: p.LeftOpen, Threads: p.Threads}}); w.Hazards == nil && left != "" {
 				w.Hazards = []string{"must not be made in the parent: " + left}
 			}

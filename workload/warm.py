@@ -29,6 +29,7 @@ else:
     from forkbench_application import awaited
 
 REFERENCES: list[str] = []
+READ: set[str] = set()  # those, without undo:, of which reading the last name was the work
 UNDO = "undo:"
 
 # A step on the way: a name, or what a call or an index is given.
@@ -202,8 +203,11 @@ def do(reference: str, on_the_way: dict[str, Any] | None = None) -> None:
                 if i > 0 and held(found, step) is not NOTHING:
                     raise  # what it computes misses something
                 raise missing(walked, found, step) from None
-            if i == len(steps) - 1 and not computed:
-                awaited(value())
+            if i == len(steps) - 1:
+                if computed:
+                    READ.add(reference)
+                else:
+                    awaited(value())
             found = value
             walked += f"{'.' if i else ':'}{step}"
 
