@@ -7,6 +7,7 @@ import (
 	"strings"
 
 	"forkbench/internal/calltree"
+	"forkbench/workload"
 )
 
 const (
@@ -33,6 +34,7 @@ const (
 // A spot is a place in the tree of a first job's calls that is watched.
 type spot struct {
 	path []*calltree.Node // from the job's function
+	job  bool             // it is that function, or what calls it: not to be called outside of a job
 	seen []observation
 }
 
@@ -51,7 +53,9 @@ func (s *spot) key() []string {
 // it is called from; what holds nearly all of it further down; who calls it, and
 // has nothing else to do for later jobs; and its parts, which are findings.
 func (r *run) survey(f *found, deep int) {
-	add := func(list *[]*spot, path []*calltree.Node) { *list = append(*list, &spot{path: slices.Clone(path)}) }
+	add := func(list *[]*spot, path []*calltree.Node) {
+		*list = append(*list, &spot{path: slices.Clone(path), job: r.isJob(path)})
+	}
 	for _, path := range f.Paths[:min(gathered, len(f.Paths))] {
 		add(&f.here, path)
 	}
@@ -112,6 +116,13 @@ func (r *run) jobItself(path []*calltree.Node) int {
 	return max(0, slices.IndexFunc(path, func(n *calltree.Node) bool { return ofApplication(n.Function) }))
 }
 
+// isJob reports whether a path ends at the job, or at what calls it: the function in the
+// application is another than the first where a decorator's comes before it.
+func (r *run) isJob(path []*calltree.Node) bool {
+	n, job := path[len(path)-1], r.Machine.Workload.(workload.Python).PythonFunction()
+	return n.Kind != calltree.Import && (len(path)-1 <= r.jobItself(path) || n.Name == job.Module+"."+job.Function)
+}
+
 // laterAt is what later jobs have a place cost.
 func (r *run) laterAt(path []*calltree.Node) calltree.Cost {
 	n := r.cold.later
@@ -153,6 +164,9 @@ func (f *found) candidates() []candidate {
 	var list []candidate
 	collect := func(spots []*spot, up bool) {
 		for _, s := range spots {
+			if s.job {
+				continue
+			}
 			if s.node().Kind == calltree.Import {
 				list = append(list, candidate{[]warmCall{{Module: s.node().Name}}, s, up})
 				continue

@@ -5,6 +5,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"slices"
+	"strings"
 	"testing"
 
 	"forkbench/explain"
@@ -49,5 +50,18 @@ func TestGivenPasted(t *testing.T) {
 				}
 			}
 		})
+	}
+}
+
+// TestJobItself: a job is nothing that a parent is told to call, or tries, whatever
+// of it is done once.
+func TestJobItself(t *testing.T) {
+	p := plan(t, "all_in_one")
+	p.Jobs, p.Rounds, p.Verify = explain.MinJobs, 2, false
+	r, err := p.Run(t.Context())
+	check(t, err)
+	it := wantFirst(t, r, "all_in_one.job")
+	if it.Flag != "" || it.Untried != "" || len(it.Tried) > 0 || strings.Contains(r.Verdict, "all_in_one:job") {
+		t.Errorf("--warm=%s, not tried %q, tried %q: %s", it.Flag, it.Untried, it.Tried, r.Verdict)
 	}
 }
