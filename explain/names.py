@@ -24,9 +24,15 @@ MAX_TEXT = 200
 Way = dict[str, Any]
 Place = Optional[tuple[str, str]]  # a module and a path in it
 
-# Names of arguments that are secret: with such a part, or such a word between underscores.
-SECRETS = ("passw", "secret", "passphrase", "credential", "api_key", "apikey", "access_key", "private_key")
-SECRET_WORDS = frozenset(("pass", "pwd", "token", "auth", "dsn"))
+# Names of arguments that are secret: with such a part, or such a word between underscores. Values are, in which one
+# of these stands before = or a colon, or which begin as the last ones do.
+SECRETS = (
+    *("passw", "secret", "passphrase", "credential", "api_key", "apikey", "access_key", "accesskey", "private_key"),
+    *("encryption_key", "signing_key", "authorization"),
+)
+SECRET_WORDS = frozenset(("pass", "pwd", "token", "auth", "dsn", "cookie", "jwt", "bearer"))
+SCHEMES = ("bearer ", "basic ", "token ")
+LONG = 16  # so long a user's name in an address is a key
 
 NOTHING = object()
 OURS = ("forkbench_", "__main__")
@@ -65,8 +71,24 @@ def secret(name: str, value: Any) -> bool:
     if any(part in name for part in SECRETS) or not SECRET_WORDS.isdisjoint(name.split("_")):
         return True
     text = value if isinstance(value, str) else value.decode("latin-1")
-    host = text.partition("://")[2].partition("/")[0]
-    return ":" in host.rpartition("@")[0]
+    user = text.partition("://")[2].partition("/")[0].rpartition("@")[0]
+    return ":" in user or len(user) >= LONG or text.lower().startswith(SCHEMES) or gives(text.lower())
+
+
+def gives(text: str) -> bool:
+    """Reports whether something secret stands in a text by its name: password=…, ?token=…"""
+    for word in (*SECRETS, *SECRET_WORDS):
+        at = text.find(word)
+        while at >= 0:
+            at += len(word)
+            rest = text[at:]
+            if word in SECRETS:
+                rest = rest.lstrip("abcdefghijklmnopqrstuvwxyz_")
+            rest = rest.lstrip("\"'").lstrip()
+            if rest[:1] in ("=", ":") and rest[1:].strip():
+                return True
+            at = text.find(word, at)
+    return False
 
 
 def arguments(frame: FrameType, function: Any, skip: int = 0) -> list[str] | None:

@@ -24,6 +24,9 @@ def f(name, key="", *more, secret_key=None, tokens=0, **options):
 for given in [
     f("s3", region="eu"), f("s3", "de"), f("s3", secret_key=None), f("s3", tokens=3), f("s3", author="ann"),
     f("s3", secret_key="x"), f("s3", aws_access_key_id="x"), f("s3", password=b"x"), f("s3", auth=("ann", "x")),
+    f("host=db password=x"), f("Server=db;Pwd=x;"), f(url="https://h/?a=b&token=x", name="s3"), f("https://0123456789abcdef01@o1.ingest.sentry.io/1"),
+    f("s3", headers=("Authorization", "Basic x")), f("s3", signing_key="x"), f("s3", session_cookie="x"), f('{"password": "x"}'),
+    f("author: ann"), f("the password of ann"), f("password="),
     f("redis://:x@h/0"), f("s3", "", "amqp://ann:x@h//"), f("s3", url="https://ann@h/a:b"),
 ]:
     print(given)
@@ -36,7 +39,9 @@ for given in [
 	}
 	want := []string{
 		`["'s3'", "region='eu'"]`, `["'s3'", "'de'"]`, `["'s3'"]`, `["'s3'", 'tokens=3']`, `["'s3'", "author='ann'"]`,
-		"None", "None", "None", "None", "None", "None", `["'s3'", "url='https://ann@h/a:b'"]`,
+		"None", "None", "None", "None", "None", "None", "None", "None", "None", "None", "None", "None",
+		`["'author: ann'"]`, `["'the password of ann'"]`, `["'password='"]`,
+		"None", "None", `["'s3'", "url='https://ann@h/a:b'"]`,
 	}
 	if got := strings.Split(strings.TrimSpace(string(text)), "\n"); strings.Join(got, "\n") != strings.Join(want, "\n") {
 		t.Errorf("got  %q\nwant %q", got, want)
