@@ -341,6 +341,9 @@ func (r *run) notes() {
 			res.Notes = append(res.Notes, fmt.Sprintf("%s %s, which its forks must not share. Made in the parent and given up there before the first fork, %s. "+
 				"There, it left open and gave up: %s.", it.Call, it.Hazards[0], u.parts(), cmp.Or(strings.Join(u.Undone, "; "), "nothing, once nobody had it")))
 		}
+		if it.Flag != "" && it.unsafe() == "" && len(it.paste()) > inLine {
+			res.Notes = append(res.Notes, fmt.Sprintf("%s: a parent does it with %s", abridged(it.name(), inTable), it.paste()))
+		}
 		if why := it.unsafe(); why != "" {
 			res.Notes = append(res.Notes, fmt.Sprintf("%s must not be made before a fork as it is: when it was made in a parent, %s.", it.name(), why))
 		}

@@ -12,6 +12,10 @@ import (
 	"forkbench/report"
 )
 
+// inTable is how long a name may be in a table: whole, it is in explain.json, and what
+// is to be pasted in the notes.
+const inTable = 60
+
 // pageSize turns page faults into memory. It is the kernel's smallest.
 const pageSize = 4096
 
@@ -104,12 +108,12 @@ func (r *Result) shareTable() report.Table {
 
 // label is a finding's name for a table.
 func (it *Item) label() string {
-	label := abridged(it.name(), 60)
+	label := abridged(it.name(), inTable)
 	switch {
 	case it.Collection:
-		return "a collection of garbage, in " + abridged(it.Call, 60)
+		return "a collection of garbage, in " + abridged(it.Call, inTable)
 	case it.Kind == "own" && len(it.WarmUp) == 0:
-		return abridged(it.Call, 60) + " (its own code)"
+		return abridged(it.Call, inTable) + " (its own code)"
 	case it.PartOf != "":
 		return "└ " + label
 	}
@@ -135,14 +139,19 @@ func (it *Item) hoist() string {
 		return "made in the parent, it was not seen to save anything"
 	case it.Flag != "" && it.Saved != nil && !it.Saved.saves():
 		return "made in the parent, it was not seen to save anything: " + it.paste()
-	case it.Flag != "" && len(it.Draws) > 0:
-		return it.paste() + "; but it " + sharedDraws(it.Draws)
 	case it.Flag != "":
-		return it.paste()
+		text := it.paste()
+		if len(text) > inLine {
+			text = "by the --warm below"
+		}
+		if len(it.Draws) > 0 {
+			text += "; but it " + sharedDraws(it.Draws)
+		}
+		return text
 	case len(it.WarmUp) > 0:
 		return strings.Join(it.WarmUp, "; ")
 	case it.By != "":
-		return "done by " + abridged(it.By, 60) + ", too"
+		return "done by " + abridged(it.By, inTable) + ", too"
 	case it.InPart:
 		return "not as a whole: a part is"
 	case len(it.Cautions) > 0:
@@ -182,7 +191,7 @@ func (r *Result) savingsTable() report.Table {
 		t.Rows = append(t.Rows, []string{s.Name, "", bounds(s.Measured.Wall), "", bounds(s.Measured.CPU), format.Brief(s.Throughput) + "×"})
 	}
 	add := func(s *Try) {
-		name := s.Name
+		name := abridged(s.Name, inTable)
 		if s.Unfit != nil {
 			name += " (unsafe: " + s.Unfit[0] + ")"
 		}
@@ -228,7 +237,7 @@ func (r *Result) warmUpsTable() report.Table {
 		if w.Saved != nil {
 			saves = bounds(w.Saved.Measured.Wall)
 		}
-		t.Rows = append(t.Rows, []string{w.Reference, took, saves, text})
+		t.Rows = append(t.Rows, []string{abridged(w.Reference, inTable), took, saves, text})
 	}
 	return t
 }
