@@ -67,7 +67,7 @@ func (r *run) verdictOfFindings() string {
 	// A collection is not a call's work, and gc.freeze() is said of it.
 	i := slices.IndexFunc(res.Findings, func(it Item) bool { return !it.Collection })
 	if i < 0 {
-		if t := r.best(); t != nil {
+		if t := r.best(); t != nil && r.outranks(t) { // no profile speaks for it
 			return fmt.Sprintf("no call by itself is what each fork repeats, but %s %s; %s", t.words(), t.told(), takes)
 		}
 		return plain

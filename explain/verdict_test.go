@@ -279,3 +279,16 @@ func TestLongNames(t *testing.T) {
 		t.Errorf("no %s in %q", want, res.Notes)
 	}
 }
+
+// TestNothingFound: what no profile shows is a saving only where enough was measured.
+func TestNothingFound(t *testing.T) {
+	few := Saving{Wall: Interval{Median: 30, rounds: 4}, CPU: Interval{Median: -9, rounds: 4}}
+	for saving, want := range map[*Saving]string{
+		new(known(30)): "no call by itself is what each fork repeats, but a parent that has run jobs (--refork=5) saves 30.0 ms",
+		&few:           nothingWorth,
+	} {
+		if got := firstLine(&Result{Together: []Try{{Name: "all of it", Measured: *saving, Throughput: 0.46, refork: true}}}); !strings.HasPrefix(got, want) {
+			t.Errorf("got %s\nwant %s", got, want)
+		}
+	}
+}
