@@ -173,13 +173,13 @@ func TestInterruptedJobsAreNotUndone(t *testing.T) {
 		if m.Model == "prefork" {
 			return lines
 		}
-		m.Settled, m.NotRun, m.Interrupted = 40, 60, true
+		m.Settled, m.NotRun, m.CutOff, m.Unacknowledged, m.Interrupted = 40, 50, 4, 6, true
 		return slices.DeleteFunc(lines, func(l record.Line) bool {
 			j, ok := l.(*record.Job)
 			return ok && j.ID >= 40
 		})
 	})
-	if j := s.Models[1].Jobs; j.Undone != 0 || j.NotRun != 60 || s.Outcome() != "" {
+	if j := s.Models[1].Jobs; j.Undone != 0 || j.NotRun != 50 || s.Outcome() != "" {
 		t.Errorf("jobs %+v, outcome %q", j, s.Outcome())
 	}
 	if len(s.Shares) != 1 || s.Shares[0].Jobs != 40 || s.Shares[0].Differ {

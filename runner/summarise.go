@@ -326,7 +326,8 @@ func (m *modelState) jobs() Jobs {
 func (r *roundState) undone() int {
 	asked := r.measure.Enqueued
 	if r.measure.Interrupted {
-		asked -= r.measure.NotRun + r.measure.CutOff // they are nobody's fault
+		// They are nobody's fault.
+		asked -= r.measure.NotRun + r.measure.CutOff + r.measure.Unacknowledged
 	}
 	return max(asked-r.done(), 0)
 }

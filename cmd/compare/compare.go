@@ -271,7 +271,7 @@ func (p *program) describe(plan *runner.Plan, machine *live.Machine, o *options,
 	h := &plan.Header
 	h.Started, h.Environment.Peers = p.now(), peers
 	h.Spec.Payload, h.Spec.Env = o.payload, o.shownEnv()
-	for i := range o.contestants {
+	for i := range h.Spec.Models { // none of an explanation, which has models of its own
 		h.Spec.Models[i] = o.contestants[i].spec(app.ownWarm())
 	}
 }

@@ -184,14 +184,14 @@ func TestRedisLostDuringTheRun(t *testing.T) {
 			server := startRedisServer(t)
 			payloads(t, c.payload(server))
 			r := b.run("--workload=py:faults:"+c.function, "--path="+b.testdata, "--payload=payloads", "--model=prefork",
-				"--jobs=2000", "--rounds=1", "--workers=1", "--out=out", "--redis=unix://"+server.socket)
+				"--jobs=2000", "--rounds=1", "--workers=1", "--out=out", "--redis=unix://"+server.socket, "--redis-patience=1s")
 			r.want(t, exitFailed, "redis at "+server.socket)
 			s := summaryIn(t, "out")
 			if len(s.Errors) == 0 {
 				t.Error("the summary has no error")
 			}
 			j := s.Models[0].Jobs
-			if j.Settled+j.Lost+j.NotRun != 2000 {
+			if j.Settled+j.Unacknowledged+j.CutOff+j.NotRun+j.Lost+j.Dead != 2000 {
 				t.Errorf("jobs %+v do not add up to 2000", j)
 			}
 		})
