@@ -316,6 +316,14 @@ func forkSpan(p *record.Process) span {
 	return span{format.Millis(p.ForkNS), math.Max(format.Millis(p.ForkNS), format.Millis(p.ReadyNS))}
 }
 
+// dropLater leaves out the lanes of parents that were booted after the time shown: of
+// later parts of the round.
+func (p *lifePanel) dropLater() {
+	p.lanes = slices.DeleteFunc(p.lanes, func(l lane) bool {
+		return l.parent && !slices.ContainsFunc(l.bodies, func(s span) bool { return s.lo < p.window })
+	})
+}
+
 // A splitter divides the time of a process's first job into the penalty and
 // the run. In milliseconds.
 type splitter struct {

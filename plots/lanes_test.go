@@ -195,6 +195,29 @@ func TestScaleChoice(t *testing.T) {
 	}
 }
 
+// TestLaterParents: parents that were booted after what is shown have no lane, as a
+// round in parts has some for each part.
+func TestLaterParents(t *testing.T) {
+	var series runner.Series
+	for part, start := range []float64{0, 5000} {
+		boot := 100 * (part + 1)
+		series.Processes = append(series.Processes, parent(boot, 0, start-50, start-10, 0))
+		for i := 1; i <= 12; i++ {
+			at := start + 40*float64(i-1)
+			series.Processes = append(series.Processes, child(boot+i, boot, 0, 1, at, at+1, at+38, at+39))
+			series.Jobs = append(series.Jobs, job(boot+i, 1, 0, at, at+1, at+38))
+		}
+	}
+	lc := lifeChart{panels: []lifePanel{newLifePanel(&series, &runner.Phases{}, 1, 4)}}
+	if n := len(lc.panels[0].lanes); n != 3 {
+		t.Fatalf("%d lanes of two parents and a slot; want 3", n)
+	}
+	lc.setScale()
+	if got := show(lc.panels[0].lanes); lc.panels[0].window >= 5000 || strings.Count(got, "parent:") != 1 || strings.Count(got, "slot 0:") != 1 {
+		t.Errorf("up to %v ms:\n%s", lc.panels[0].window, got)
+	}
+}
+
 func TestLifeScale(t *testing.T) {
 	split := lifeScale{startup: 700, window: 100}
 	diff(t, "split", true, split.split())

@@ -94,6 +94,7 @@ func (lc *lifeChart) setScale() {
 		if !lc.shared {
 			p.window = p.own
 		}
+		p.dropLater()
 		p.describe()
 	}
 	if !lc.shared {
