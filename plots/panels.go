@@ -87,6 +87,8 @@ func Life(a *runner.Analysis) LifeCycle {
 			continue
 		}
 		p := newLifePanel(s, &a.Summary.Models[i].Phases, a.Summary.Spec.Workers, mostSlots)
+		p.window = p.end // more cannot be shown
+		p.dropLater()
 		if len(p.lanes) > 0 {
 			lc.Panels = append(lc.Panels, p.data(i))
 		}
