@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"sync"
 	"time"
 
@@ -198,13 +199,13 @@ func passing(err error) bool {
 	if !isReply(err) {
 		return true
 	}
-	for _, is := range []func(error) bool{
-		redis.IsLoadingError, redis.IsReadOnlyError, redis.IsOOMError, redis.IsMaxClientsError,
-		redis.IsClusterDownError, redis.IsTryAgainError, redis.IsMasterDownError, redis.IsNoReplicasError,
-	} {
-		if is(err) {
-			return true
-		}
-	}
-	return redis.HasErrorPrefix(err, "MISCONF") || redis.HasErrorPrefix(err, "BUSY ") || redis.HasErrorPrefix(err, "UNBLOCKED")
+	// By the beginning of the reply, wherever in the error it is: go-redis knows some
+	// replies by their type only, and does not always give them that.
+	return slices.ContainsFunc(passingReplies, func(prefix string) bool { return redis.HasErrorPrefix(err, prefix) })
+}
+
+// passingReplies are the beginnings of what a server says that may come back.
+var passingReplies = []string{
+	"LOADING", "READONLY", "OOM", "CLUSTERDOWN", "TRYAGAIN", "MASTERDOWN", "NOREPLICAS", "MISCONF", "BUSY ", "UNBLOCKED",
+	"max number of clients", // after ERR
 }
