@@ -210,17 +210,17 @@ func (s *Server) getRun(w http.ResponseWriter, r *http.Request) error {
 	return answer(w, http.StatusOK, d)
 }
 
-func (s *Server) deleteRun(w http.ResponseWriter, r *http.Request) error {
-	if err := s.queue.remove(r.PathValue("run")); err != nil {
+// remove deletes a run.
+func (s *Server) remove(name string) error {
+	if err := s.queue.remove(name); err != nil {
 		return err
 	}
 	s.index.forget()
-	w.WriteHeader(http.StatusNoContent)
 	return nil
 }
 
-func (s *Server) cancelRun(w http.ResponseWriter, r *http.Request) error {
-	name := r.PathValue("run")
+// cancel ends a run, or has it wait no longer.
+func (s *Server) cancel(name string) error {
 	if err := s.store.check(name); err != nil {
 		return err
 	}
@@ -228,6 +228,22 @@ func (s *Server) cancelRun(w http.ResponseWriter, r *http.Request) error {
 		return err
 	}
 	s.index.forget()
+	return nil
+}
+
+func (s *Server) deleteRun(w http.ResponseWriter, r *http.Request) error {
+	if err := s.remove(r.PathValue("run")); err != nil {
+		return err
+	}
+	w.WriteHeader(http.StatusNoContent)
+	return nil
+}
+
+func (s *Server) cancelRun(w http.ResponseWriter, r *http.Request) error {
+	name := r.PathValue("run")
+	if err := s.cancel(name); err != nil {
+		return err
+	}
 	run, err := s.store.run(name)
 	if err != nil {
 		return err

@@ -221,22 +221,17 @@ func (s *Server) pageRun(w http.ResponseWriter, r *http.Request) error {
 
 func (s *Server) cancelFromPage(w http.ResponseWriter, r *http.Request) error {
 	name := r.PathValue("run")
-	if err := s.store.check(name); err != nil {
+	if err := s.cancel(name); err != nil {
 		return err
 	}
-	if err := s.queue.cancel(name); err != nil {
-		return err
-	}
-	s.index.forget()
 	http.Redirect(w, r, "/runs/"+name, http.StatusSeeOther)
 	return nil
 }
 
 func (s *Server) deleteFromPage(w http.ResponseWriter, r *http.Request) error {
-	if err := s.queue.remove(r.PathValue("run")); err != nil {
+	if err := s.remove(r.PathValue("run")); err != nil {
 		return err
 	}
-	s.index.forget()
 	http.Redirect(w, r, "/", http.StatusSeeOther)
 	return nil
 }
