@@ -223,9 +223,7 @@ func (a *Advice) clause(s *Summary, h headline, best *ModelSummary, behind float
 	}
 	f := a.FirstJob
 	switch {
-	case f == nil:
-		return fmt.Sprintf("%s fits, or %s where jobs must not share a process%s", a.Fits, a.Isolated, a.costs(s))
-	case f.Warm != "" && f.Warm == best.Model:
+	case f == nil, f.Warm != "" && f.Warm == best.Model:
 		return fmt.Sprintf("%s fits, or %s where jobs must not share a process%s", a.Fits, a.Isolated, a.costs(s))
 	case f.Warm != "":
 		return fmt.Sprintf("a warm parent closes %.0f %% of the gap: %s fits, or %s where jobs must not share a process%s",

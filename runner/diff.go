@@ -312,14 +312,6 @@ func (m *ModelDiff) figures(olds, news []RoundSeries, looked bool) {
 	}
 }
 
-func expMean(logs []float64) float64 {
-	sum := 0.0
-	for _, l := range logs {
-		sum += l
-	}
-	return math.Exp(sum / float64(len(logs)))
-}
-
 // logs is the logarithm of the figure in each block of rounds, or of parts of them.
 // Parts' jobs may cost more or less than those of others: the mean of all is made to be
 // that of the rounds.

@@ -128,12 +128,15 @@ func logs(xs []float64) []float64 {
 }
 
 // geometricMean is the mean of positive xs on the logarithms.
-func geometricMean(xs []float64) float64 {
+func geometricMean(xs []float64) float64 { return expMean(logs(xs)) }
+
+// expMean is the geometric mean of what has these logarithms.
+func expMean(logs []float64) float64 {
 	sum := 0.0
-	for _, l := range logs(xs) {
+	for _, l := range logs {
 		sum += l
 	}
-	return math.Exp(sum / float64(len(xs)))
+	return math.Exp(sum / float64(len(logs)))
 }
 
 // ratio compares as with bs, which were measured in the same rounds: the centre

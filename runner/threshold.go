@@ -294,11 +294,9 @@ func (t Threshold) limitFor(s *Summary, m *ModelSummary) (*float64, *ModelSummar
 		return &t.limit, nil
 	}
 	if t.right.model != "" && t.right.model != m.Model {
-		i := slices.IndexFunc(s.Models, func(m ModelSummary) bool { return m.Model == t.right.model })
-		if i < 0 {
+		if m = s.model(t.right.model); m == nil {
 			return nil, nil
 		}
-		m = &s.Models[i]
 	}
 	v := t.right.metric.of(m)
 	if v == nil {
@@ -324,11 +322,11 @@ func (t Threshold) holds(value, limit float64) bool {
 // missing says why there was nothing to check.
 func (t Threshold) missing(s *Summary) string {
 	for _, name := range t.Models() {
-		i := slices.IndexFunc(s.Models, func(m ModelSummary) bool { return m.Model == name })
-		if i < 0 {
+		m := s.model(name)
+		if m == nil {
 			return name + " was not run"
 		}
-		if s.Models[i].Rounds == 0 {
+		if m.Rounds == 0 {
 			return "no round of " + name + " was measured"
 		}
 	}
