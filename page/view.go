@@ -5,7 +5,6 @@ import (
 	"encoding/base64"
 	"fmt"
 	"html/template"
-	"slices"
 	"strconv"
 	"strings"
 
@@ -185,12 +184,11 @@ func figuresOf(x *runner.Sheet) tableView {
 func modelOf(m *runner.ModelSummary, spec *record.Spec) modelView {
 	v := modelView{Name: report.Visible(m.Model), Unfit: visible(m.Unfit)}
 	add := func(name, value string) { v.About = addPair(v.About, name, value) }
-	i := slices.IndexFunc(spec.Models, func(x record.Model) bool { return x.Name == m.Model })
-	if i >= 0 {
-		if kind := spec.Models[i].Kind(); kind != m.Model {
+	if x := spec.Model(m.Model); x != nil {
+		if kind := x.Kind(); kind != m.Model {
 			add("model", kind)
 		}
-		add("knobs", knobs(spec.Models[i].Knobs))
+		add("knobs", strings.Join(x.Settings(), ", "))
 	}
 	j := &m.Jobs
 	add("jobs", fmt.Sprintf("%d done of %d enqueued", j.Done, j.Enqueued))
@@ -227,15 +225,6 @@ func modelOf(m *runner.ModelSummary, spec *record.Spec) modelView {
 		v.Causes = addPair(v.Causes, fmt.Sprintf("%d × %s", c.Jobs, c.Status), c.Text)
 	}
 	return v
-}
-
-func knobs(all map[string]string) string {
-	var parts []string
-	for name, value := range all {
-		parts = append(parts, name+"="+value)
-	}
-	slices.Sort(parts)
-	return strings.Join(parts, ", ")
 }
 
 // conditions is what the numbers depend on.

@@ -10,6 +10,7 @@
 package record
 
 import (
+	"slices"
 	"time"
 
 	"forkbench/models"
@@ -99,6 +100,25 @@ func (m Model) Kind() string {
 		return m.Name
 	}
 	return m.Model
+}
+
+// Settings are its knobs as NAME=VALUE, sorted.
+func (m Model) Settings() []string {
+	var all []string
+	for name, value := range m.Knobs {
+		all = append(all, name+"="+value)
+	}
+	slices.Sort(all)
+	return all
+}
+
+// Model is the one of that name; nil if there is none.
+func (s *Spec) Model(name string) *Model {
+	i := slices.IndexFunc(s.Models, func(m Model) bool { return m.Name == name })
+	if i < 0 {
+		return nil
+	}
+	return &s.Models[i]
 }
 
 // An Environment is the machine and the software that the numbers depend on.

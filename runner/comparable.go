@@ -11,7 +11,6 @@ import (
 
 	"forkbench/internal/format"
 	"forkbench/internal/stats"
-	"forkbench/record"
 )
 
 // A Kind is what sort of thing differs between two runs.
@@ -177,22 +176,11 @@ func differences(o, n *Summary) []Difference {
 	settings("environment of the jobs", strings.Join(p.Env, " "), strings.Join(q.Env, " "))
 	settings("time limit", p.TimeoutNS.String(), q.TimeoutNS.String())
 	for _, m := range p.Models {
-		i := slices.IndexFunc(q.Models, func(x record.Model) bool { return x.Name == m.Name })
-		if i >= 0 {
-			settings("knobs of "+m.Name, knobs(m), knobs(q.Models[i]))
+		if now := q.Model(m.Name); now != nil {
+			settings("knobs of "+m.Name, strings.Join(m.Settings(), ","), strings.Join(now.Settings(), ","))
 		}
 	}
 	return all
-}
-
-// knobs is a model's settings in words.
-func knobs(m record.Model) string {
-	var parts []string
-	for name, value := range m.Knobs {
-		parts = append(parts, name+"="+value)
-	}
-	slices.Sort(parts)
-	return strings.Join(parts, ",")
 }
 
 // paceDifference is how fast the cores were in the two runs of one machine, if that

@@ -6,11 +6,9 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
-	"slices"
 
 	"forkbench/page"
 	"forkbench/plots"
-	"forkbench/record"
 	"forkbench/report"
 	"forkbench/runner"
 	"forkbench/sim"
@@ -118,11 +116,11 @@ func whatIf(s *runner.Summary, profile *sim.Profile, file string) (*page.WhatIf,
 	}
 	for i := range s.Models {
 		m := &s.Models[i]
-		at := slices.IndexFunc(x.Models, func(k record.Model) bool { return k.Name == m.Model })
-		if at < 0 {
+		as := x.Model(m.Model)
+		if as == nil {
 			continue
 		}
-		e, err := executorOf(x.Models[at])
+		e, err := executorOf(*as)
 		if err != nil {
 			w.Notes = append(w.Notes, report.Visible(fmt.Sprintf("%s is not here: %v.", m.Model, err)))
 			continue

@@ -92,11 +92,11 @@ func Read(name string, lines iter.Seq2[record.Line, error]) ([]*Round, error) {
 			k := key{l.Model, l.Round}
 			r := at(l.Model, l.Round)
 			r.Round, r.batches = *l, len(settled[r])
-			i := slices.IndexFunc(h.Spec.Models, func(m record.Model) bool { return m.Name == l.Model })
-			if i < 0 {
+			m := h.Spec.Model(l.Model)
+			if m == nil {
 				return nil, fmt.Errorf("model %q is not in the header", l.Model)
 			}
-			r.Model = h.Spec.Models[i]
+			r.Model = *m
 			r.use = r.CPU() * float64(r.Settled) / format.Millis(r.WorkNS) / float64(max(h.Environment.Cores, 1))
 			ended = append(ended, r)
 			delete(open, k)
