@@ -10,16 +10,16 @@ import (
 
 // A Step is one piece of that work.
 type Step struct {
-	Import string `json:"import"`         // the module that it needs
-	Call   string `json:"call,omitempty"` // the expression; empty where the import is all
+	Import string // the module that it needs
+	Call   string // the expression; empty where the import is all
 }
 
 // Work is what is to be done, in order.
 type Work struct {
-	Env     []string `json:"env,omitempty"`     // NAME=VALUE that must be set before a library is loaded
-	Setup   []string `json:"setup,omitempty"`   // MODULE:NAME that set the application up first
-	Modules []string `json:"modules,omitempty"` // that the jobs are in
-	Steps   []Step   `json:"steps"`
+	Env     []string // NAME=VALUE that must be set before a library is loaded
+	Setup   []string // MODULE:NAME that set the application up first
+	Modules []string // that the jobs are in
+	Steps   []Step
 }
 
 // A Snippet is a file of Python for one system.
