@@ -87,8 +87,8 @@ func (r *run) unsafeAdvice() (list []string) {
 		}
 	}
 	for i := range res.Together {
-		if t := &res.Together[i]; t.Unfit != nil && t.words() != "" && strings.Contains(verdict, t.key()) {
-			list = append(list, fmt.Sprintf("%s is recommended by the first line, and is unsafe: %s", t.Name, t.Unfit[0]))
+		if t := &res.Together[i]; t.unsafe() != "" && t.words() != "" && strings.Contains(verdict, t.key()) {
+			list = append(list, fmt.Sprintf("%s is recommended by the first line, and is unsafe: %s", t.Name, t.unsafe()))
 		}
 	}
 	return list

@@ -25,7 +25,7 @@ func (r *run) place() *Hoist {
 		if given.Reference == workload.WarmJob {
 			continue // a job is no statement
 		}
-		if !given.Useless && given.spares && len(given.Hazards) == 0 && (given.Saved == nil || given.Saved.Unfit == nil) {
+		if !given.Useless && given.spares && len(given.Hazards) == 0 && given.Saved.unsafe() == "" {
 			reference, dispose := given.Reference, []string(nil)
 			if workload.Undoes([]string{reference}) {
 				reference = strings.TrimPrefix(reference, workload.WarmUndo)

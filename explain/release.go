@@ -138,12 +138,7 @@ func (r *run) undo(f *found) *Undo {
 
 // unsafe is why forks of a parent that did it, and was measured, are not to be had;
 // or "".
-func (u *Undo) unsafe() string {
-	if u.Saved == nil || u.Saved.Unfit == nil {
-		return ""
-	}
-	return u.Saved.Unfit[0]
-}
+func (u *Undo) unsafe() string { return u.Saved.unsafe() }
 
 // flags are what has a parent do it.
 func (u *Undo) flags() string { return "--warm=" + shellWord(u.Flag) }

@@ -140,10 +140,7 @@ func (it *Item) hoist() string {
 	case it.Flag != "" && it.Saved != nil && !it.Saved.saves():
 		return "made in the parent, it was not seen to save anything: " + it.paste()
 	case it.Flag != "":
-		text := it.paste()
-		if len(text) > inLine {
-			text = "by the --warm below"
-		}
+		text := short(it.paste())
 		if len(it.Draws) > 0 {
 			text += "; but it " + sharedDraws(it.Draws)
 		}
@@ -192,8 +189,8 @@ func (r *Result) savingsTable() report.Table {
 	}
 	add := func(s *Try) {
 		name := abridged(s.Name, inTable)
-		if s.Unfit != nil {
-			name += " (unsafe: " + s.Unfit[0] + ")"
+		if why := s.unsafe(); why != "" {
+			name += " (unsafe: " + why + ")"
 		}
 		t.Rows = append(t.Rows, []string{
 			name, format.Brief(s.PredictedMS), bounds(s.Measured.Wall), format.Brief(s.PredictedCPU), bounds(s.Measured.CPU),

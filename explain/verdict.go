@@ -162,11 +162,14 @@ func (t *Try) less(other *Try) bool {
 
 // unsafe is why forks of a parent that made the call, and was measured, are not to be
 // had; or "".
-func (it *Item) unsafe() string {
-	if it.Saved == nil || it.Saved.Unfit == nil {
+func (it *Item) unsafe() string { return it.Saved.unsafe() }
+
+// unsafe is why a try is not to be had, the first reason, or ""; of none, too.
+func (t *Try) unsafe() string {
+	if t == nil || t.Unfit == nil {
 		return ""
 	}
-	return it.Saved.Unfit[0]
+	return t.Unfit[0]
 }
 
 // words are what the first line calls it that several things are done at once in a
@@ -249,7 +252,7 @@ func (t *Try) told() string {
 		milliseconds(t.Measured.Wall.Median), milliseconds(t.PredictedMS), joined, format.Brief(t.Throughput))
 }
 
-// short is a warm-up for the first line: as it is, or where it stands.
+// short is a warm-up for the first line and the table: as it is, or where it stands.
 func short(flags string) string {
 	if len(flags) > inLine {
 		return "by the --warm below"
