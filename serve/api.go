@@ -15,6 +15,7 @@ import (
 
 	"forkbench/record"
 	"forkbench/runner"
+	"forkbench/sim/profiles"
 )
 
 // A route is one thing that can be asked.
@@ -368,7 +369,7 @@ func (s *Server) getWorkloads(w http.ResponseWriter, _ *http.Request) error {
 }
 
 func (s *Server) workloadList() Workloads {
-	list := Workloads{Comparisons: []string{}, Profiles: shippedProfiles(), Models: modelNames(), MaxWorkers: maxWorkers(), MaxJobs: maxJobs}
+	list := Workloads{Comparisons: []string{}, Profiles: profiles.Names(), Models: modelNames(), MaxWorkers: maxWorkers(), MaxJobs: maxJobs}
 	if s.options.Runs || len(s.options.Targets) > 0 {
 		list.Comparisons = s.options.workloads()
 	}

@@ -10,6 +10,7 @@ import (
 	"strings"
 	"time"
 
+	"forkbench/sim/profiles"
 	"forkbench/workload"
 )
 
@@ -71,9 +72,6 @@ var (
 // bounded in what it does to the machine, and none names a module or a file.
 var builtins = regexp.MustCompile(`^(record_event|noop|(cpu|io):[0-9]{1,4}(\.[0-9]{1,3})?(us|ms)|crash:0?\.[0-9]{1,4}|go:record_event|go:noop)$`)
 
-// profiles are those that ship with the program.
-func shippedProfiles() []string { return []string{"record_event", "redash"} }
-
 // modelNames are the models that may be asked for; knobs are the operator's.
 func modelNames() []string { return []string{"prefork", "forkperjob", "hybrid"} }
 
@@ -122,10 +120,10 @@ func (r *Request) args(o *Options) (args, problems []string) {
 		workers = maxSimulated
 		args = append(args, "simulate")
 		if r.Profile == "" {
-			r.Profile = shippedProfiles()[0]
+			r.Profile = profiles.Default
 		}
-		if !slices.Contains(shippedProfiles(), r.Profile) {
-			add("profile: %q: one of %s", short(r.Profile), strings.Join(shippedProfiles(), ", "))
+		if !slices.Contains(profiles.Names(), r.Profile) {
+			add("profile: %q: one of %s", short(r.Profile), strings.Join(profiles.Names(), ", "))
 		}
 		if r.Workload != "" {
 			add("workload: a simulation's jobs are its profile's: leave it out")
